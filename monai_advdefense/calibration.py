@@ -1,0 +1,144 @@
+"""From the scores of clean images to a threshold that keeps a false positive rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from monai_advdefense.errors import CalibrationError, InputError
+
+__all__ = [
+    "Scores",
+    "finite_scores",
+    "minimum_scores",
+    "threshold_at_false_positive_rate",
+    "threshold_over_domains",
+]
+
+Scores: TypeAlias = Tensor | npt.NDArray[Any] | Sequence[float]
+
+
+def finite_scores(scores: Scores, name: str = "scores") -> npt.NDArray[np.float64]:
+    """Scores as a float64 array, checked to be one finite number for each image.
+
+    Args:
+        scores: one number for each image ``(N,)``.
+        name: argument that an error names.
+
+    Raises:
+        InputError: if there is another number of axes, or a score is NaN or infinite.
+    """
+    array = np.asarray(scores.detach().double().cpu() if isinstance(scores, Tensor) else scores, dtype=np.float64)
+    if array.ndim != 1:
+        raise InputError(f"{name}: expected one score for each image (N,), found shape {array.shape}; flatten them")
+    bad = int(np.count_nonzero(~np.isfinite(array)))
+    if bad:
+        raise InputError(
+            f"{name}: expected finite numbers, found {bad} of {array.size} NaN or infinite; "
+            "look for broken images or untrained weights"
+        )
+    return array
+
+
+def minimum_scores(false_positive_rate: float) -> int:
+    """Smallest number of scores from which a threshold at a false positive rate can be computed.
+
+    With fewer scores even the highest one is exceeded too often: ``ceil((n + 1) * (1 - rate)) > n``.
+
+    Args:
+        false_positive_rate: rate between 0 and 1, both excluded.
+
+    Raises:
+        InputError: if the rate is not between 0 and 1.
+
+    Example:
+        >>> minimum_scores(0.05)
+        19
+    """
+    return math.ceil(1 / _exact_rate(false_positive_rate)) - 1
+
+
+def threshold_at_false_positive_rate(scores: Scores, false_positive_rate: float) -> float:
+    """Threshold that a new clean score exceeds with at most the given probability.
+
+    It is the ``k``-th smallest of the ``n`` scores, ``k = ceil((n + 1) * (1 - rate))``. For exchangeable scores the
+    probability that the next one lies above it is at most the rate, whatever their distribution and however few they
+    are. Slices of one subject are not exchangeable with those of another, so report the realized rate as well.
+
+    Args:
+        scores: scores of clean images ``(n,)``, higher is more suspicious.
+        false_positive_rate: share of clean images that may be rejected, between 0 and 1.
+
+    Returns:
+        One of the scores; an image is accepted if its score is not above it.
+
+    Raises:
+        CalibrationError: if there are fewer than :func:`minimum_scores` scores.
+        InputError: if a score is not finite or the rate is not between 0 and 1.
+
+    Source:
+        Split conformal prediction: Vovk, Gammerman, Shafer 2005, "Algorithmic Learning in a Random World", chapter 4.
+
+    Example:
+        >>> threshold_at_false_positive_rate(range(1, 100), 0.05)
+        95.0
+    """
+    return _threshold(scores, false_positive_rate, "scores")
+
+
+def threshold_over_domains(scores_by_domain: Mapping[str, Scores], false_positive_rate: float) -> float:
+    """Threshold that keeps the false positive rate in each of several domains: the largest of their thresholds.
+
+    Args:
+        scores_by_domain: scores of clean images ``(n,)`` of each domain.
+        false_positive_rate: share of clean images of a domain that may be rejected, between 0 and 1.
+
+    Raises:
+        CalibrationError: if there is no domain, or a domain has fewer than :func:`minimum_scores` scores.
+        InputError: if a score is not finite or the rate is not between 0 and 1.
+
+    Example:
+        >>> threshold_over_domains({"scans": range(1, 20), "template": range(2, 21)}, 0.05)
+        20.0
+    """
+    if not scores_by_domain:
+        raise CalibrationError(
+            "scores_by_domain: expected scores of at least one domain, found none; calibrate on images that are not blank"
+        )
+    return max(
+        _threshold(scores, false_positive_rate, f"scores of domain {domain!r}")
+        for domain, scores in scores_by_domain.items()
+    )
+
+
+def _threshold(scores: Scores, false_positive_rate: float, name: str) -> float:
+    array = finite_scores(scores, name)
+    needed = minimum_scores(false_positive_rate)
+    if array.size < needed:
+        raise CalibrationError(
+            f"{name}: expected at least {needed} scores for a false positive rate of {false_positive_rate:g}, "
+            f"found {array.size}; calibrate on more clean images or allow a higher rate"
+        )
+    k = math.ceil((array.size + 1) * (1 - _exact_rate(false_positive_rate)))
+    return float(np.partition(array, k - 1)[k - 1])
+
+
+def _exact_rate(false_positive_rate: float) -> Fraction:
+    """The rate as the decimal number that was written."""
+    try:
+        rate = float(false_positive_rate)
+    except (TypeError, ValueError):
+        rate = math.nan
+    if not 0 < rate < 1:
+        raise InputError(
+            f"false_positive_rate: expected a number between 0 and 1, found {false_positive_rate!r}; 0.05 is usual"
+        )
+    # In floats (149 + 1) * (1 - 0.18) lies above 123, and the ceiling would choose the score after the one meant.
+    # Fraction(rate) would be exact about the float, which is itself a little more or less than the decimal meant.
+    return Fraction(repr(rate))

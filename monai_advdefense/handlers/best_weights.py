@@ -1,0 +1,83 @@
+"""Keep the weights of the best validation."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from monai_advdefense.errors import InputError
+
+__all__ = ["BestWeights", "save_weights"]
+
+
+def save_weights(network: nn.Module, path: str | Path) -> None:
+    """Write a flat state dict, whole or not at all.
+
+    Args:
+        network: the network; the ``module.`` prefix of a parallel wrapper is left out.
+        path: file to write or replace; its folder is made if need be.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    bare = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+    try:
+        torch.save({name: value.detach().cpu() for name, value in bare.state_dict().items()}, temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class BestWeights:
+    """Write the network's weights whenever a validation beats all before it.
+
+    Has a state, so that a resumed training does not replace better weights by worse ones.
+
+    Args:
+        network: the network that is trained.
+        path: file of the weights, ``model.pt`` of the bundle.
+        metric: name of the metric of the validation engine.
+        best: whether the largest or the smallest value is best.
+
+    Raises:
+        InputError: for another word than ``max`` or ``min``.
+    """
+
+    def __init__(
+        self, network: nn.Module, path: str | Path, metric: str, best: Literal["max", "min"] = "max"
+    ) -> None:
+        if best not in ("max", "min"):
+            raise InputError(f"best: expected 'max' or 'min', found {best!r}; choose one of them")
+        self.network = network
+        self.path = path
+        self.metric = metric
+        self.sign = 1.0 if best == "max" else -1.0
+        self.best = -math.inf
+
+    def attach(self, engine: Engine) -> None:
+        """Register on the validation engine."""
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Compare the validation that ended with the best one."""
+        value = self.sign * float(engine.state.metrics[self.metric])
+        if value > self.best:
+            self.best = value
+            if idist.get_rank() == 0:
+                save_weights(self.network, self.path)
+
+    def state_dict(self) -> dict[str, float]:
+        """Best value so far, larger is better."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Restore the best value."""
+        self.best = state["best"]

@@ -1,0 +1,10 @@
+"""Loss functions."""
+
+from monai_advdefense.losses.weighted_logistic_dice import (
+    WeightedLogisticDiceLoss,
+    class_boundary,
+    median_frequency_weights,
+    weighted_logistic_dice_loss,
+)
+
+__all__ = ["WeightedLogisticDiceLoss", "class_boundary", "median_frequency_weights", "weighted_logistic_dice_loss"]

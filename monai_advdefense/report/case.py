@@ -1,0 +1,204 @@
+"""What the guard found in one volume."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from monai_advdefense.report.provenance import Provenance
+
+__all__ = ["Case", "Decision", "SliceRecord", "Verdict", "case_from_scores", "slice_positions"]
+
+Decision = Literal["accepted", "rejected", "blank", "not_checked"]
+Verdict = Literal["accepted", "rejected", "not_checked"]
+
+
+@dataclass(frozen=True)
+class SliceRecord:
+    """Score and decision of one slice.
+
+    Attributes:
+        index: number of the slice in the preprocessed volume, from 0.
+        position_mm: world coordinate of the slice's center along the world axis nearest to the slice axis, in mm.
+        input_index: voxel index of the slice's center along the input's axis, from 0; None if it is not known.
+        score: the detector's score; not finite if it could not be computed.
+        decision: a slice is ``not_checked`` if the threshold or its score is not finite; ``blank`` is never counted.
+    """
+
+    index: int
+    position_mm: float
+    input_index: int | None
+    score: float
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Case:
+    """Scores and decisions of one volume.
+
+    Attributes:
+        input_path: the volume that was checked.
+        segmentation_path: where its segmentation is written.
+        threshold: highest score that is accepted; not finite if the guard is not calibrated.
+        slices: all slices in order.
+        position_axis: world axis of the slices' ``position_mm``: ``"x"``, ``"y"`` or ``"z"``.
+        provenance: programs and weights that made the result.
+        created: time of the run, ISO 8601 in UTC.
+    """
+
+    input_path: str
+    segmentation_path: str
+    threshold: float
+    slices: tuple[SliceRecord, ...]
+    position_axis: str = "y"
+    provenance: Provenance = field(default_factory=Provenance)
+    created: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+
+    def count(self, decision: Decision) -> int:
+        """Number of slices with this decision."""
+        return sum(record.decision == decision for record in self.slices)
+
+    @property
+    def checked(self) -> int:
+        """Number of slices that were compared with the threshold; blank ones are not among them."""
+        return self.count("accepted") + self.count("rejected")
+
+    @property
+    def verdict(self) -> Verdict:
+        """``accepted`` only if there was something to check, all of it could be checked, and nothing was rejected."""
+        if self.count("rejected"):
+            return "rejected"
+        if self.count("not_checked") or not self.checked or not math.isfinite(self.threshold):
+            return "not_checked"
+        return "accepted"
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one plain sentence."""
+        if self.verdict == "accepted":
+            return f"All {self.checked} slices were accepted"
+        unchecked = self.count("not_checked")
+        if self.verdict == "rejected":
+            counts = f"{self.count('rejected')} of {_slices(self.checked)} {_were(self.count('rejected'))} rejected"
+            return f"{counts}, {unchecked} more could not be checked" if unchecked else counts
+        if not self.checked:
+            return "This volume was not checked"
+        return f"{unchecked} of {_slices(self.checked + unchecked)} could not be checked"
+
+    def most_suspicious(self, number: int) -> tuple[SliceRecord, ...]:
+        """The slices to look at first: not finite scores, then the highest; blank slices are never among them."""
+        shown = [record for record in self.slices if record.decision != "blank"]
+        shown.sort(key=lambda record: -record.score if math.isfinite(record.score) else -math.inf)
+        return tuple(shown[:number])
+
+
+def case_from_scores(
+    scores: Tensor,
+    accepted: Tensor,
+    blank: Tensor,
+    *,
+    threshold: float,
+    positions: Sequence[tuple[float, int | None]],
+    input_path: str,
+    segmentation_path: str,
+    position_axis: str = "y",
+    provenance: Provenance | None = None,
+) -> Case:
+    """Gather what the detector said about every slice.
+
+    Args:
+        scores: ``(N,)`` scores.
+        accepted: ``(N,)`` decisions of the detector.
+        blank: ``(N,)`` whether a slice is blank.
+        threshold: the detector's threshold.
+        positions: position in mm and input index of every slice, see :func:`slice_positions`.
+        input_path: the volume that was checked.
+        segmentation_path: where its segmentation is written.
+        position_axis: world axis of the positions.
+        provenance: programs and weights that made the result.
+
+    Returns:
+        The case; scores and threshold rounded to 9 significant digits, which keeps every float32 distinct.
+
+    Example:
+        >>> from torch import tensor
+        >>> case = case_from_scores(
+        ...     tensor([0.5, 2.0]), tensor([True, False]), tensor([False, False]), threshold=1.0,
+        ...     positions=[(0.0, 0), (1.0, 1)], input_path="scan.nii.gz", segmentation_path="scan_seg.nii.gz",
+        ... )
+        >>> case.headline
+        '1 of 2 slices was rejected'
+    """
+    records = [
+        SliceRecord(index, position, input_index, _rounded(score), _decision(score, threshold, kept, empty))
+        for index, ((position, input_index), score, kept, empty) in enumerate(
+            zip(positions, scores.tolist(), accepted.tolist(), blank.tolist(), strict=True)
+        )
+    ]
+    return Case(
+        input_path=input_path,
+        segmentation_path=segmentation_path,
+        threshold=_rounded(threshold),
+        slices=tuple(records),
+        position_axis=position_axis,
+        provenance=provenance or Provenance(),
+    )
+
+
+def slice_positions(
+    affine: NDArray[np.float64],
+    spatial_shape: Sequence[int],
+    slice_axis: int,
+    input_affine: NDArray[np.float64] | None = None,
+) -> tuple[str, list[tuple[float, int | None]]]:
+    """Where the slices of a volume lie in the world and in the input's voxel grid.
+
+    Args:
+        affine: ``(4, 4)`` affine of the preprocessed volume, voxels to mm in RAS+ world coordinates.
+        spatial_shape: its shape.
+        slice_axis: its axis that counts the slices.
+        input_affine: affine of the input as it lies on disk.
+
+    Returns:
+        The world axis nearest to the slice axis, and for the center of every slice its coordinate along that axis in
+        mm and the nearest voxel index along the input's own slice axis (None without ``input_affine``).
+    """
+    centers = np.ones((spatial_shape[slice_axis], 4))
+    centers[:, :3] = (np.asarray(spatial_shape) - 1) / 2
+    centers[:, slice_axis] = np.arange(spatial_shape[slice_axis])
+    world = centers @ np.asarray(affine).T
+    world_axis = int(np.abs(np.asarray(affine)[:3, slice_axis]).argmax())
+    millimeters = world[:, world_axis].round(3).tolist()
+    if input_affine is None:
+        return "xyz"[world_axis], [(position, None) for position in millimeters]
+    to_input = np.linalg.inv(input_affine)
+    input_axis = int(np.abs((to_input @ affine)[:3, slice_axis]).argmax())
+    indices = np.rint((world @ to_input.T)[:, input_axis]).astype(int).tolist()
+    return "xyz"[world_axis], list(zip(millimeters, indices, strict=True))
+
+
+def _decision(score: float, threshold: float, accepted: bool, blank: bool) -> Decision:
+    if not (math.isfinite(score) and math.isfinite(threshold)):
+        return "not_checked"
+    if not accepted:
+        return "rejected"
+    return "blank" if blank else "accepted"
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.9g}")
+
+
+def _slices(number: int) -> str:
+    return "1 slice" if number == 1 else f"{number} slices"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
