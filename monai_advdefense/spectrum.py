@@ -45,7 +45,7 @@ def fft_shift_magnitude(image: Tensor, spatial_dims: int = 2, shift: bool = True
             "pass the number of trailing axes to transform"
         )
     axes = list(range(-spatial_dims, 0))
-    magnitude = torch.fft.fftn(image, dim=axes, norm="forward").abs()
+    magnitude: Tensor = torch.fft.fftn(image, dim=axes, norm="forward").abs()
     if shift:
         for axis in axes:
             magnitude = _swap_halves(magnitude, axis)

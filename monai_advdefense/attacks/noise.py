@@ -68,7 +68,8 @@ def rician_noise(
         return magnitude if mask is None else torch.where(mask.bool(), magnitude, image)
 
     def reached(scale: Tensor) -> Tensor:
-        return torch.linalg.vector_norm((noisy(scale) - image).flatten(1), dim=1)
+        distance: Tensor = torch.linalg.vector_norm((noisy(scale) - image).flatten(1), dim=1)
+        return distance
 
     low, high = torch.zeros_like(aim), aim / image[0].numel() ** 0.5
     for _ in range(_DOUBLINGS):

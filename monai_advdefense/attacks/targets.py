@@ -125,7 +125,7 @@ def _cycle_most_frequent(label: Tensor, count: int) -> Tensor:
 
 def _dilate_one(label: Tensor, generator: torch.Generator, iterations: int) -> Tensor:
     """Dilate one random foreground class of one sample."""
-    present = label[label > 0].unique()
+    present = torch.bincount(label.flatten().long())[1:].nonzero().flatten() + 1
     if not len(present):
         return label.clone()
     drawn = torch.randint(len(present), (1,), generator=generator, device=generator.device).item()

@@ -90,13 +90,12 @@ def folded_tissues(
         Grey and white map in [0, 1].
     """
     fluid = np.clip(1 - grey - white, 0, 1)
-    core = white > 0.85
     slope = np.sqrt(sum(g**2 for g in np.gradient(wave)))
     # Distance in mm to the nearest sulcus: one of the template, or a sheet outside of the white core.
     sheet = (np.abs(wave) < 0.6 * slope) & (ndimage.gaussian_filter(white, 1.0) < 0.5)
     depth = ndimage.distance_transform_edt(~(sheet | (fluid > 0.5))).astype(np.float32)
-    part_white = np.maximum(np.clip(depth - 3.0, 0, 1), np.clip((white - 0.75) / 0.2, 0, 1))
-    part_fluid = np.clip(1.0 - depth, 0, 1) * (1 - part_white)
+    part_white = np.maximum(np.clip(depth - 2.5, 0, 1), np.clip((white - 0.75) / 0.2, 0, 1))
+    part_fluid = np.clip(0.75 - 0.6 * depth, 0, 1) * (1 - part_white)
     part_grey = 1 - part_white - part_fluid
     return fold * part_grey + (1 - fold) * grey, fold * part_white + (1 - fold) * white
 
@@ -104,7 +103,7 @@ def folded_tissues(
 def strip_mask(tissue: FloatArray, head: FloatArray) -> npt.NDArray[np.bool_]:
     """Skull strip: the tissue with narrow sulci and the inner of the head (ventricles) filled; one component."""
     inner = ndimage.gaussian_filter(head, 8.0) > 0.9
-    near = ndimage.gaussian_filter(tissue, 1.5) > 0.3
+    near = ndimage.gaussian_filter(tissue, 1.5) > 0.4
     labels, _ = ndimage.label((inner | near) & (head > 0.5))
     counts = np.bincount(labels.ravel())
     return np.asarray(labels == counts[1:].argmax() + 1)
@@ -114,9 +113,11 @@ def scan_intensity(
     clean: FloatArray, mask: npt.NDArray[np.bool_], *, noise: float, random: np.random.RandomState
 ) -> FloatArray:
     """Turn tissue intensities into a scan: bias field, partial volume, Rician noise, zero outside of the mask."""
-    bias = RandBiasField(degree=3, coeff_range=(-0.05, 0.05), prob=1.0)
+    bias = RandBiasField(degree=3, coeff_range=(-0.06, 0.06), prob=1.0)
     rician = RandRicianNoise(prob=1.0, std=noise, sample_std=False)
+    # Myelin and partial volume make single regions differ by some per cent, at the scale of a gyrus.
+    clean = clean * (1 + 0.03 * _spline_field(clean.shape, 12, random))
     for transform in (bias, rician):
         transform.set_random_state(seed=random.randint(2**31 - 1))
-    image = np.asarray(bias(ndimage.gaussian_filter(clean, 0.75)[None]))
+    image = np.asarray(bias(ndimage.gaussian_filter(clean, 0.68)[None]))
     return np.asarray(np.where(mask, np.asarray(rician(image))[0], 0), np.float32)

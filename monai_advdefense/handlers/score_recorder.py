@@ -17,13 +17,12 @@ __all__ = ["ScoreRecorder"]
 class ScoreRecorder:
     """Keep the detector's scores and decisions of the current iteration, in slice order.
 
-    A forward hook on ``network.detector`` sees every group of slices that a sliding window passes through the network.
-    It is there only while an iteration runs, so the network keeps no state and nothing is computed a second time.
-    After the iteration other handlers read :attr:`scores`, :attr:`accepted` and :attr:`blank`; the values stay until
-    the next iteration starts.
+    Forward hooks see every group of slices that a sliding window passes through the network. They are there only while
+    an iteration runs, so the network keeps no state and nothing is computed a second time. After the iteration other
+    handlers read :attr:`scores`, :attr:`accepted` and :attr:`blank`; the values stay until the next iteration starts.
 
     Args:
-        network: a :class:`~monai_advdefense.networks.DefendedSegmenter`, or any module with such a ``detector``.
+        network: a :class:`~monai_advdefense.networks.DefendedSegmenter`, the one that the evaluator runs.
 
     Raises:
         InputError: if ``network`` has no detector module.
@@ -36,9 +35,12 @@ class ScoreRecorder:
                 f"network: expected a module with a submodule 'detector', found {type(network).__name__} without one; "
                 "give the DefendedSegmenter itself"
             )
+        self.network = network
         self.detector: Any = detector
-        self._groups: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._hook: RemovableHandle | None = None
+        self._scores: list[Tensor] = []
+        self._accepted: list[Tensor] = []
+        self._blank: list[Tensor] = []
+        self._hooks: list[RemovableHandle] = []
 
     def attach(self, engine: Engine) -> None:
         """Register on the evaluator."""
@@ -49,42 +51,53 @@ class ScoreRecorder:
     @property
     def scores(self) -> Tensor:
         """Score of every slice, ``(N,)`` float32 on the CPU; higher is more suspicious."""
-        return self._gathered(0, torch.float32)
+        return _gathered(self._scores, torch.float32)
 
     @property
     def accepted(self) -> Tensor:
         """Decision for every slice, ``(N,)`` bool on the CPU; False is rejected."""
-        return self._gathered(1, torch.bool)
+        return _gathered(self._accepted, torch.bool)
 
     @property
     def blank(self) -> Tensor:
         """Whether a slice has no voxel above 0, ``(N,)`` bool on the CPU."""
-        return self._gathered(2, torch.bool)
-
-    def _gathered(self, part: int, dtype: torch.dtype) -> Tensor:
-        groups = [group[part] for group in self._groups]
-        return torch.cat(groups).to("cpu", dtype) if groups else torch.empty(0, dtype=dtype)
+        return _gathered(self._blank, torch.bool)
 
     def _start(self, _: Engine) -> None:
-        self._remove_hook()
-        self._groups = []
-        self._hook = self.detector.register_forward_hook(self._record)
+        self._remove_hooks()
+        self._scores, self._accepted, self._blank = [], [], []
+        self._hooks = [
+            self.detector.register_forward_hook(self._record),
+            self.network.register_forward_hook(self._record_refusal),
+        ]
 
     def _stop(self, _: Engine) -> None:
-        self._remove_hook()
+        self._remove_hooks()
 
     def _fail(self, _: Engine, error: BaseException) -> None:
-        self._remove_hook()
+        self._remove_hooks()
         # ignite swallows an exception as soon as one handler listens for it.
         raise error
 
-    def _remove_hook(self) -> None:
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
+    def _remove_hooks(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
 
     @torch.no_grad()
     def _record(self, _: nn.Module, inputs: tuple[Tensor, ...], residual: Tensor) -> None:
         image = inputs[0]
         score = self.detector.residual_score(residual)
-        self._groups.append((score, self.detector.decide(image, score), self.detector.is_blank(image)))
+        self._scores.append(score)
+        self._accepted.append(self.detector.decide(image, score))
+        self._blank.append(self.detector.is_blank(image))
+
+    @torch.no_grad()
+    def _record_refusal(self, _: nn.Module, __: tuple[Tensor, ...], logits: Tensor) -> None:
+        # The network also rejects what its segmenter cannot handle; "rejected" wins in all voxels of a slice or in none.
+        first_voxel = logits.flatten(2)[:, :, 0]
+        self._accepted[-1] = self._accepted[-1] & (first_voxel[:, -1] < first_voxel[:, 0])
+
+
+def _gathered(groups: list[Tensor], dtype: torch.dtype) -> Tensor:
+    return torch.cat(groups).to("cpu", dtype) if groups else torch.empty(0, dtype=dtype)

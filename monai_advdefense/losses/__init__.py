@@ -1,5 +1,6 @@
 """Loss functions."""
 
+from monai_advdefense.losses.residual import ResidualLoss
 from monai_advdefense.losses.weighted_logistic_dice import (
     WeightedLogisticDiceLoss,
     class_boundary,
@@ -7,4 +8,10 @@ from monai_advdefense.losses.weighted_logistic_dice import (
     weighted_logistic_dice_loss,
 )
 
-__all__ = ["WeightedLogisticDiceLoss", "class_boundary", "median_frequency_weights", "weighted_logistic_dice_loss"]
+__all__ = [
+    "ResidualLoss",
+    "WeightedLogisticDiceLoss",
+    "class_boundary",
+    "median_frequency_weights",
+    "weighted_logistic_dice_loss",
+]

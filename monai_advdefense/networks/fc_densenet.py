@@ -129,7 +129,9 @@ class _DenseBlock(nn.Module):
         return torch.cat(features[1:], dim=1)
 
 
-def _composite(spatial_dims: int, in_channels: int, out_channels: int, kernel_size: int, dropout: float) -> nn.Sequential:
+def _composite(
+    spatial_dims: int, in_channels: int, out_channels: int, kernel_size: int, dropout: float
+) -> nn.Sequential:
     """Batch normalisation, ReLU, convolution, dropout of single values as in the paper."""
     return nn.Sequential(
         Norm[Norm.BATCH, spatial_dims](in_channels),

@@ -42,8 +42,6 @@ class ReconstructionDetector(nn.Module):
         tensor([True, True])
     """
 
-    threshold: Tensor
-
     def __init__(self, network: nn.Module, *, domain: str = "spectrum", shift: bool = True, log: bool = True) -> None:
         super().__init__()
         if domain not in ("spectrum", "image"):
@@ -52,7 +50,7 @@ class ReconstructionDetector(nn.Module):
         self.domain = domain
         self.shift = shift
         self.log = log
-        self.register_buffer("threshold", torch.tensor(float("nan"), dtype=torch.float32))
+        self.threshold = nn.Buffer(torch.tensor(float("nan"), dtype=torch.float32))
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the residual ``x - network(x)``, ``x`` the spectrum of ``image`` ``(B, C, *spatial)`` or the image."""
@@ -70,7 +68,8 @@ class ReconstructionDetector(nn.Module):
     @torch.jit.export
     def residual_score(self, residual: Tensor) -> Tensor:
         """Return the scores ``(B,)`` of ``residual``, an output of this module: the 2-norm of each sample."""
-        return torch.linalg.vector_norm(residual.flatten(1), dim=1)
+        score: Tensor = torch.linalg.vector_norm(residual.flatten(1), dim=1)
+        return score
 
     @torch.jit.export
     def score(self, image: Tensor) -> Tensor:

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monai.networks.blocks import Convolution
-from monai.networks.layers.factories import Conv, Pool
+from monai.networks.layers.factories import Conv, Norm, Pool
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.networks.input_size import require_multiple
 
-__all__ = ["SegNet"]
+__all__ = ["SegNet", "max_unpool"]
 
 _VGG16_CONVOLUTIONS = (2, 2, 3, 3, 3)
-_UNPOOLING = {1: nn.MaxUnpool1d, 2: nn.MaxUnpool2d, 3: nn.MaxUnpool3d}
+
+
+def max_unpool(pooled: Tensor, indices: Tensor) -> Tensor:
+    """Undo max-pooling of size and stride 2: each value returns to where it was the largest, all else is 0.
+
+    In place of ``torch.nn.MaxUnpool2d``, which TorchScript cannot compile, and for any number of dimensions.
+
+    Args:
+        pooled: values ``(B, C, *spatial)``.
+        indices: as ``MaxPool`` returns them, of the same shape.
+
+    Returns:
+        Tensor ``(B, C, *(2 * spatial))``.
+
+    Example:
+        >>> import torch
+        >>> max_unpool(torch.tensor([[[7.0, 8.0]]]), torch.tensor([[[1, 2]]]))
+        tensor([[[0., 7., 8., 0.]]])
+    """
+    shape = list(pooled.shape[:2]) + [2 * side for side in pooled.shape[2:]]
+    return pooled.new_zeros(shape).flatten(2).scatter(2, indices.flatten(2), pooled.flatten(2)).reshape(shape)
 
 
 class SegNet(nn.Module):
@@ -67,7 +86,6 @@ class SegNet(nn.Module):
             for before, after, count in reversed(list(zip(features, outputs, counts, strict=True)))
         )
         self.pool = Pool[Pool.MAX, spatial_dims](kernel_size=2, stride=2, return_indices=True)
-        self.unpool = _UNPOOLING[spatial_dims](kernel_size=2, stride=2)
         self.classifier = Conv[Conv.CONV, spatial_dims](features[0], out_channels, kernel_size=3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -83,16 +101,16 @@ class SegNet(nn.Module):
             x, index = self.pool(stage(x))
             indices.append(index)
         for stage in self.decoder:
-            x = stage(self.unpool(x, indices.pop()))
+            x = stage(max_unpool(x, indices.pop()))
         logits: Tensor = self.classifier(x)
         return logits
 
 
 def _stage(spatial_dims: int, channels: Sequence[int]) -> nn.Sequential:
-    """Convolutions from each channel number to the next."""
+    """Convolution, batch normalisation and ReLU from each channel number to the next."""
     stage = nn.Sequential()
     for before, after in zip(channels[:-1], channels[1:], strict=True):
-        block = Convolution(spatial_dims, before, after, act="relu", norm="batch", bias=False)
-        nn.init.kaiming_normal_(block.conv.weight, nonlinearity="relu")
-        stage.append(block)
+        convolution = Conv[Conv.CONV, spatial_dims](before, after, kernel_size=3, padding=1, bias=False)
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        stage.extend([convolution, Norm[Norm.BATCH, spatial_dims](after), nn.ReLU(inplace=True)])
     return stage

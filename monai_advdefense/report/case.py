@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -59,7 +59,7 @@ class Case:
     slices: tuple[SliceRecord, ...]
     position_axis: str = "y"
     provenance: Provenance = field(default_factory=Provenance)
-    created: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+    created: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
     def count(self, decision: Decision) -> int:
         """Number of slices with this decision."""

@@ -83,7 +83,6 @@ def file_sha256(path: str | PathLike[str]) -> str:
         InputError: if the file cannot be read.
     """
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError as error:
         raise InputError(f"{path}: expected a readable weights file ({error.strerror}); check the path") from error

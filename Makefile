@@ -1,0 +1,46 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both make .venv on their first call.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+# Several processes that each use all cores slow each other down.
+ONE_THREAD := OMP_NUM_THREADS=1
+
+.PHONY: help demo test lint types unit benchmarks results clean
+
+help:
+	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
+	@echo "make test        install, linter, types and tests"
+	@echo "make benchmarks  speed and memory"
+	@echo "make results     the figures of docs/results.md (needs DATASET_DIR)"
+	@echo "make clean       remove the environment and what the demo wrote"
+
+$(READY): setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sample,train,export,dev]"
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/python -m monai_advdefense.demo --output_dir demo
+
+test: lint types unit
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2
+
+benchmarks: $(READY)
+	$(BIN)/python -m benchmarks
+
+results: $(READY)
+	$(BIN)/python -m monai_advdefense.experiments.evaluation --dataset_dir $(DATASET_DIR)
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,229 @@
+"""Dense adversary generation (DAG), the attack of the paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from monai_advdefense.attacks.checks import check_bounds, check_choice, check_image, check_label, check_mask
+from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.attacks.result import AttackResult
+from monai_advdefense.errors import InputError
+
+__all__ = ["dag", "step_size_for"]
+
+NORMS = ("l2", "linf")
+STOPS = ("all_flipped", "never")
+RESULTS = ("best", "last")
+
+
+def step_size_for(side: int) -> float:
+    """Give the paper's L2 step size, 0.5 on images of 256 x 256 in [0, 1], for square images of another side.
+
+    Example:
+        >>> step_size_for(192)
+        0.375
+    """
+    return 0.5 * side / 256
+
+
+def dag(
+    network: nn.Module,
+    image: Tensor,
+    label: Tensor,
+    *,
+    target: Tensor,
+    step_size: float,
+    steps: int = 20,
+    norm: str = "l2",
+    target_term: bool = False,
+    include_background: bool = False,
+    mask: Tensor | None = None,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+    stop: str = "never",
+    result: str = "last",
+) -> AttackResult:
+    """Push every targeted pixel away from its label until none is predicted as its label (DAG).
+
+    The targeted pixels of a sample are those whose ``target`` differs from ``label``; with ``include_background``
+    false only those whose label is not 0. Each step takes the targeted pixels T that are still predicted as their
+    label (a tie of logits counts as predicted), forms r, the gradient of the sum over T of ``f_target - f_label`` (or
+    of ``-f_label``) with respect to the image, f being the logits, and adds ``step_size * r / ||r||``, the norm taken
+    per sample. A sample whose r is zero does not move. The result of a sample does not depend on the others.
+
+    The defaults are the runs of Park et al. 2020: L2 steps, target logit masked, so that ``target`` only says which
+    pixels are pushed, 20 steps, last iterate, with ``step_size=step_size_for(side)``. Algorithm 1 of Xie et al. 2017
+    is ``norm="linf", step_size=0.5 / 255, steps=200, target_term=True, include_background=True, bounds=None,
+    stop="all_flipped", result="best"``.
+
+    The network is put in evaluation mode and left as it was found, its gradients and statistics untouched. One step
+    costs one forward pass and one gradient of the image; the end costs one more forward pass.
+
+    Args:
+        network: differentiable map from images to logits ``(B, K, *spatial)``.
+        image: images ``(B, C, *spatial)``, any number of spatial dimensions, on the device of the network.
+        label: true or predicted classes ``(B, *spatial)``.
+        target: classes to ask for ``(B, *spatial)``, see :mod:`monai_advdefense.attacks.targets`.
+        step_size: length of one step in ``norm``, in units of the image.
+        steps: number of steps.
+        norm: ``"l2"`` or ``"linf"``.
+        target_term: add the logit of the target to the objective, as Xie et al. do.
+        include_background: also push pixels whose label is 0.
+        mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
+        bounds: lowest and highest value of an image, enforced after each step, or None.
+        stop: ``"all_flipped"`` lets a sample leave the batch once no targeted pixel is predicted as its label;
+            ``"never"`` takes exactly ``steps`` steps (of such a sample all later ones are zero).
+        result: ``"best"`` returns the earliest iterate with the most flipped pixels, the clean image counted among
+            them; ``"last"`` the last one.
+
+    Returns:
+        Attacked images and what was achieved on them.
+
+    Raises:
+        InputError: if an argument does not fit the others, or logits or gradients are not finite.
+
+    Example:
+        >>> image = torch.tensor([[[0.6, 0.9], [0.4, 0.1]]])  # (B, C, W), its own logits
+        >>> label = torch.tensor([[0, 0]])
+        >>> found = dag(nn.Identity(), image, label, target=1 - label, step_size=0.5, steps=2, include_background=True)
+        >>> found.image
+        tensor([[[0.2464, 0.0464],
+                 [0.4000, 0.1000]]])
+        >>> found.success
+        tensor([True])
+    """
+    _check_options(step_size, steps, norm, stop, result)
+    image = image.detach().as_subclass(Tensor)
+    check_image(image)
+    check_bounds(bounds, image)
+    check_mask(mask, image)
+    for name, classes in {"label": label, "target": target}.items():
+        check_label(name, classes, (image.shape[0], *image.shape[2:]))
+
+    # A caller may run under no_grad or inference_mode, as evaluators do.
+    with frozen(network), torch.inference_mode(False), torch.enable_grad():
+        batch = _start(image, label, target, mask, include_background)
+        pixels = batch.targeted.flatten(1).sum(1)
+        adversarial, iterations = batch.image.clone(), torch.zeros_like(pixels)
+        # How many targeted pixels of `adversarial` keep their label; worse than any iterate before the first one.
+        remaining = pixels + 1
+        # A sample without a targeted pixel has no direction to move in: it does not enter the batch.
+        batch = batch.select(pixels > 0)
+        for step in range(steps + 1):
+            if not len(batch.index):
+                break
+            logits = network(batch.image.requires_grad_(step < steps))
+            if step == 0:
+                _check_logits(logits, batch, target_term)
+            active = batch.still_label(logits.detach())
+            left = active.flatten(1).sum(1)
+            record = (left < remaining[batch.index]) | (result == "last")
+            remaining[batch.index[record]] = left[record]
+            adversarial[batch.index[record]] = batch.image.detach()[record]
+            going_on = (left > 0) | (stop == "never")
+            if step == steps or not going_on.any():
+                break
+            moved = batch.image.detach() + step_size * _unit(batch.gradient(logits, active, target_term), norm)
+            batch = replace(batch, image=moved if bounds is None else moved.clamp(*bounds))
+            if not going_on.all():
+                batch = batch.select(going_on)
+            iterations[batch.index] += 1
+
+    return AttackResult(
+        image=adversarial,
+        success=remaining == 0,
+        flipped=1 - remaining / pixels.clamp_min(1),
+        iterations=iterations,
+        norm=torch.linalg.vector_norm((adversarial - image).flatten(1), dim=1),
+    )
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """The samples still under attack: their places in the caller's batch and what belongs to each."""
+
+    index: Tensor
+    image: Tensor
+    label: Tensor
+    target: Tensor
+    targeted: Tensor
+    mask: Tensor | None
+
+    def select(self, keep: Tensor) -> _Batch:
+        """Keep the samples where ``keep`` is true."""
+        return _Batch(
+            index=self.index[keep],
+            image=self.image[keep],
+            label=self.label[keep],
+            target=self.target[keep],
+            targeted=self.targeted[keep],
+            mask=self.mask if self.mask is None or len(self.mask) == 1 else self.mask[keep],
+        )
+
+    def still_label(self, logits: Tensor) -> Tensor:
+        """Tell which targeted pixels ``(B, 1, *spatial)`` are predicted as their label."""
+        # argmax costs several times amax on CPU, and only this one comparison is needed.
+        return self.targeted & (logits.gather(1, self.label) >= logits.amax(1, keepdim=True))
+
+    def gradient(self, logits: Tensor, active: Tensor, target_term: bool) -> Tensor:
+        """Give the gradient of the objective over the active pixels with respect to the image, within the mask."""
+        # The derivative of the objective with respect to the logits is known: -1 at the label, +1 at the target.
+        push = active.to(logits.dtype)
+        cotangent = torch.zeros_like(logits).scatter_(1, self.label, -push)
+        if target_term:
+            # A pixel that is not active may have target == label; its push is 0, so overwriting is right.
+            cotangent.scatter_(1, self.target, push)
+        (gradient,) = torch.autograd.grad(logits, self.image, cotangent)
+        return gradient if self.mask is None else torch.where(self.mask, gradient, 0.0)
+
+
+def _start(image: Tensor, label: Tensor, target: Tensor, mask: Tensor | None, include_background: bool) -> _Batch:
+    """Gather what the attack works on, with a channel axis everywhere and nothing shared with the caller."""
+    label, target = (classes.as_subclass(Tensor).long().unsqueeze(1).clone() for classes in (label, target))
+    targeted = target != label
+    if not include_background:
+        targeted &= label != 0
+    allowed = None if mask is None else mask.as_subclass(Tensor).bool().clone()
+    return _Batch(torch.arange(len(image), device=image.device), image.clone(), label, target, targeted, allowed)
+
+
+def _unit(gradient: Tensor, norm: str) -> Tensor:
+    """Scale each sample to norm 1; a zero gradient stays zero."""
+    axes = tuple(range(1, gradient.ndim))
+    peak = gradient.abs().amax(axes, keepdim=True)
+    if not torch.isfinite(peak).all():
+        raise InputError("argument `network`: expected finite gradients of the image, found NaN or infinity")
+    # Dividing by the peak first keeps the squares of very small or large gradients from under- or overflowing.
+    unit = gradient / torch.where(peak > 0, peak, 1.0)
+    if norm == "linf":
+        return unit
+    length: Tensor = torch.linalg.vector_norm(unit, dim=axes, keepdim=True)
+    return unit / length.clamp_min(1.0)
+
+
+def _check_options(step_size: float, steps: int, norm: str, stop: str, result: str) -> None:
+    """Raise InputError for an option that is out of range or unknown."""
+    if not 0 <= step_size < float("inf"):
+        raise InputError(f"argument `step_size`: expected a finite number >= 0, found {step_size}")
+    if steps < 1:
+        raise InputError(f"argument `steps`: expected at least 1, found {steps}")
+    check_choice("norm", norm, NORMS)
+    check_choice("stop", stop, STOPS)
+    check_choice("result", result, RESULTS)
+
+
+def _check_logits(logits: Tensor, batch: _Batch, target_term: bool) -> None:
+    """Raise InputError unless the network gives usable logits with a class for every label."""
+    expected = f"expected logits (B, K, *spatial) for an image of shape {tuple(batch.image.shape)}"
+    if not isinstance(logits, Tensor):
+        raise InputError(f"argument `network`: {expected}, found {type(logits).__name__}")
+    if logits.ndim != batch.image.ndim or logits[:, :1].shape != batch.label.shape:
+        raise InputError(f"argument `network`: {expected}, found {tuple(logits.shape)}")
+    if not logits.requires_grad or not torch.isfinite(logits).all():
+        raise InputError("argument `network`: expected finite logits that can be differentiated by the image")
+    for name, classes in {"label": batch.label, "target": batch.target}.items():
+        if (name == "label" or target_term) and classes.max() >= logits.shape[1]:
+            found = f"expected classes below {logits.shape[1]}, the channels of the logits, found {int(classes.max())}"
+            raise InputError(f"argument `{name}`: {found}")

@@ -1,0 +1,26 @@
+"""Metrics of segmentation, detection and of a guard as a whole."""
+
+from monai_advdefense.metrics.bootstrap import Interval, bootstrap_over_subjects
+from monai_advdefense.metrics.detection import (
+    DetectionMetrics,
+    accepted_and_bad,
+    coverage,
+    detection_metrics,
+    rejection_rate,
+)
+from monai_advdefense.metrics.dice import dice_from_counts, dice_per_class, mean_dice, overlap_counts, soft_dice
+
+__all__ = [
+    "DetectionMetrics",
+    "Interval",
+    "accepted_and_bad",
+    "bootstrap_over_subjects",
+    "coverage",
+    "detection_metrics",
+    "dice_from_counts",
+    "dice_per_class",
+    "mean_dice",
+    "overlap_counts",
+    "rejection_rate",
+    "soft_dice",
+]

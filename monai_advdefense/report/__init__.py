@@ -1,0 +1,38 @@
+"""What the guard found in a volume, as tables, figures and a page."""
+
+from monai_advdefense.report.case import Case, Decision, SliceRecord, Verdict, case_from_scores, slice_positions
+from monai_advdefense.report.figures import color_bar, figure_to_data_uri, score_curve, slice_panels
+from monai_advdefense.report.html import case_to_html
+from monai_advdefense.report.label_colors import LABEL_COLORS, label_colors, structure_name
+from monai_advdefense.report.provenance import BundleFacts, Provenance, bundle_facts, file_sha256, package_versions
+from monai_advdefense.report.slice_view import Plane, SliceView, plane_of, slice_views
+from monai_advdefense.report.tables import case_to_csv, case_to_json, write_text
+
+__all__ = [
+    "LABEL_COLORS",
+    "BundleFacts",
+    "Case",
+    "Decision",
+    "Plane",
+    "Provenance",
+    "SliceRecord",
+    "SliceView",
+    "Verdict",
+    "bundle_facts",
+    "case_from_scores",
+    "case_to_csv",
+    "case_to_html",
+    "case_to_json",
+    "color_bar",
+    "figure_to_data_uri",
+    "file_sha256",
+    "label_colors",
+    "package_versions",
+    "plane_of",
+    "score_curve",
+    "slice_panels",
+    "slice_positions",
+    "slice_views",
+    "structure_name",
+    "write_text",
+]

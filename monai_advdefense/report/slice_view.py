@@ -1,0 +1,131 @@
+"""What the guard's networks make of single slices, for the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.networks.utils import eval_mode
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from monai_advdefense.report.case import SliceRecord
+from monai_advdefense.spectrum import fft_shift_magnitude
+
+__all__ = ["Plane", "SliceView", "plane_of", "slice_views"]
+
+_OPPOSITE = dict(zip("LRPAIS", "RLAPSI", strict=True))
+_MARGIN = 8
+
+
+@dataclass(frozen=True)
+class Plane:
+    """How the two axes of a slice lie in the patient.
+
+    Attributes:
+        ends: letters at the low and high end of the first axis, then of the second, for example ``LRIS``.
+        spacing: voxel size along the two axes in mm.
+        window: the part of the slice that is worth showing, if possible a square around the content of the whole volume.
+    """
+
+    ends: str
+    spacing: tuple[float, float]
+    window: tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class SliceView:
+    """One slice ``(H, W)`` through the guard.
+
+    Attributes:
+        record: its score and decision.
+        image: what the detector saw, in [0, 1].
+        spectrum: scaled log-magnitude, zero frequency at the center.
+        residual: magnitude of what the detector could not reconstruct.
+        residual_in_spectrum: the residual is one of the spectrum (zero frequency at the center), not of the image.
+        reformed: the image after the reformer, in [0, 1].
+        labels: the segmentation; None if the slice was not accepted, because then there is none.
+    """
+
+    record: SliceRecord
+    image: NDArray[np.float32]
+    spectrum: NDArray[np.float32]
+    residual: NDArray[np.float32]
+    residual_in_spectrum: bool
+    reformed: NDArray[np.float32]
+    labels: NDArray[np.int64] | None
+
+
+def plane_of(volume: Tensor, affine: NDArray[np.float64], slice_axis: int) -> Plane:
+    """Describe the slices of ``volume`` ``(X, Y, Z)`` with ``affine`` ``(4, 4)`` that are counted by ``slice_axis``."""
+    codes = nib.orientations.aff2axcodes(affine)
+    spacing = np.linalg.norm(np.asarray(affine)[:3, :3], axis=0).tolist()
+    first, second = (axis for axis in range(3) if axis != slice_axis)
+    content = (volume > 0).any(dim=slice_axis)
+    shape = content.shape
+    spans = [_span(content.any(dim=1 - axis)) for axis in range(2)]
+    side = max(stop - start for start, stop in spans) + 2 * _MARGIN
+    windows = [_window(span, side, length) for span, length in zip(spans, shape, strict=True)]
+    return Plane(
+        ends="".join(_OPPOSITE[codes[axis]] + codes[axis] for axis in (first, second)),
+        spacing=(spacing[first], spacing[second]),
+        window=(windows[0], windows[1]),
+    )
+
+
+def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecord], slice_axis: int) -> list[SliceView]:
+    """Pass single slices through the parts of the guard once more; no hook of the detector is called.
+
+    Args:
+        network: a :class:`~monai_advdefense.networks.DefendedSegmenter`.
+        volume: preprocessed volume ``(X, Y, Z)`` in [0, 1] on the network's device.
+        records: the slices to show.
+        slice_axis: axis that counts the slices.
+
+    Returns:
+        One view per record, in the same order.
+    """
+    guard: Any = network
+    views = []
+    with eval_mode(network):
+        for record in records:
+            image = volume.select(slice_axis, record.index)[None, None]
+            # A call of the module itself would run its hooks.
+            residual = guard.detector.forward(image).abs()
+            in_spectrum = guard.detector.domain == "spectrum"
+            if in_spectrum and not guard.detector.shift:
+                residual = torch.fft.fftshift(residual, dim=(-2, -1))
+            reformed = guard.reformer(image)
+            labels = guard.segmenter(reformed).argmax(1) if record.decision == "accepted" else None
+            views.append(
+                SliceView(
+                    record=record,
+                    image=_array(image),
+                    spectrum=_array(fft_shift_magnitude(image)),
+                    residual=_array(residual),
+                    residual_in_spectrum=in_spectrum,
+                    reformed=_array(reformed),
+                    labels=None if labels is None else labels[0].cpu().numpy(),
+                )
+            )
+    return views
+
+
+def _array(image: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = torch.nan_to_num(image[0, 0].float()).cpu().numpy()
+    return array
+
+
+def _span(occupied: Tensor) -> tuple[int, int]:
+    indices = occupied.nonzero().flatten().tolist()
+    return (indices[0], indices[-1] + 1) if indices else (0, len(occupied))
+
+
+def _window(span: tuple[int, int], side: int, length: int) -> slice:
+    side = min(side, length)
+    start = min(max((span[0] + span[1] - side) // 2, 0), length - side)
+    return slice(start, start + side)
