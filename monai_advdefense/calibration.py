@@ -109,7 +109,7 @@ def threshold_over_domains(scores_by_domain: Mapping[str, Scores], false_positiv
     """
     if not scores_by_domain:
         raise CalibrationError(
-            "scores_by_domain: expected scores of at least one domain, found none; calibrate on images that are not blank"
+            "scores_by_domain: expected scores of at least one domain, found none; calibrate on clean images"
         )
     return max(
         _threshold(scores, false_positive_rate, f"scores of domain {domain!r}")

@@ -14,7 +14,7 @@ NORM_TOLERANCE = 1e-4
 """Largest relative difference between the norm that was asked for and that of the noise."""
 
 _DOUBLINGS = 40
-_BISECTIONS = 40
+_BISECTIONS = 24
 
 
 def rician_noise(
@@ -73,7 +73,10 @@ def rician_noise(
 
     low, high = torch.zeros_like(aim), aim / image[0].numel() ** 0.5
     for _ in range(_DOUBLINGS):
-        high = torch.where(reached(high) < aim, 2 * high, high)
+        short = reached(high) < aim
+        if not short.any():
+            break
+        high = torch.where(short, 2 * high, high)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         short = reached(middle) < aim

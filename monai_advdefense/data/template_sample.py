@@ -1,9 +1,12 @@
-"""Subject-like brains made from an average template, where no real volume may be shipped."""
+"""Subject-like brains made from an average template, for where no real volume may be shipped.
+
+python -m monai_advdefense.data.template_sample --output_dir D --split train --count 6
+"""
 
 from __future__ import annotations
 
 import argparse
-import functools
+import gzip
 import os
 import zlib
 from collections.abc import Sequence
@@ -13,11 +16,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-from monai.utils import optional_import
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from monai_advdefense.data.template_anatomy import (
     FloatArray,
     folded_tissues,
+    load_template,
     random_displacement,
     scan_intensity,
     strip_mask,
@@ -28,7 +33,7 @@ from monai_advdefense.errors import InputError, OutputError, exit_on_error
 
 __all__ = ["SPLIT_SEEDS", "TemplateSample", "template_datalist", "template_sample", "write_template_samples"]
 
-# Seeds of the splits never overlap, so that a brain seen in training cannot come back in a test.
+# No seed is in two splits, so no brain of a test was seen before.
 SPLIT_SEEDS = {
     "train": range(0, 700),
     "validation": range(700, 800),
@@ -36,9 +41,12 @@ SPLIT_SEEDS = {
     "test": range(900, 1000),
 }
 
-# Mean intensities of fluid, grey and white matter of 1.5 T MPRAGE scans (arbitrary units), measured over 14 volumes.
-FLUID, GREY, WHITE = 260.0, 880.0, 1460.0
-NOISE_STD = 20.0
+# Median intensity in ventricles, cortex and cerebral white of real 1.5 T MPRAGE scans; median over 14 volumes.
+FLUID, GREY, WHITE = 245.0, 890.0, 1485.0
+# Noise of the same scans, 0.85 % of white matter: median absolute deviation (x 1.4826) of the second difference along
+# an axis (/ sqrt(6)), inside white matter eroded by 3 voxels; median over axes and volumes.
+NOISE = 12.5
+# Part of every file's header: files of another generator are not taken for complete ones. Raise it with each change.
 _VERSION = 1
 
 
@@ -47,10 +55,10 @@ class TemplateSample:
     """One generated subject; all arrays on one grid of 1 mm.
 
     Attributes:
-        image: T1-weighted intensities, int16, exactly zero outside of the brain.
+        image: T1-weighted intensities, exactly zero outside of the brain and at least 1 inside.
         grey: grey matter map in [0, 1].
         white: white matter map in [0, 1].
-        affine: voxel to world, RAS, mm.
+        affine: voxel to world in mm, axes R-A-S.
     """
 
     image: npt.NDArray[np.int16]
@@ -60,159 +68,171 @@ class TemplateSample:
 
     @property
     def tissue(self) -> npt.NDArray[np.uint8]:
-        """Label map: 0 other, 1 grey matter, 2 white matter."""
-        return np.where(self.white > 0.5, 2, np.where(self.grey > 0.5, 1, 0)).astype(np.uint8) * (self.image > 0)
-
-
-@functools.lru_cache(maxsize=1)
-def _template() -> tuple[FloatArray, npt.NDArray[np.float64]]:
-    """Intensity, grey, white and fold maps ``(4, X, Y, Z)`` with the affine; read from package files alone."""
-    datasets, found = optional_import("nilearn.datasets")
-    if not found:
-        raise InputError("expected nilearn, which ships the brain template; run: pip install monai_advdefense[sample]")
-    image = datasets.load_mni152_template(resolution=1)
-    maps = [image, datasets.load_mni152_gm_template(resolution=1), datasets.load_mni152_wm_template(resolution=1)]
-    arrays = [np.pad(m.get_fdata(dtype=np.float32)[16:181, 16:218, :168], ((0, 0), (0, 0), (6, 0))) for m in maps]
-    affine = image.affine @ np.array([[1, 0, 0, 16], [0, 1, 0, 16], [0, 0, 1, -6], [0, 0, 0, 1.0]])
-    axes = np.meshgrid(*[np.arange(n) + o for n, o in zip(arrays[0].shape, affine[:3, 3])], indexing="ij", sparse=True)
-    fold = np.ones(arrays[0].shape, np.float32)
-    # Deep nuclei and brain stem have no folds: soft ellipsoids (centre, radii in mm).
-    for center, radii in (((0, -8, 4), (36, 38, 26)), ((0, -28, -38), (17, 17, 42))):
-        radius = np.sqrt(sum(((a - c) / r) ** 2 for a, c, r in zip(axes, center, radii)))
-        fold *= np.clip((radius - 0.9) / 0.2, 0, 1).astype(np.float32)
-    radius = np.sqrt(sum(((a - c) / r) ** 2 for a, c, r in zip(axes, (0, -66, -36), (56, 34, 24))))
-    cerebellum = np.clip((1.1 - radius) / 0.2, 0, 1).astype(np.float32)
-    return np.stack([*arrays, fold, cerebellum]), affine
+        """Labels: 0 other, 1 grey matter, 2 white matter."""
+        return np.where(self.white > 0.5, 2, self.grey > 0.5).astype(np.uint8)
 
 
 def template_sample(seed: int) -> TemplateSample:
-    """Generate one subject-like brain: random anatomy, bias field and Rician noise; the same for the same seed."""
-    maps, affine = _template()
+    """Generate one subject-like brain; the same for the same seed.
+
+    The MNI152 template of nilearn and its tissue maps are deformed; then cortical folds, which an average does not
+    show, are drawn into the maps, and the whole is scanned with a bias field and Rician noise.
+
+    Raises:
+        InputError: if nilearn is not installed.
+    """
+    maps, affine = load_template()
     random = np.random.RandomState(seed)
     shape = maps.shape[1:]
     center = np.linalg.solve(affine, [0, -18, 0, 1])[:3]
-    intensity, grey, white, fold, cerebellum = warp_maps(maps, random_displacement(shape, center, random))
-    head = (intensity > 0).astype(np.float32)
-    wave = np.where(cerebellum > 0.5, wave_field(shape, 9.0, random), wave_field(shape, 20.0, random))
-    grey, white = folded_tissues(grey, white, fold, wave)
-    mask = strip_mask(grey + white, head)
-    drawn = FLUID * (1 - grey - white) + GREY * grey + WHITE * white
-    average = np.interp(intensity, [0.0, 0.26, 0.65, 0.87, 1.0], [0.0, FLUID, GREY, WHITE, 1.15 * WHITE])
-    clean = (fold * drawn + (1 - fold) * average).astype(np.float32)
-    image = scan_intensity(clean, mask, noise=NOISE_STD, random=random)
-    # At least 1 inside, so that the brain mask is what is above zero.
-    image = np.where(mask, np.maximum(np.rint(image), 1), 0).astype(np.int16)
-    return TemplateSample(image, grey * mask, white * mask, affine)
+    intensity, grey, white, smooth, cerebellum = warp_maps(maps, random_displacement(shape, center, random))
+    wave = np.where(cerebellum > 0.5, wave_field(shape, 7.0, random), wave_field(shape, 20.0, random))
+    grey, white = folded_tissues(grey, white, smooth, wave)
+    mask = strip_mask(grey + white, intensity > 0)
+    # Contrast differs between subjects.
+    levels = np.array([FLUID, GREY, WHITE]) * random.uniform(0.95, 1.05, 3)
+    drawn = levels[0] * (1 - grey - white) + levels[1] * grey + levels[2] * white
+    # The template's own intensities of the three tissues, which it leaves where nothing is drawn.
+    average = np.interp(intensity, [0.0, 0.26, 0.65, 0.87, 1.0], [0.0, *levels, 1.15 * levels[2]])
+    clean = (smooth * average + (1 - smooth) * drawn).astype(np.float32)
+    image = scan_intensity(clean, mask, noise=NOISE, random=random)
+    return TemplateSample(
+        image=np.where(mask, np.maximum(np.rint(image), 1), 0).astype(np.int16),
+        grey=grey * mask,
+        white=white * mask,
+        affine=affine,
+    )
 
 
 def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 0) -> list[Path]:
-    """Write samples of consecutive seeds as NIfTI; those that lie there complete are kept.
+    """Write the samples of consecutive seeds as NIfTI; pairs of files that lie there complete are kept.
 
     Args:
         folder: gets ``images/sample_SEED.nii.gz`` (int16) and ``tissue/sample_SEED.nii.gz`` (uint8: 0 other, 1 grey
             matter, 2 white matter).
         count: number of samples.
-        first_seed: seed of the first one.
+        first_seed: seed of the first one; see :data:`SPLIT_SEEDS`.
 
     Returns:
-        Paths of the images.
+        Paths of the images, by seed.
 
     Raises:
-        OutputError: a file could not be written.
+        InputError: if a seed lies in no split, or nilearn is not installed.
+        OutputError: if a file cannot be written.
     """
+    seeds = range(first_seed, first_seed + count)
+    last = max(split.stop for split in SPLIT_SEEDS.values()) - 1
+    if count < 1 or first_seed < 0 or seeds[-1] > last:
+        raise InputError(
+            f"count, first_seed: expected at least one seed, all between 0 and {last}, found count {count} from seed "
+            f"{first_seed}; choose fewer or other seeds"
+        )
     images = []
-    for seed in range(first_seed, first_seed + count):
+    for seed in seeds:
         image, tissue = _paths(Path(folder), seed)
         images.append(image)
-        if not (_complete(image, seed) and _complete(tissue, seed)):
+        if not (_is_complete(image, seed) and _is_complete(tissue, seed)):
             sample = template_sample(seed)
+            # The image last: a datalist goes by the images.
             _write(tissue, sample.tissue, sample.affine, seed)
             _write(image, sample.image, sample.affine, seed)
     return images
 
 
-def _paths(folder: Path, seed: int) -> tuple[Path, Path]:
-    """Image and tissue file of one seed."""
-    return folder / "images" / f"sample_{seed:03d}.nii.gz", folder / "tissue" / f"sample_{seed:03d}.nii.gz"
-
-
-def _description(seed: int) -> bytes:
-    """Written into the header: files of an older generator are not taken for current ones."""
-    return f"template sample v{_VERSION} seed {seed}".encode()
-
-
-def _complete(path: Path, seed: int) -> bool:
-    """Whether the file is there, of this generator, and readable to its last voxel."""
-    try:
-        volume = nib.load(path)
-        np.asanyarray(volume.dataobj)
-    except (OSError, EOFError, nib.filebasedimages.ImageFileError, zlib.error):
-        return False
-    return bool(volume.header["descrip"] == _description(seed))
-
-
-def _write(path: Path, array: npt.NDArray[np.int16] | npt.NDArray[np.uint8], affine: FloatArray, seed: int) -> None:
-    """Write a NIfTI under a temporary name, then rename it."""
-    volume = nib.Nifti1Image(array, affine)
-    volume.set_qform(affine, code="aligned")
-    volume.set_sform(affine, code="aligned")
-    volume.header.set_xyzt_units("mm", "sec")
-    volume.header["descrip"] = _description(seed)
-    partial = path.with_name(f".{os.getpid()}_{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nib.save(volume, partial)
-        os.replace(partial, path)
-    except OSError as error:
-        raise OutputError(f"could not write {path}: {error}; free the place or choose another folder") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
+@exit_on_error
 def template_datalist(folder: str | Path, split: str) -> list[dict[str, str]]:
-    """List the samples of one split in a folder.
+    """Cases of one split: ``image``, ``tissue``, ``subject`` and ``domain`` of each sample, by seed.
 
     Args:
         folder: as given to :func:`write_template_samples`.
         split: ``train``, ``validation``, ``calibration`` or ``test``.
 
-    Returns:
-        Dictionaries with ``image`` and ``tissue``, ordered by seed.
-
     Raises:
-        InputError: unknown split, or no sample of it in the folder.
+        SystemExit: with code 2 and one line on stderr, if the split is unknown or a file is missing.
     """
-    pairs = [_paths(Path(folder), seed) for seed in _seeds(split)]
-    items = [{"image": str(i), "tissue": str(t)} for i, t in pairs if i.is_file() and t.is_file()]
-    if not items:
-        raise InputError(
-            f"expected template samples of split {split!r} in {folder}, found none; write them with "
-            f"python -m monai_advdefense.data.template_sample --output_dir {folder} --split {split} --count N"
+    cases = []
+    for seed in _split_seeds(split):
+        image, tissue = _paths(Path(folder), seed)
+        if not image.is_file():
+            continue
+        if not tissue.is_file():
+            raise InputError(f"{tissue}: expected beside {image}, found no file; write the samples again")
+        cases.append(
+            {"image": str(image), "tissue": str(tissue), "subject": f"sample_{seed:03d}", "domain": "template"}
         )
-    return items
+    if not cases:
+        raise InputError(
+            f"{folder}: expected template samples of split {split!r}, found none; write some with python -m "
+            f"monai_advdefense.data.template_sample --output_dir {folder} --split {split} --count N"
+        )
+    return cases
 
 
-def _seeds(split: str) -> range:
+def _split_seeds(split: str) -> range:
     """Seeds of a split."""
     if split not in SPLIT_SEEDS:
-        raise InputError(f"expected a split out of {', '.join(SPLIT_SEEDS)}, found {split!r}")
+        raise InputError(f"split: expected one of {', '.join(SPLIT_SEEDS)}, found {split!r}; choose one of them")
     return SPLIT_SEEDS[split]
+
+
+def _paths(folder: Path, seed: int) -> tuple[Path, Path]:
+    """Image and tissue file of one seed."""
+    name = f"sample_{seed:03d}.nii.gz"
+    return folder / "images" / name, folder / "tissue" / name
+
+
+def _description(seed: int) -> bytes:
+    """Text in the header of a file."""
+    return f"template sample version {_VERSION} seed {seed}".encode()
+
+
+def _is_complete(path: Path, seed: int) -> bool:
+    """Whether the file is there, of this generator and readable to its last voxel."""
+    try:
+        volume = nib.load(path)
+        np.asanyarray(volume.dataobj)
+    except (OSError, EOFError, zlib.error, ImageFileError, HeaderDataError):
+        return False
+    return bool(volume.header["descrip"] == _description(seed))
+
+
+def _write(
+    path: Path, array: npt.NDArray[np.int16] | npt.NDArray[np.uint8], affine: npt.NDArray[np.float64], seed: int
+) -> None:
+    """Write a volume under a name that no reader looks for, then rename it."""
+    volume = nib.Nifti1Image(array, affine)
+    volume.set_qform(affine, code="mni")
+    volume.set_sform(affine, code="mni")
+    volume.header.set_xyzt_units("mm")
+    volume.header["descrip"] = _description(seed)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(gzip.compress(volume.to_bytes(), compresslevel=4, mtime=0))
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: expected to write it, found {error}; free the place or give another folder"
+        ) from error
 
 
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line: write the first samples of one split."""
+    """Write the first samples of one split; those that are already there are kept."""
     parser = argparse.ArgumentParser(prog="python -m monai_advdefense.data.template_sample", description=main.__doc__)
     parser.add_argument("--output_dir", required=True, help="folder that gets images/ and tissue/")
-    parser.add_argument("--split", required=True, choices=list(SPLIT_SEEDS), help="samples of two splits never agree")
-    parser.add_argument("--count", type=int, default=1, help="number of samples")
+    parser.add_argument("--split", required=True, choices=list(SPLIT_SEEDS), help="no sample is in two splits")
+    parser.add_argument("--count", type=int, required=True, help="number of samples")
     options = parser.parse_args(arguments)
-    seeds = _seeds(options.split)
+    seeds = _split_seeds(options.split)
     if not 1 <= options.count <= len(seeds):
-        raise InputError(f"--count must lie between 1 and {len(seeds)} for split {options.split}, found {options.count}")
-    for index, seed in enumerate(seeds[: options.count], start=1):
-        (path,) = write_template_samples(options.output_dir, 1, first_seed=seed)
-        print(f"{index}/{options.count} {path}", flush=True)
+        raise InputError(f"--count: expected 1 to {len(seeds)} for split {options.split}, found {options.count}")
+    for number, seed in enumerate(seeds[: options.count], start=1):
+        [path] = write_template_samples(options.output_dir, 1, first_seed=seed)
+        print(f"{number}/{options.count} {path}", flush=True)
 
 
 if __name__ == "__main__":

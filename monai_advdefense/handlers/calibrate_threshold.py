@@ -12,7 +12,7 @@ import ignite.distributed as idist
 import numpy as np
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
-from monai.utils import CommonKeys
+from monai.utils.enums import CommonKeys
 
 from monai_advdefense.calibration import (
     minimum_scores,
@@ -38,16 +38,16 @@ class CalibrateThreshold:
 
     At the end the threshold is in ``network.threshold``, the flat state dict of the network is in ``save_path``, and a
     record (rate, threshold, and counts, threshold and quantiles of the scores for each domain) lies beside it, as
-    ``model.calibration.json`` for ``model.pt``. If the calibration fails, both files stay as they were. In a distributed
-    run the scores of all processes count and the first process writes; let the sampler not repeat slices
+    ``model.calibration.json`` for ``model.pt``. If the calibration fails, both files stay as they were. In a
+    distributed run the scores of all processes count and the first process writes; let the sampler not repeat slices
     (``even_divisible=False``).
 
     Args:
         network: the detector that the evaluator runs, without a parallel wrapper.
         save_path: file of the weights to write or replace.
         false_positive_rate: share of clean slices of a domain that may be rejected, between 0 and 1.
-        domain_key: entry of the batch with the domain's name of each slice; where it is ``None`` or a batch lacks it, the
-            slices belong to one domain, ``"all"``.
+        domain_key: entry of the batch with the domain's name of each slice; where it is ``None`` or a batch lacks it,
+            the slices belong to one domain, ``"all"``.
 
     Raises:
         InputError: if the rate is not between 0 and 1.
@@ -86,9 +86,9 @@ class CalibrateThreshold:
     @exit_on_error
     def collect(self, engine: Engine) -> None:
         """Score the slices of one batch."""
-        image, residual = engine.state.output[CommonKeys.IMAGE], engine.state.output[CommonKeys.PRED]
-        scores = self.network.residual_score(residual).double().tolist()
-        blank = self.network.is_blank(image).tolist()
+        output: Any = engine.state.output
+        scores = self.network.residual_score(output[CommonKeys.PRED]).double().tolist()
+        blank = self.network.is_blank(output[CommonKeys.IMAGE]).tolist()
         for name, score, is_blank in zip(self._domains(engine.state.batch, len(scores)), scores, blank, strict=True):
             # A domain of blank slices alone must appear, so that it is found to have too few scores.
             self._scores[name].extend([] if is_blank else [score])
@@ -139,16 +139,23 @@ class CalibrateThreshold:
 
     def _write(self, record: dict[str, Any]) -> None:
         """Replace the weights, then the record."""
-        target = self.save_path.with_suffix(".calibration.json")
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             save_weights(self.network, self.save_path)
-            temporary.write_text(json.dumps(record, indent=4, allow_nan=False) + "\n", encoding="utf-8")
-            os.replace(temporary, target)
+            _replace_text(
+                self.save_path.with_suffix(".calibration.json"), json.dumps(record, indent=4, allow_nan=False) + "\n"
+            )
         except (OSError, RuntimeError) as error:
             raise OutputError(
                 f"{self.save_path}: expected to write the calibrated weights, found {str(error).splitlines()[0]}; "
                 "check the folder, its permissions and the free space"
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+
+
+def _replace_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

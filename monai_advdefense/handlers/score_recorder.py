@@ -20,6 +20,7 @@ class ScoreRecorder:
     Forward hooks see every group of slices that a sliding window passes through the network. They are there only while
     an iteration runs, so the network keeps no state and nothing is computed a second time. After the iteration other
     handlers read :attr:`scores`, :attr:`accepted` and :attr:`blank`; the values stay until the next iteration starts.
+    Attach it before handlers that end the run on an exception.
 
     Args:
         network: a :class:`~monai_advdefense.networks.DefendedSegmenter`, the one that the evaluator runs.
@@ -74,10 +75,11 @@ class ScoreRecorder:
     def _stop(self, _: Engine) -> None:
         self._remove_hooks()
 
-    def _fail(self, _: Engine, error: BaseException) -> None:
+    def _fail(self, engine: Engine, error: BaseException) -> None:
         self._remove_hooks()
-        # ignite swallows an exception as soon as one handler listens for it.
-        raise error
+        # ignite drops an exception that a handler listens for; raised too early, it would not reach the later handlers.
+        if engine._event_handlers[Events.EXCEPTION_RAISED][-1][0] == self._fail:
+            raise error
 
     def _remove_hooks(self) -> None:
         for hook in self._hooks:
@@ -94,7 +96,7 @@ class ScoreRecorder:
 
     @torch.no_grad()
     def _record_refusal(self, _: nn.Module, __: tuple[Tensor, ...], logits: Tensor) -> None:
-        # The network also rejects what its segmenter cannot handle; "rejected" wins in all voxels of a slice or in none.
+        # The network also rejects what its segmenter cannot handle; "rejected" wins everywhere in a slice or nowhere.
         first_voxel = logits.flatten(2)[:, :, 0]
         self._accepted[-1] = self._accepted[-1] & (first_voxel[:, -1] < first_voxel[:, 0])
 

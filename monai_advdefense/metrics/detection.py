@@ -121,7 +121,7 @@ def accepted_and_bad(accepted: Decisions, dice_clean: Scores, dice_attacked: Sco
         drop: how far the Dice may fall.
 
     Raises:
-        InputError: if there are no images, the lengths differ, decisions are not boolean, or a Dice lies outside 0 to 1.
+        InputError: if there are no images, the lengths differ, decisions are not boolean, or a Dice is not from 0 to 1.
 
     Example:
         >>> accepted_and_bad([True, True, False, True], [0.9, 0.9, 0.9, 0.9], [0.85, 0.2, 0.1, 0.9])

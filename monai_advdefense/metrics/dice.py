@@ -106,9 +106,9 @@ def mean_dice(prediction: Tensor, label: Tensor, num_classes: int) -> Tensor:
 def soft_dice(probabilities: Tensor, label: Tensor, *, smooth: float = 1.0) -> Tensor:
     """Soft Dice of the paper's own evaluation: mean over all classes, the background included.
 
-    For each class ``(2 sum p g + smooth) / (sum p + sum g + smooth)``, so that an absent class counts as nearly 1. It is
-    far above :func:`mean_dice` on the same prediction and serves only to set figures beside those of the paper. Their
-    sums run over a batch of 10 slices, ours over one sample.
+    For each class ``(2 sum p g + smooth) / (sum p + sum g + smooth)``, so that an absent class counts as nearly 1. It
+    is far above :func:`mean_dice` on the same prediction and serves only to set figures beside those of the paper.
+    Their sums run over a batch of 10 slices, ours over one sample.
 
     Args:
         probabilities: softmax of the logits ``(B, C, *spatial)``, background first.
@@ -119,15 +119,16 @@ def soft_dice(probabilities: Tensor, label: Tensor, *, smooth: float = 1.0) -> T
         Soft Dice ``(B,)`` from 0 to 1.
 
     Raises:
-        InputError: if the shapes do not fit, a label is not one of the classes, or the probabilities do not add up to 1.
+        InputError: if the shapes do not fit, a label is not one of the classes, or probabilities do not add up to 1.
 
     Source:
         Park et al. 2020, figure 4; the smoothing and the classes are those of the first author's public scripts.
     """
-    if label.shape != probabilities.shape[:1] + probabilities.shape[2:]:
+    expected = probabilities.shape[:1] + probabilities.shape[2:]
+    if label.shape != expected:
         raise InputError(
-            f"label: expected shape {tuple(probabilities.shape[:1] + probabilities.shape[2:])} to fit the probabilities, "
-            f"found {tuple(label.shape)}; drop its channel axis or resize it"
+            f"label: expected shape {tuple(expected)} to fit the probabilities, found {tuple(label.shape)}; "
+            "drop its channel axis or resize it"
         )
     # Half precision adds up to 1 within a few thousandths.
     if not bool(((probabilities.sum(dim=1) - 1).abs() < 0.02).all()) or bool((probabilities < 0).any()):

@@ -6,7 +6,7 @@ from monai_advdefense.report.html import case_to_html
 from monai_advdefense.report.label_colors import LABEL_COLORS, label_colors, structure_name
 from monai_advdefense.report.provenance import BundleFacts, Provenance, bundle_facts, file_sha256, package_versions
 from monai_advdefense.report.slice_view import Plane, SliceView, plane_of, slice_views
-from monai_advdefense.report.tables import case_to_csv, case_to_json, write_text
+from monai_advdefense.report.tables import case_to_csv, case_to_json
 
 __all__ = [
     "LABEL_COLORS",
@@ -34,5 +34,4 @@ __all__ = [
     "slice_positions",
     "slice_views",
     "structure_name",
-    "write_text",
 ]

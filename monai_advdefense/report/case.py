@@ -83,7 +83,7 @@ class Case:
     def headline(self) -> str:
         """The verdict in one plain sentence."""
         if self.verdict == "accepted":
-            return f"All {self.checked} slices were accepted"
+            return "The only slice was accepted" if self.checked == 1 else f"All {self.checked} slices were accepted"
         unchecked = self.count("not_checked")
         if self.verdict == "rejected":
             counts = f"{self.count('rejected')} of {_slices(self.checked)} {_were(self.count('rejected'))} rejected"
@@ -155,7 +155,7 @@ def case_from_scores(
 def slice_positions(
     affine: NDArray[np.float64],
     spatial_shape: Sequence[int],
-    slice_axis: int,
+    slice_dim: int,
     input_affine: NDArray[np.float64] | None = None,
 ) -> tuple[str, list[tuple[float, int | None]]]:
     """Where the slices of a volume lie in the world and in the input's voxel grid.
@@ -163,23 +163,23 @@ def slice_positions(
     Args:
         affine: ``(4, 4)`` affine of the preprocessed volume, voxels to mm in RAS+ world coordinates.
         spatial_shape: its shape.
-        slice_axis: its axis that counts the slices.
+        slice_dim: its axis that counts the slices.
         input_affine: affine of the input as it lies on disk.
 
     Returns:
         The world axis nearest to the slice axis, and for the center of every slice its coordinate along that axis in
         mm and the nearest voxel index along the input's own slice axis (None without ``input_affine``).
     """
-    centers = np.ones((spatial_shape[slice_axis], 4))
+    centers = np.ones((spatial_shape[slice_dim], 4))
     centers[:, :3] = (np.asarray(spatial_shape) - 1) / 2
-    centers[:, slice_axis] = np.arange(spatial_shape[slice_axis])
+    centers[:, slice_dim] = np.arange(spatial_shape[slice_dim])
     world = centers @ np.asarray(affine).T
-    world_axis = int(np.abs(np.asarray(affine)[:3, slice_axis]).argmax())
+    world_axis = int(np.abs(np.asarray(affine)[:3, slice_dim]).argmax())
     millimeters = world[:, world_axis].round(3).tolist()
     if input_affine is None:
         return "xyz"[world_axis], [(position, None) for position in millimeters]
     to_input = np.linalg.inv(input_affine)
-    input_axis = int(np.abs((to_input @ affine)[:3, slice_axis]).argmax())
+    input_axis = int(np.abs((to_input @ affine)[:3, slice_dim]).argmax())
     indices = np.rint((world @ to_input.T)[:, input_axis]).astype(int).tolist()
     return "xyz"[world_axis], list(zip(millimeters, indices, strict=True))
 

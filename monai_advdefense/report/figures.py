@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
+from PIL import Image
 
 from monai_advdefense.report.case import Case, SliceRecord
 from monai_advdefense.report.slice_view import Plane, SliceView
@@ -27,7 +28,9 @@ _ACCEPTED = "#0072B2"
 _REJECTED = "#C2410C"
 _DIRECTION = {"x": "left to right", "y": "posterior to anterior", "z": "inferior to superior"}
 _PIXEL = 2
-_OUTLINE = [withStroke(linewidth=2.5, foreground="black")]
+# The same for all slices, so that they can be compared: magnitudes from 6e-6 to 0.2.
+_SPECTRUM_RANGE = {"vmin": 0.25, "vmax": 0.9}
+_BACKING = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "boxstyle": "round,pad=0.2"}
 
 
 def score_curve(case: Case, *, narrow: bool = False) -> Figure:
@@ -37,10 +40,12 @@ def score_curve(case: Case, *, narrow: bool = False) -> Figure:
         case: the scores.
         narrow: for a phone: less wide, fewer ticks.
     """
-    figure = Figure(figsize=(4.2, 3.9) if narrow else (10.0, 3.7), dpi=160, layout="constrained")
+    figure = Figure(figsize=(3.5, 3.7) if narrow else (10.0, 3.7), dpi=160, layout="constrained")
     axes = figure.subplots()
     finite = [record for record in case.slices if record.decision != "blank" and math.isfinite(record.score)]
-    _plot(axes, finite, "-", color="#9fb3c8", linewidth=1.2, zorder=1)
+    curve = np.full(len(case.slices), np.nan)
+    curve[[record.index for record in finite]] = [record.score for record in finite]
+    axes.plot(curve, color="#9fb3c8", linewidth=1.2, zorder=1, gid="curve")
     _plot(axes, _with(finite, "accepted"), "o", color=_ACCEPTED, markersize=3.5, label="accepted")
     _plot(axes, _with(finite, "rejected"), "v", color=_REJECTED, markersize=6.5, label="rejected")
     _plot(axes, _with(finite, "not_checked"), "s", color=_FAINT, markersize=3.5, label="not checked")
@@ -48,11 +53,15 @@ def score_curve(case: Case, *, narrow: bool = False) -> Figure:
     if unknown:
         style: dict[str, Any] = {"color": _FAINT, "marker": "x", "linestyle": "none", "label": "score not a number"}
         axes.plot(unknown, [0.03] * len(unknown), transform=axes.get_xaxis_transform(), gid="unknown", **style)
-    top = max([record.score for record in finite], default=1.0)
+    marked = [record.score for record in finite]
     if math.isfinite(case.threshold):
-        axes.axhline(case.threshold, color=_INK, linewidth=1.2, linestyle=(0, (5, 3)), gid="threshold", label="threshold")
-        top = max(top, case.threshold)
-    axes.set_ylim(0.0, top * 1.08 if top > 0 else 1.0)
+        axes.axhline(
+            case.threshold, color=_INK, linewidth=1.2, linestyle=(0, (5, 3)), gid="threshold", label="threshold"
+        )
+        marked.append(case.threshold)
+    low, high = min(marked, default=0.0), max(marked, default=1.0)
+    margin = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
+    axes.set_ylim(max(low - margin, min(low, 0.0)), high + margin)
     axes.set_xlim(-1, max(len(case.slices), 1))
     axes.set_ylabel("Score (no unit)", fontsize=10, color=_INK)
     axes.set_xlabel("Slice number", fontsize=10, color=_INK)
@@ -63,7 +72,8 @@ def score_curve(case: Case, *, narrow: bool = False) -> Figure:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     _position_axis(axes, case, narrow)
-    figure.legend(loc="outside upper left", ncols=2 if narrow else 5, fontsize=9, frameon=False, labelcolor=_INK)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside upper left", ncols=2 if narrow else 5, fontsize=9, frameon=False, labelcolor=_INK)
     return figure
 
 
@@ -86,12 +96,12 @@ def slice_panels(
         accepted the last one says so and shows no labels.
     """
     limit = residual_limit or float(view.residual.max()) or 1.0
-    gray = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
-    heat = {"cmap": "inferno", "vmin": 0.0, "vmax": limit}
+    gray: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
+    heat: dict[str, Any] = {"cmap": "inferno", "vmin": 0.0, "vmax": limit}
     residual = _spectrum_panel if view.residual_in_spectrum else _image_panel
     return {
         "image": _image_panel(view.image, plane, **gray),
-        "spectrum": _spectrum_panel(view.spectrum, plane, **{**gray, "vmax": float(view.spectrum.max())}),
+        "spectrum": _spectrum_panel(view.spectrum, plane, cmap="gray", **_SPECTRUM_RANGE),
         "residual": residual(view.residual, plane, **heat),
         "reformed": _image_panel(view.reformed, plane, **gray),
         "segmentation": _segmentation_panel(view, plane, colors),
@@ -100,19 +110,24 @@ def slice_panels(
 
 def color_bar(limit: float) -> Figure:
     """Draw the color scale of the residual from 0 to ``limit``."""
-    figure = Figure(figsize=(3.2, 0.62), dpi=160, layout="constrained")
+    figure = Figure(figsize=(3.2, 0.7), dpi=160, layout="constrained")
     axes = figure.subplots()
     axes.imshow(np.linspace(0, 1, 256)[None], cmap="inferno", aspect="auto", extent=(0, limit, 0, 1))
     axes.set_yticks([])
-    axes.tick_params(labelsize=9, colors=_INK)
+    axes.tick_params(labelsize=11, colors=_INK)
     axes.locator_params(axis="x", nbins=5)
     return figure
 
 
 def figure_to_data_uri(figure: Figure) -> str:
-    """Encode a figure as PNG in a ``data:`` address."""
+    """Encode a figure as PNG of at most 256 colors in a ``data:`` address."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    image = Image.fromarray(pixels)
+    is_gray = (pixels == pixels[..., :1]).all()
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", pil_kwargs={"optimize": True})
+    (image.convert("L") if is_gray else image.quantize(256)).save(buffer, format="png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -122,7 +137,7 @@ def _plot(axes: Axes, records: list[SliceRecord], form: str, **style: Any) -> No
             [record.index for record in records],
             [record.score for record in records],
             form,
-            gid=style.get("label", "curve"),
+            gid=style["label"],
             **style,
         )
 
@@ -139,9 +154,14 @@ def _position_axis(axes: Axes, case: Case, narrow: bool) -> None:
     step = (case.slices[-1].position_mm - start) / (len(case.slices) - 1)
     if step == 0:
         return
-    secondary = axes.secondary_xaxis(
-        "top", functions=(lambda index: start + step * index, lambda position: (position - start) / step)
-    )
+
+    def to_position(index: Any) -> Any:
+        return start + step * index
+
+    def to_index(position: Any) -> Any:
+        return (position - start) / step
+
+    secondary = axes.secondary_xaxis("top", functions=(to_position, to_index))
     words = _DIRECTION[case.position_axis]
     direction = words if step > 0 else " to ".join(reversed(words.split(" to ")))
     secondary.set_xlabel(f"World position {case.position_axis} (mm), {direction}", fontsize=10, color=_INK)
@@ -161,18 +181,17 @@ def _panel(array: NDArray[Any], **style: Any) -> tuple[Figure, Axes]:
 
 
 def _text(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    size = axes.get_figure(root=True).get_size_inches()[1] * 72 * 0.055
-    style = {"ha": "center", "va": "center", "color": "white", "fontsize": size, "path_effects": _OUTLINE, **style}
+    size = axes.bbox.height * 0.04
+    style = {"ha": "center", "va": "center", "color": "white", "fontsize": size, "bbox": _BACKING, **style}
     axes.text(x, y, text, transform=axes.transAxes, **style)
 
 
 def _scale_bar(axes: Axes, fraction: float, text: str) -> None:
     """Draw a bar over this fraction of the width, with its length as text, at the lower right."""
-    axes.plot(
-        [0.96 - fraction, 0.96], [0.035, 0.035], transform=axes.transAxes, color="white", linewidth=2.5,
-        path_effects=[withStroke(linewidth=4.5, foreground="black")], scalex=False, scaley=False,
-    )  # fmt: skip
-    _text(axes, 0.96 - fraction / 2, 0.085, text)
+    x, y = [0.96 - fraction, 0.96], [0.035, 0.035]
+    for color, width in (("black", 4.5), ("white", 2.5)):
+        axes.plot(x, y, transform=axes.transAxes, color=color, linewidth=width, scalex=False, scaley=False)
+    _text(axes, 0.96, 0.105, text, ha="right")
 
 
 def _letters(axes: Axes, ends: str) -> None:
@@ -200,7 +219,15 @@ def _segmentation_panel(view: SliceView, plane: Plane, colors: Mapping[int, str]
     if view.labels is None:
         figure, axes = _panel(gray * 0.35)
         hatch = Rectangle(
-            (0, 0), 1, 1, transform=axes.transAxes, hatch="//", facecolor="none", edgecolor="#9aa5b1", linewidth=0, alpha=0.5
+            (0, 0),
+            1,
+            1,
+            transform=axes.transAxes,
+            hatch="//",
+            facecolor="none",
+            edgecolor="#9aa5b1",
+            linewidth=0,
+            alpha=0.5,
         )
         axes.add_patch(hatch)
         words = "rejected" if view.record.decision == "rejected" else "not checked"

@@ -71,7 +71,9 @@ def bundle_facts(path: str | PathLike[str]) -> BundleFacts:
         channels = outputs.get("pred", {}).get("channel_def", {})
         names = {int(channel): str(name) for channel, name in channels.items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: expected the metadata.json of a bundle, found none ({error}); check the path") from error
+        raise InputError(
+            f"{path}: expected the metadata.json of a bundle, found none ({error}); check the path"
+        ) from error
     model = " ".join(str(metadata[key]) for key in ("name", "version") if key in metadata)
     return BundleFacts(model or None, names)
 

@@ -29,7 +29,7 @@ class Plane:
     Attributes:
         ends: letters at the low and high end of the first axis, then of the second, for example ``LRIS``.
         spacing: voxel size along the two axes in mm.
-        window: the part of the slice that is worth showing, if possible a square around the content of the whole volume.
+        window: the part of the slice to show, if possible a square around the content of the whole volume.
     """
 
     ends: str
@@ -60,12 +60,12 @@ class SliceView:
     labels: NDArray[np.int64] | None
 
 
-def plane_of(volume: Tensor, affine: NDArray[np.float64], slice_axis: int) -> Plane:
-    """Describe the slices of ``volume`` ``(X, Y, Z)`` with ``affine`` ``(4, 4)`` that are counted by ``slice_axis``."""
+def plane_of(volume: Tensor, affine: NDArray[np.float64], slice_dim: int) -> Plane:
+    """Describe the slices of ``volume`` ``(X, Y, Z)`` with ``affine`` ``(4, 4)`` that are counted by ``slice_dim``."""
     codes = nib.orientations.aff2axcodes(affine)
     spacing = np.linalg.norm(np.asarray(affine)[:3, :3], axis=0).tolist()
-    first, second = (axis for axis in range(3) if axis != slice_axis)
-    content = (volume > 0).any(dim=slice_axis)
+    first, second = (axis for axis in range(3) if axis != slice_dim)
+    content = (volume > 0).any(dim=slice_dim)
     shape = content.shape
     spans = [_span(content.any(dim=1 - axis)) for axis in range(2)]
     side = max(stop - start for start, stop in spans) + 2 * _MARGIN
@@ -77,14 +77,14 @@ def plane_of(volume: Tensor, affine: NDArray[np.float64], slice_axis: int) -> Pl
     )
 
 
-def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecord], slice_axis: int) -> list[SliceView]:
+def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecord], slice_dim: int) -> list[SliceView]:
     """Pass single slices through the parts of the guard once more; no hook of the detector is called.
 
     Args:
         network: a :class:`~monai_advdefense.networks.DefendedSegmenter`.
         volume: preprocessed volume ``(X, Y, Z)`` in [0, 1] on the network's device.
         records: the slices to show.
-        slice_axis: axis that counts the slices.
+        slice_dim: axis that counts the slices.
 
     Returns:
         One view per record, in the same order.
@@ -93,7 +93,7 @@ def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecor
     views = []
     with eval_mode(network):
         for record in records:
-            image = volume.select(slice_axis, record.index)[None, None]
+            image = volume.select(slice_dim, record.index)[None, None]
             # A call of the module itself would run its hooks.
             residual = guard.detector.forward(image).abs()
             in_spectrum = guard.detector.domain == "spectrum"

@@ -7,14 +7,11 @@ import dataclasses
 import io
 import json
 import math
-import os
-from pathlib import Path
 from typing import Any
 
-from monai_advdefense.errors import OutputError
 from monai_advdefense.report.case import Case
 
-__all__ = ["case_to_csv", "case_to_json", "write_text"]
+__all__ = ["case_to_csv", "case_to_json"]
 
 
 def case_to_csv(case: Case) -> str:
@@ -71,22 +68,6 @@ def case_to_json(case: Case) -> str:
         ],
     }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file that appears whole or not at all; folders are made.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8", newline="")
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: expected a writable place, found {error.strerror}; choose another output_dir") from error
 
 
 def _finite(value: Any) -> Any:

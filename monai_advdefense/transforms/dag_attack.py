@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from monai.config import KeysCollection, NdarrayOrTensor
+from monai.config import KeysCollection
+from monai.config.type_definitions import NdarrayOrTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor
 from torch import Tensor, nn
@@ -19,3 +20,242 @@ from monai_advdefense.attacks.targets import all_background, dilate_structure, r
 from monai_advdefense.errors import InputError
 
 __all__ = ["DAGAttack", "DAGAttackD", "DAGAttackDict", "DAGAttackd"]
+
+TARGETS = ("background", "swap", "dilate", "derangement")
+
+
+class DAGAttack(Transform):
+    """Attack one image with :func:`monai_advdefense.attacks.dag`; a volume slice by slice.
+
+    The same image, label and seed give the same result: every call starts the generator of the random targets anew,
+    and the slices of a volume draw from it in order. The attack runs on the device of the network, the result comes
+    back on the device and in the type of the image, MetaTensor and applied operations included.
+
+    Args:
+        network: map from images to logits ``(B, K, *spatial)``.
+        target: ``"background"`` (type A), ``"swap"`` (type B), ``"dilate"`` (type C) or ``"derangement"`` (Xie et al.),
+            see :mod:`monai_advdefense.attacks.targets`.
+        step_size: length of one step in ``norm``, in units of the image;
+            :func:`monai_advdefense.attacks.step_size_for` gives the paper's.
+        steps: number of steps.
+        norm: ``"l2"`` or ``"linf"``.
+        target_term: add the logit of the target to the objective.
+        include_background: also push pixels whose label is 0.
+        brain_only: perturb only pixels above 0 in some channel, for images whose background is exactly 0.
+        bounds: lowest and highest value of an image, or None.
+        stop: ``"all_flipped"`` or ``"never"``.
+        result: ``"best"`` or ``"last"``.
+        slice_dim: spatial dimension (0 is the first) along which a volume is cut into the slices that the network
+            takes; None attacks the image as a whole.
+        batch_size: how many slices are attacked at once; bounds the memory, does not change the result.
+        num_classes: number of classes with background, for ``"derangement"`` only.
+        seed: seed of the random targets.
+
+    Raises:
+        InputError: if an argument does not fit.
+
+    Example:
+        >>> network = nn.Conv2d(1, 2, 1)
+        >>> attack = DAGAttack(network, "background", step_size=0.1, steps=3, slice_dim=2)
+        >>> attack(torch.rand(1, 8, 8, 5), torch.ones(1, 8, 8, 5)).shape
+        torch.Size([1, 8, 8, 5])
+    """
+
+    backend = [TransformBackends.TORCH]
+
+    def __init__(
+        self,
+        network: nn.Module,
+        target: str = "background",
+        *,
+        step_size: float,
+        steps: int = 20,
+        norm: str = "l2",
+        target_term: bool = False,
+        include_background: bool = False,
+        brain_only: bool = False,
+        bounds: Sequence[float] | None = (0.0, 1.0),
+        stop: str = "never",
+        result: str = "last",
+        slice_dim: int | None = None,
+        batch_size: int = 16,
+        num_classes: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        check_choice("target", target, TARGETS)
+        if (num_classes is None) == (target == "derangement"):
+            raise InputError(
+                f"argument `num_classes`: expected for target derangement and for no other, found {num_classes} "
+                f"with target {target}"
+            )
+        if batch_size < 1:
+            raise InputError(f"argument `batch_size`: expected at least 1, found {batch_size}")
+        if bounds is not None and len(bounds) != 2:
+            raise InputError(f"argument `bounds`: expected two numbers (low, high), found {bounds}")
+        self.network = network
+        self.target = target
+        self.brain_only = brain_only
+        self.slice_dim = slice_dim
+        self.batch_size = batch_size
+        self.num_classes = num_classes
+        self.seed = seed
+        self.attack = partial(
+            dag,
+            step_size=step_size,
+            steps=steps,
+            norm=norm,
+            target_term=target_term,
+            include_background=include_background,
+            bounds=None if bounds is None else (bounds[0], bounds[1]),
+            stop=stop,
+            result=result,
+        )
+
+    def __call__(self, image: NdarrayOrTensor, label: NdarrayOrTensor | None = None) -> NdarrayOrTensor:
+        """Attack an image.
+
+        Args:
+            image: ``(C, *spatial)``, floating point, within ``bounds``.
+            label: classes ``(1, *spatial)`` or ``(*spatial)``; None takes what the network predicts on ``image``.
+
+        Returns:
+            The attacked image, in shape and type of ``image``.
+
+        Raises:
+            InputError: if image and label do not fit each other, the network or the bounds.
+        """
+        whole = convert_to_tensor(image, track_meta=False)
+        if not whole.is_floating_point():
+            raise InputError(f"argument `image`: expected a floating-point type, found {whole.dtype}; cast it first")
+        slices = self._cut(whole, channels=1)
+        # Networks without parameters have no device and type of their own.
+        like = next(self.network.parameters(), slices)
+        clean = slices.to(device=like.device, dtype=like.dtype)
+        classes = self._predict(clean) if label is None else self._cut(_classes(label, whole), channels=0)
+        target = self._make_target(classes)
+        attacked = torch.cat(
+            [
+                self.attack(
+                    self.network,
+                    part,
+                    label_part.to(part.device),
+                    target=target_part.to(part.device),
+                    mask=(part > 0).any(1, keepdim=True) if self.brain_only else None,
+                ).image
+                for part, label_part, target_part in zip(
+                    *(each.split(self.batch_size) for each in (clean, classes, target)), strict=True
+                )
+            ]
+        )
+        # Where nothing was added, the image keeps the digits that the type of the network may lack.
+        merged = torch.where((attacked == clean).to(slices.device), slices, attacked.to(slices))
+        joined = merged[0] if self.slice_dim is None else merged.movedim(0, 1 + self.slice_dim)
+        result: NdarrayOrTensor = convert_to_dst_type(joined, image)[0]
+        return result
+
+    def _cut(self, array: Tensor, channels: int) -> Tensor:
+        """Move the slices of an array with that many channel axes to the front; the whole is one slice."""
+        if self.slice_dim is None:
+            return array.unsqueeze(0)
+        spatial = array.ndim - channels
+        if not 0 <= self.slice_dim < spatial:
+            raise InputError(
+                f"argument `slice_dim`: expected 0 to {spatial - 1} for this image, found {self.slice_dim}"
+            )
+        return array.movedim(channels + self.slice_dim, 0)
+
+    def _predict(self, slices: Tensor) -> Tensor:
+        """Give the classes that the network predicts, which it is left unchanged by."""
+        with frozen(self.network), torch.no_grad():
+            return torch.cat([self.network(part).argmax(1) for part in slices.split(self.batch_size)])
+
+    def _make_target(self, label: Tensor) -> Tensor:
+        """Build the target of all slices at once, so that the batch size does not change the draws."""
+        generator = torch.Generator().manual_seed(self.seed)
+        if self.num_classes is not None:
+            return random_derangement(label, self.num_classes, generator=generator)
+        if self.target == "dilate":
+            return dilate_structure(label, generator=generator)
+        return swap_most_frequent(label) if self.target == "swap" else all_background(label)
+
+
+class DAGAttackd(MapTransform):
+    """Dictionary version of :class:`DAGAttack`.
+
+    Args:
+        keys: keys of the images.
+        label_key: key of the label map; None takes what the network predicts on each image.
+        network: see :class:`DAGAttack`, as for the other arguments.
+        allow_missing_keys: do not fail where a key of ``keys`` is absent.
+    """
+
+    backend = DAGAttack.backend
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        label_key: str | None,
+        network: nn.Module,
+        target: str = "background",
+        *,
+        step_size: float,
+        steps: int = 20,
+        norm: str = "l2",
+        target_term: bool = False,
+        include_background: bool = False,
+        brain_only: bool = False,
+        bounds: Sequence[float] | None = (0.0, 1.0),
+        stop: str = "never",
+        result: str = "last",
+        slice_dim: int | None = None,
+        batch_size: int = 16,
+        num_classes: int | None = None,
+        seed: int = 0,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.label_key = label_key
+        self.transform = DAGAttack(
+            network,
+            target,
+            step_size=step_size,
+            steps=steps,
+            norm=norm,
+            target_term=target_term,
+            include_background=include_background,
+            brain_only=brain_only,
+            bounds=bounds,
+            stop=stop,
+            result=result,
+            slice_dim=slice_dim,
+            batch_size=batch_size,
+            num_classes=num_classes,
+            seed=seed,
+        )
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Attack the image under each key."""
+        attacked = dict(data)
+        if self.label_key is not None and self.label_key not in attacked:
+            raise InputError(f"argument `label_key`: expected a key of the data, found {self.label_key!r}")
+        label = None if self.label_key is None else attacked[self.label_key]
+        for key in self.key_iterator(attacked):
+            attacked[key] = self.transform(attacked[key], label)
+        return attacked
+
+
+DAGAttackD = DAGAttackDict = DAGAttackd
+
+
+def _classes(label: NdarrayOrTensor, image: Tensor) -> Tensor:
+    """Give a label map of one sample as int64 ``(*spatial)``."""
+    classes: Tensor = convert_to_tensor(label, track_meta=False)
+    if classes.ndim == image.ndim and classes.shape[0] == 1:
+        classes = classes[0]
+    if classes.shape != image.shape[1:]:
+        expected = f"expected (1, *spatial) or (*spatial) of an image {tuple(image.shape)}"
+        raise InputError(f"argument `label`: {expected}, found {tuple(classes.shape)}")
+    # LoadImage gives label maps as float32; a map that was interpolated is no label map any more.
+    if classes.is_floating_point() and not bool((classes == classes.round()).all()):
+        raise InputError("argument `label`: expected class indices, found fractions; resample labels with mode nearest")
+    return classes.long()

@@ -1,0 +1,119 @@
+"""Assemble the defended segmenter's bundle from the bundles of its three parts."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from monai.bundle import ConfigParser
+from torch import nn
+
+from monai_advdefense.data.messages import one_line, reason
+from monai_advdefense.errors import InputError, OutputError, exit_on_error
+from monai_advdefense.handlers.best_weights import save_weights
+from monai_advdefense.handlers.weights_loader import load_weights
+
+__all__ = ["assemble", "main"]
+
+_PROBE_SHAPE = (2, 1, 64, 64)
+
+
+def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, output: str | Path) -> Path:
+    """Copy the weights of detector, reformer and segmenter, and the detector's threshold, into one file.
+
+    A part is a bundle with ``configs/inference.json`` (its ``network_def``) and ``models/model.pt``. The
+    ``network_def`` of the output bundle defines a network with the submodules ``detector``, ``reformer`` and
+    ``segmenter``. Each of them must compute what the part computes: fitting weights alone do not tell a detector of
+    images from one of spectra.
+
+    Args:
+        detector: bundle of the detector, with a calibrated threshold.
+        reformer: bundle of the reformer.
+        segmenter: bundle of the segmenter.
+        output: bundle of the defended segmenter.
+
+    Returns:
+        The file written, ``models/model.pt`` of the output bundle: a flat state dict, whole or not at all.
+
+    Raises:
+        InputError: if a file is missing, weights do not fit, or the definition of a part differs from that in the
+            output bundle.
+        CalibrationError: if the detector is not calibrated.
+        OutputError: if the file cannot be written.
+    """
+    output = Path(output)
+    network = _network(output)
+    for name, bundle in (("detector", detector), ("reformer", reformer), ("segmenter", segmenter)):
+        path = Path(bundle) / "models" / "model.pt"
+        try:
+            submodule = network.get_submodule(name)
+        except AttributeError as error:
+            raise InputError(
+                f"{_config(output)}: expected a network_def with a {name}, found {type(network).__name__} without one: "
+                "use that of a DefendedSegmenter"
+            ) from error
+        part = _network(Path(bundle))
+        load_weights(path, part, require_calibrated=name == "detector")
+        load_weights(path, submodule, require_calibrated=name == "detector")
+        if not _compute_the_same(part, submodule):
+            raise InputError(
+                f"{_config(output)}: expected the {name} of {_config(Path(bundle))} in network_def, found another one "
+                "whose weights fit: copy the definition from there"
+            )
+    target = output / "models" / "model.pt"
+    try:
+        save_weights(network, target)
+    except (OSError, RuntimeError) as error:
+        raise OutputError(
+            f"{one_line(target)}: expected to write this file, found {reason(error)}: check free space and permissions"
+        ) from error
+    return target
+
+
+def _config(bundle: Path) -> Path:
+    return bundle / "configs" / "inference.json"
+
+
+def _network(bundle: Path) -> nn.Module:
+    """The network of a bundle, with random weights, in evaluation mode."""
+    path = _config(bundle)
+    if not path.is_file():
+        raise InputError(
+            f"{one_line(path)}: expected the configuration of a bundle, found no such file: check the path"
+        )
+    try:
+        network = ConfigParser(ConfigParser.load_config_file(path)).get_parsed_content("network_def")
+    # Reading a configuration runs what it names, so anything can be raised.
+    except Exception as error:
+        raise InputError(
+            f"{one_line(path)}: expected a network_def that can be built, found {reason(error)}: mend the configuration"
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"{one_line(path)}: expected a network under network_def, found {type(network).__name__}: define a module"
+        )
+    return network.eval()
+
+
+@torch.no_grad()
+def _compute_the_same(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks with the same weights give the same output for some image."""
+    image = torch.rand(_PROBE_SHAPE, generator=torch.Generator().manual_seed(0))
+    return torch.equal(one(image), other(image))
+
+
+@exit_on_error
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Assemble the bundle of a defended segmenter: copy the weights of its parts into its models/model.pt."""
+    parser = argparse.ArgumentParser(prog="python -m monai_advdefense.bundle.assemble", description=main.__doc__)
+    for name in ("detector", "reformer", "segmenter"):
+        parser.add_argument(f"--{name}", required=True, metavar="DIR", help=f"bundle of the {name}")
+    parser.add_argument("--output", required=True, metavar="DIR", help="bundle of the defended segmenter")
+    options = parser.parse_args(arguments)
+    print(f"wrote {assemble(options.detector, options.reformer, options.segmenter, options.output)}")
+
+
+if __name__ == "__main__":
+    main()

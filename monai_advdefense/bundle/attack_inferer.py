@@ -1,0 +1,52 @@
+"""Attack volumes where an evaluator would segment them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from monai.inferers import Inferer
+from torch import Tensor
+
+from monai_advdefense.errors import InputError
+from monai_advdefense.transforms.dag_attack import DAGAttack
+
+__all__ = ["AttackInferer"]
+
+
+class AttackInferer(Inferer):
+    """Inferer whose output is the perturbation of each volume, 0 in slices that are not attacked.
+
+    Args:
+        attack: attack on the slices of a volume; it has its own network, that of the evaluator is not used.
+        slices: number of slices to attack, evenly spaced among those with a voxel above 0; None attacks them all.
+        slice_dim: spatial axis that counts the slices, as in ``attack``; 1 is coronal.
+
+    Raises:
+        InputError: if ``slices`` is below 1, or a volume has fewer slices with a voxel above 0.
+    """
+
+    def __init__(self, attack: DAGAttack, slices: int | None = None, slice_dim: int = 1) -> None:
+        super().__init__()
+        if slices is not None and slices < 1:
+            raise InputError(f"slices: expected 1 or more, or null for all, found {slices}")
+        self.attack = attack
+        self.slices = slices
+        self.slice_dim = slice_dim
+
+    def __call__(self, inputs: Tensor, network: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+        """Perturbations ``(B, 1, X, Y, Z)`` of volumes of the same shape, in [0, 1]."""
+        return torch.stack([self._perturbation(torch.as_tensor(volume)) for volume in inputs])
+
+    def _perturbation(self, volume: Tensor) -> Tensor:
+        axis = self.slice_dim + 1
+        filled = (volume > 0).movedim(axis, 0).flatten(1).any(1).nonzero().flatten()
+        if self.slices is not None:
+            if len(filled) < self.slices:
+                raise InputError(
+                    f"slices: expected at most {len(filled)}, the slices with a voxel above 0, found {self.slices}"
+                )
+            filled = filled[torch.linspace(0, len(filled) - 1, self.slices).round().long()]
+        clean = volume.index_select(axis, filled)
+        attacked = torch.as_tensor(self.attack(clean))
+        return torch.zeros_like(volume).index_copy(axis, filled, attacked - clean)

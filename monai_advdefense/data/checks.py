@@ -1,0 +1,198 @@
+"""Rules that an input volume must meet before anything is computed from it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+import nibabel as nib
+import numpy as np
+import torch
+
+from monai_advdefense.data.messages import broken_rule, reason
+from monai_advdefense.data.nifti_header import VoxelLayout, check_header, read_header
+
+__all__ = ["NIFTI_SUFFIXES", "check_brain_box", "check_label_values", "check_volume_file"]
+
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+
+_CHUNK_BYTES = 8 * 2**20  # a multiple of every item size
+_MAX_INTENSITY = 1e30
+
+
+def check_volume_file(path: str | os.PathLike[str]) -> None:
+    """Check that a file is a 3-D NIfTI volume from which a brain can be segmented.
+
+    The file is read once to its end, gzip checksum included, in pieces of a few megabytes: a header that claims more
+    than the file holds, or a compressed file that holds more than its header claims, costs neither memory nor time.
+    Refused are also files whose geometry is ambiguous (no orientation code, qform and sform that disagree on the
+    axes, voxel sizes that disagree with the affine, units other than millimeters). A fourth dimension of size one, as
+    many tools write it, is accepted.
+
+    Args:
+        path: ``.nii`` or ``.nii.gz`` file.
+
+    Raises:
+        InputError: if a rule is broken; the message is one line that names the file, the rule, what was found and
+            what to do.
+    """
+    path = Path(path)
+    _check_path(path)
+    try:
+        with _open(path) as stream:
+            header, count = read_header(path, stream)
+            layout = check_header(path, header)
+            _check_length(path, layout)
+            stream.read(layout.offset - count)
+            low, high = _check_voxels(path, stream, layout)
+    except (EOFError, OSError, zlib.error) as error:
+        raise broken_rule(
+            path, "a file that can be read to its end", reason(error), "copy or export it again"
+        ) from error
+    _check_intensities(path, low * layout.slope + layout.inter, high * layout.slope + layout.inter)
+    try:
+        nib.load(path)
+    except Exception as error:
+        raise broken_rule(path, "a file that nibabel can read", reason(error), "export it again") from error
+
+
+def check_brain_box(
+    image: torch.Tensor | np.ndarray[Any, Any],
+    size: Sequence[int],
+    *,
+    slice_dim: int = 1,
+    path: str | os.PathLike[str] = "image",
+) -> None:
+    """Check that the brain fits into the slices that the networks take.
+
+    What counts is the smallest box around the voxels above 0, never the field of view.
+
+    Args:
+        image: volume ``(1, X, Y, Z)`` in RAS orientation at 1 mm.
+        size: largest extent of the brain along the two other axes, in voxels = mm.
+        slice_dim: spatial axis along which slices are stacked; 1 is coronal.
+        path: what to call the volume in the message.
+
+    Raises:
+        InputError: if the box is larger than ``size``.
+
+    Example:
+        >>> check_brain_box(torch.ones(1, 150, 200, 160), (192, 192))
+    """
+    foreground = np.asarray(image)[0] > 0
+    extents = []
+    for axis in (axis for axis in range(3) if axis != slice_dim):
+        occupied = np.flatnonzero(foreground.any(tuple({0, 1, 2} - {axis})))
+        extents.append(int(occupied[-1] - occupied[0]) + 1 if len(occupied) else 0)
+    if any(extent > limit for extent, limit in zip(extents, size, strict=True)):
+        raise broken_rule(
+            path,
+            f"a brain (voxels above 0) of at most {size[0]} x {size[1]} mm in the plane of the slices",
+            f"{extents[0]} x {extents[1]} mm",
+            "check the voxel size, and that everything outside the brain is exactly 0 (skull-stripped)",
+        )
+
+
+def check_label_values(
+    label: torch.Tensor | np.ndarray[Any, Any], num_classes: int, *, path: str | os.PathLike[str] = "label"
+) -> None:
+    """Check that a label map holds nothing but the integers from 0 to ``num_classes`` - 1.
+
+    Args:
+        label: label map of any shape.
+        num_classes: number of classes, background included.
+        path: what to call the label map in the message.
+
+    Raises:
+        InputError: if a value is fractional, not finite or no class.
+
+    Example:
+        >>> check_label_values(np.array([0, 1, 2]), num_classes=3)
+    """
+    values = np.asarray(label)
+    wrong = ~np.isin(values, np.arange(num_classes))
+    if wrong.any():
+        found = np.unique(values[wrong])
+        listed = ", ".join(f"{value:g}" for value in found[:5]) + (", ..." if len(found) > 5 else "")
+        first = tuple(int(i[0]) for i in np.nonzero(wrong))
+        raise broken_rule(
+            path,
+            f"label values 0 to {num_classes - 1}",
+            f"{listed} in {wrong.sum()} voxels, first at {first}",
+            "merge source labels into the classes, or correct the number of classes",
+        )
+
+
+def _check_path(path: Path) -> None:
+    if not os.path.lexists(path):
+        raise broken_rule(path, "a volume", "no such file", "check the path")
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "a broken link" if path.is_symlink() else "no regular file"
+        raise broken_rule(path, "a volume", found, "give the path of a NIfTI file")
+    if not path.name.lower().endswith(NIFTI_SUFFIXES):
+        raise broken_rule(path, "a NIfTI file (.nii, .nii.gz)", "another file ending", "convert it to NIfTI")
+
+
+def _open(path: Path) -> IO[bytes]:
+    """Open for reading decompressed bytes; the name and the first bytes must agree on compression."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    compressed = start == b"\x1f\x8b"
+    if not start:
+        raise broken_rule(path, "a NIfTI volume", "an empty file", "copy or export it again")
+    if compressed != path.name.lower().endswith(".gz"):
+        expected, found = ("NIfTI", "gzip") if compressed else ("gzip", "no gzip")
+        raise broken_rule(path, f"{expected} data, as the name says", f"{found} data", "rename it, or export it again")
+    return cast(IO[bytes], gzip.open(path, "rb") if compressed else path.open("rb"))
+
+
+def _check_length(path: Path, layout: VoxelLayout) -> None:
+    expected = layout.offset + int(np.prod(layout.shape, dtype=np.int64)) * layout.dtype.itemsize
+    found = path.stat().st_size
+    if not path.name.lower().endswith(".gz") and found != expected:
+        remedy = "the file is damaged: copy or export it again"
+        raise broken_rule(path, f"{expected} bytes, as the header says", f"{found} bytes", remedy)
+
+
+def _check_voxels(path: Path, stream: IO[bytes], layout: VoxelLayout) -> tuple[float, float]:
+    """Read all voxels piece by piece; their range."""
+    itemsize = layout.dtype.itemsize
+    total = int(np.prod(layout.shape, dtype=np.int64))
+    low, high, done, bad, first_bad = np.inf, -np.inf, 0, 0, 0
+    while done < total:
+        wanted = min(_CHUNK_BYTES, (total - done) * itemsize)
+        block = stream.read(wanted)
+        if len(block) < wanted:
+            found = f"{done + len(block) // itemsize}"
+            raise broken_rule(
+                path, f"{total} voxels, as the header says", found, "the file is damaged: export it again"
+            )
+        values = np.frombuffer(block, layout.dtype)
+        finite = np.isfinite(values)
+        if not finite.all():
+            first_bad = first_bad if bad else done + int(np.argmin(finite))
+            bad += int((~finite).sum())
+            values = values[finite]
+        if len(values):
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+        done += wanted // itemsize
+    if stream.read(1):
+        raise broken_rule(path, f"{total} voxels, as the header says", "more", "the file is damaged: export it again")
+    if bad:
+        first = tuple(int(i) for i in np.unravel_index(first_bad, layout.shape, order="F"))
+        found = f"{bad} that are NaN or infinite, first at {first}"
+        raise broken_rule(path, "finite voxels", found, "replace them, or export it again")
+    return low, high
+
+
+def _check_intensities(path: Path, low: float, high: float) -> None:
+    if max(abs(low), abs(high)) > _MAX_INTENSITY:
+        raise broken_rule(path, f"voxels up to {_MAX_INTENSITY:g}", f"{low:g} to {high:g}", "export it again")
+    if np.float32(low) == np.float32(high):
+        raise broken_rule(path, "an image", f"the value {low:g} in every voxel", "check how it was made")
+    if high <= 0:
+        raise broken_rule(path, "a brain (voxels above 0)", f"values {low:g} to {high:g}", "check how it was made")

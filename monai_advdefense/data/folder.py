@@ -1,0 +1,71 @@
+"""From a folder of volumes to a list of inputs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from monai_advdefense.data.checks import NIFTI_SUFFIXES
+from monai_advdefense.data.messages import one_line
+from monai_advdefense.errors import InputError
+
+__all__ = ["volume_datalist"]
+
+
+def volume_datalist(
+    dataset_dir: str | os.PathLike[str], *, exclude: str | os.PathLike[str] | None = None
+) -> list[dict[str, str]]:
+    """List the NIfTI volumes of a folder and its subfolders, sorted by path.
+
+    A folder with ``images`` and ``labels`` inside stands for its ``images``. Hidden files and folders are left out, and
+    links to folders are not followed. The files are not opened: :func:`monai_advdefense.data.check_volume_file` is
+    for that, one by one, so that one bad file does not stop the others.
+
+    Args:
+        dataset_dir: folder, or one single file.
+        exclude: folder inside ``dataset_dir`` to leave out, usually the one to which results are written, so that a
+            second run does not take the results of the first for inputs.
+
+    Returns:
+        One ``{"image": absolute path}`` per volume.
+
+    Raises:
+        InputError: if there is no such folder, it cannot be read, it holds no NIfTI file, or it is all excluded.
+    """
+    root = Path(os.path.abspath(dataset_dir))
+    if root.is_file():
+        return [{"image": str(root)}]
+    name = one_line(root)
+    if not root.is_dir():
+        raise InputError(f"{name}: expected a folder of NIfTI files, found no such folder: check dataset_dir")
+    excluded = None if exclude is None else Path(os.path.abspath(exclude))
+    if (root / "images").is_dir() and (root / "labels").is_dir():
+        root = root / "images"
+    if excluded is not None and (excluded == root or excluded in root.parents):
+        raise InputError(f"{name}: expected results outside the folder of inputs, found the same: change output_dir")
+    found = _volumes(root, excluded)
+    if not found:
+        raise InputError(f"{name}: expected NIfTI files (.nii, .nii.gz), found none: check dataset_dir")
+    return [{"image": str(path)} for path in sorted(found)]
+
+
+def _volumes(root: Path, excluded: Path | None) -> list[Path]:
+    """All NIfTI files below a folder."""
+    found = []
+    try:
+        for folder, subfolders, files in os.walk(root, onerror=_raise):
+            here = Path(folder)
+            subfolders[:] = [s for s in subfolders if not s.startswith(".") and here / s != excluded]
+            found += [
+                here / name for name in files if name.lower().endswith(NIFTI_SUFFIXES) and not name.startswith(".")
+            ]
+    except OSError as error:
+        raise InputError(
+            f"{one_line(error.filename)}: expected a readable folder, found {error.strerror}: check its permissions"
+        ) from error
+    return found
+
+
+def _raise(error: OSError) -> None:
+    """By default a folder that cannot be read is skipped without a word."""
+    raise error

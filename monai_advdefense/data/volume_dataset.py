@@ -1,0 +1,123 @@
+"""An input dataset that refuses broken volumes one by one and goes on with the rest."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from monai_advdefense.data.checks import check_brain_box, check_volume_file
+from monai_advdefense.data.folder import volume_datalist
+from monai_advdefense.data.messages import broken_rule, one_line
+from monai_advdefense.errors import InputError
+
+__all__ = ["VolumeDataset"]
+
+
+class VolumeDataset(IterableDataset[dict[str, Any]]):
+    """Iterate over preprocessed volumes; a volume that cannot be used is recorded, reported and left out.
+
+    There is no length, because it is not known beforehand how many volumes are usable: an engine then takes one pass
+    as one epoch, an empty one included. Folders are listed when the iteration starts, not in the constructor.
+
+    Args:
+        data: items with the path of the volume under ``key``, or a folder (or one file) as for
+            :func:`~monai_advdefense.data.volume_datalist`.
+        transform: preprocessing of one item; it leaves a tensor ``(1, X, Y, Z)`` under ``key``, RAS, 1 mm, cropped to
+            the brain, its slices padded to ``max_slice_size``.
+        max_slice_size: size of the slices that the networks take, in voxels.
+        slice_dim: spatial axis along which slices are stacked; 1 is coronal.
+        key: name of the volume in an item.
+        exclude: folder inside ``data`` that holds no inputs, usually the one to which results are written.
+
+    Attributes:
+        attempted: number of volumes looked at in the current pass.
+        failures: path and message of each volume of the current pass that failed, later steps included
+            (see :meth:`fail`).
+
+    Raises:
+        InputError: when the iteration starts, if the folder is missing or holds no NIfTI file, or with worker
+            processes, in which failures would be lost (use ``num_workers=0``).
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Mapping[str, Any]] | str | os.PathLike[str],
+        transform: Callable[[dict[str, Any]], Any],
+        *,
+        max_slice_size: Sequence[int] = (192, 192),
+        slice_dim: int = 1,
+        key: str = "image",
+        exclude: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.data = data
+        self.transform = transform
+        self.max_slice_size = tuple(max_slice_size)
+        self.slice_dim = slice_dim
+        self.key = key
+        self.exclude = exclude
+        self.attempted = 0
+        self.failures: list[tuple[str, str]] = []
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the preprocessed items of the usable volumes, in order."""
+        if get_worker_info() is not None:
+            raise InputError("num_workers: expected 0, found worker processes, which lose failures: set it to 0")
+        self.attempted = 0
+        self.failures.clear()
+        for item in self._items():
+            self.attempted += 1
+            try:
+                yield self._load(item)  # bound to no name here, so that one volume is not kept while the next is read
+            except InputError as error:
+                self.fail(str(item.get(self.key)), str(error))
+
+    def fail(self, path: str, message: str) -> None:
+        """Record a volume that failed, here or in a later step, and say so on stderr.
+
+        Args:
+            path: path of the input volume.
+            message: one line that names the file, the rule and what to do.
+        """
+        self.failures.append((path, message))
+        print(f"failed: {message}", file=sys.stderr, flush=True)
+
+    def _items(self) -> Sequence[Mapping[str, Any]]:
+        if isinstance(self.data, (str, os.PathLike)):
+            return volume_datalist(self.data, exclude=self.exclude)
+        if not self.data:
+            raise InputError("data: expected at least one volume, found an empty list: check the datalist")
+        return self.data
+
+    def _load(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        path = item.get(self.key)
+        if not isinstance(path, (str, os.PathLike)):
+            raise InputError(f"data: expected one path under {self.key!r}, found {one_line(path)}: check the datalist")
+        check_volume_file(path)
+        try:
+            loaded: dict[str, Any] = self.transform(dict(item))
+        except Exception as error:
+            remedy = "check the volume, or the preprocessing if it fails for all"
+            raise broken_rule(path, "a volume that can be preprocessed", _root_cause(error), remedy) from error
+        self._check_image(path, loaded[self.key])
+        return loaded
+
+    def _check_image(self, path: str | os.PathLike[str], image: torch.Tensor) -> None:
+        if not torch.isfinite(image).all():
+            raise broken_rule(path, "finite intensities after preprocessing", "NaN or infinity", "check them")
+        check_brain_box(image, self.max_slice_size, slice_dim=self.slice_dim, path=path)
+        found = tuple(n for axis, n in enumerate(image.shape[1:]) if axis != self.slice_dim)
+        if found != self.max_slice_size:
+            rule = f"slices of {self.max_slice_size} voxels after preprocessing"
+            raise broken_rule(path, rule, f"{found}", "make the padding in the preprocessing and max_slice_size agree")
+
+
+def _root_cause(error: BaseException) -> str:
+    """The first of a chain of exceptions, on one line; the later ones name only transforms."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return one_line(" ".join(f"{type(error).__name__}: {error}".split()))

@@ -1,0 +1,171 @@
+"""Write attacked copies of volumes, and measure them as a program would that reads them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from monai.networks.utils import eval_mode
+from monai.transforms import Compose, ScaleIntensityRangePercentilesd
+from monai.transforms.utils_pytorch_numpy_unification import percentile
+from torch import Tensor
+
+from monai_advdefense.attacks.input_units import to_input_units
+from monai_advdefense.data.messages import one_line, reason
+from monai_advdefense.data.volume_dataset import VolumeDataset
+from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.handlers.volume_writer import atomic_path, output_path, write_like
+from monai_advdefense.networks.defended_segmenter import DefendedSegmenter
+
+__all__ = ["AttackWriter", "measure_attack"]
+
+_BATCH = 16
+
+
+def measure_attack(network: DefendedSegmenter, clean: Tensor, attacked: Tensor) -> list[dict[str, Any]]:
+    """What an attack on slices achieves against the segmenter alone, and whether the detector sees it.
+
+    Args:
+        network: detector and segmenter; the segmenter sees the images as they are, not reformed.
+        clean: slices ``(N, 1, H, W)`` in [0, 1].
+        attacked: the same slices after the attack.
+
+    Returns:
+        For each slice ``norm``, L2 of the difference; ``flipped``, share of the pixels that were segmented as a
+        structure and are no longer segmented as that one (None without such pixels); ``success``, all of them are
+        flipped; ``score``, ``accepted`` of the detector, and both with the suffix ``_clean`` for the clean slice.
+    """
+    rows: list[dict[str, Any]] = []
+    with eval_mode(network):
+        for before, after in zip(clean.split(_BATCH), attacked.split(_BATCH), strict=True):
+            labels, predictions = (network.segmenter(part).argmax(1).flatten(1) for part in (before, after))
+            targeted = labels != 0
+            flipped = (targeted & (predictions != labels)).sum(1) / targeted.sum(1)
+            columns: dict[str, Tensor] = {
+                "norm": torch.linalg.vector_norm((after - before).flatten(1), dim=1),
+                "flipped": flipped,
+                "success": flipped == 1,
+            }
+            for suffix, part in (("", after), ("_clean", before)):
+                score = network.detector.score(part)
+                columns |= {f"score{suffix}": score, f"accepted{suffix}": network.detector.decide(part, score)}
+            values = {key: [None if v != v else v for v in column.tolist()] for key, column in columns.items()}
+            rows += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    return rows
+
+
+class AttackWriter:
+    """Ignite handler that writes ``NAME_attacked.nii.gz`` and ``NAME_attack.csv`` for each volume.
+
+    The attacked copy is float32 in the units and geometry of the input. The table (see :func:`measure_attack`, one row
+    per slice, and whether it was attacked) is measured on the file, read and preprocessed again. Attach it where the
+    output holds the perturbation twice, on the grid of the preprocessed image and on that of the input.
+
+    Args:
+        output_dir: folder of the results.
+        dataset_dir: folder of the inputs, or the one input file.
+        network: detector and segmenter to measure with.
+        preprocessing: preprocessing of the inputs; it must scale intensities between percentiles.
+        slice_dim: spatial axis of the preprocessed volume that counts the slices; 1 is coronal.
+        image_key: name of the preprocessed image ``(1, X, Y, Z)``.
+        perturbation_key: name of the perturbation of the preprocessed image, of the same shape.
+        inverted_key: name of the perturbation on the grid of the input.
+        dataset: where to record a volume that could not be written, so that the run goes on with the next; without it
+            the error is raised.
+
+    Raises:
+        InputError: if ``preprocessing`` has no ``ScaleIntensityRangePercentilesd``.
+        OutputError: in the run, if a file cannot be written and there is no ``dataset``.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | os.PathLike[str],
+        dataset_dir: str | os.PathLike[str],
+        network: DefendedSegmenter,
+        preprocessing: Compose,
+        *,
+        slice_dim: int = 1,
+        image_key: str = "image",
+        perturbation_key: str = "pred",
+        inverted_key: str = "perturbation",
+        dataset: VolumeDataset | None = None,
+    ) -> None:
+        self.output_dir = output_dir
+        self.dataset_dir = dataset_dir
+        self.network = network
+        self.preprocessing = preprocessing
+        self.slice_dim = slice_dim
+        self.image_key = image_key
+        self.perturbation_key = perturbation_key
+        self.inverted_key = inverted_key
+        self.dataset = dataset
+        scalers = [isinstance(t, ScaleIntensityRangePercentilesd) for t in preprocessing.transforms]
+        if not any(scalers):
+            raise InputError(
+                "preprocessing: expected a ScaleIntensityRangePercentilesd among the transforms, found none"
+            )
+        self._scaling = scalers.index(True)
+
+    def attach(self, engine: Engine) -> None:
+        """Write after every iteration of ``engine``."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Write and measure the volumes of the current iteration."""
+        for output in engine.state.output:
+            source = str(output[self.image_key].meta["filename_or_obj"])
+            try:
+                target = self._write(source, output[self.inverted_key])
+                rows = self._measure(output[self.image_key], output[self.perturbation_key], target)
+                with atomic_path(output_path(source, self.dataset_dir, self.output_dir, "attack", ".csv")) as temporary:
+                    temporary.write_text(_csv(rows), encoding="utf-8", newline="")
+            except (InputError, OutputError) as error:
+                if self.dataset is None:
+                    raise
+                self.dataset.fail(source, f"{one_line(source)}: no attacked copy: {reason(error)}")
+            else:
+                attacked = [row for row in rows if row["attacked"]]
+                rejected = sum(not row["accepted"] for row in attacked)
+                engine.logger.info("wrote %s: %d slices attacked, %d of them rejected", target, len(attacked), rejected)
+
+    def _write(self, source: str, perturbation: Any) -> Path:
+        """Write the attacked copy."""
+        cropped = self.preprocessing({self.image_key: source}, end=self._scaling)[self.image_key]
+        scaler = self.preprocessing.transforms[self._scaling].scaler
+        low, high = (float(percentile(cropped.as_tensor(), q)) for q in (scaler.lower, scaler.upper))
+        original = np.asarray(nib.load(source).get_fdata(dtype=np.float32))  # type: ignore[attr-defined]
+        original = original.reshape(original.shape[:3])
+        added = torch.as_tensor(perturbation)[0].cpu()
+        target = output_path(source, self.dataset_dir, self.output_dir, "attacked", ".nii.gz")
+        write_like(to_input_units(torch.from_numpy(original), added, low, high).numpy(), source, target, "float32")
+        return target
+
+    def _measure(self, image: Any, perturbation: Any, target: Path) -> list[dict[str, Any]]:
+        """Rows of the slices of the file that was written."""
+        clean = image.as_tensor()
+        attacked = self.preprocessing({self.image_key: str(target)})[self.image_key].as_tensor().to(clean)
+        if attacked.shape != clean.shape:
+            raise OutputError(
+                f"{one_line(target)}: expected the same box around the brain as before, found slices of another size"
+            )
+        added = torch.as_tensor(perturbation)
+        clean, attacked, added = (each.movedim(self.slice_dim + 1, 0) for each in (clean, attacked, added))
+        touched = (added != 0).flatten(1).any(1).tolist()
+        rows = measure_attack(self.network, clean, attacked)
+        return [{"slice": i, "attacked": t, **row} for i, (t, row) in enumerate(zip(touched, rows, strict=True))]
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue()

@@ -1,0 +1,55 @@
+"""The last word of a run: what failed, and the exit code."""
+
+from __future__ import annotations
+
+import sys
+
+from ignite.engine import Engine, Events
+
+from monai_advdefense.data.volume_dataset import VolumeDataset
+from monai_advdefense.errors import AdvDefenseError, InputError, exit_on_error
+
+__all__ = ["FailureSummary"]
+
+
+class FailureSummary:
+    """Ignite handler that reports failed volumes at the end of a run and turns them into exit code 2.
+
+    It also ends a run that one of this package's errors stopped as a whole (a missing input folder, for example) with
+    that error's message and exit code 2 instead of a traceback. Attach it as the last handler, so that results are
+    complete when it exits.
+
+    Args:
+        dataset: dataset of the run, which keeps the failures.
+    """
+
+    def __init__(self, dataset: VolumeDataset) -> None:
+        self.dataset = dataset
+
+    def attach(self, engine: Engine) -> None:
+        """Report when ``engine`` has completed, and when it is stopped by an error."""
+        engine.add_event_handler(Events.COMPLETED, self)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self.exception_raised)
+
+    @exit_on_error
+    def __call__(self, engine: Engine) -> None:
+        """Print the summary; exit with code 2 if a volume failed."""
+        failed = len({path for path, _ in self.dataset.failures})
+        total = self.dataset.attempted
+        print(f"{total - failed} of {total} volumes written, {failed} failed", flush=True)
+        if failed:
+            self._list_failures()
+            raise InputError(f"{self.dataset.failures[-1][1]} ({failed} of {total} volumes failed)")
+
+    @exit_on_error
+    def exception_raised(self, engine: Engine, error: BaseException) -> None:
+        """Exit with code 2 on an error of this package; pass on any other."""
+        if isinstance(error, AdvDefenseError):
+            self._list_failures()
+        raise error
+
+    def _list_failures(self) -> None:
+        if len(self.dataset.failures) > 1:
+            print("failed volumes:", file=sys.stderr)
+            for _, message in self.dataset.failures:
+                print(f"  {message}", file=sys.stderr)

@@ -1,0 +1,137 @@
+"""Load a network's weights, or say in one line why they cannot be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine
+from monai.handlers import CheckpointLoader
+
+from monai_advdefense.data.messages import one_line
+from monai_advdefense.errors import CalibrationError, InputError, exit_on_error
+
+__all__ = ["WeightsLoader", "load_weights"]
+
+
+def load_weights(
+    load_path: str | os.PathLike[str], network: torch.nn.Module, *, require_calibrated: bool = False
+) -> None:
+    """Load a flat state dict into a network after it was checked as a whole.
+
+    Only tensors are read from the file (``weights_only=True``), so it can run no code. If anything is wrong, the
+    network keeps the weights that it had.
+
+    Args:
+        load_path: file written by ``torch.save(network.state_dict(), ...)``.
+        network: network with exactly these names and shapes.
+        require_calibrated: refuse a buffer called ``threshold`` that is NaN, which means "not calibrated".
+
+    Raises:
+        InputError: if the file is missing, is no flat state dict of tensors, belongs to another network, or holds
+            weights that are not finite.
+        CalibrationError: if a calibrated threshold is required and there is none.
+    """
+    name = one_line(load_path)
+    state = _read(Path(load_path), name)
+    _check_keys(name, state, network)
+    for key, value in state.items():
+        if not _is_threshold(key) and not torch.isfinite(value).all():
+            raise InputError(
+                f"{name}: expected finite weights, found NaN or infinity in {key!r}: train or copy it again"
+            )
+    if require_calibrated:
+        _check_calibrated(name, state)
+    network.load_state_dict(state, strict=True)
+
+
+class WeightsLoader(CheckpointLoader):  # type: ignore[misc]
+    """Ignite handler that loads a network's weights when the engine starts, see :func:`load_weights`.
+
+    Stands where ``monai.handlers.CheckpointLoader`` would; bad weights end the run with exit code 2 and one line on
+    stderr.
+
+    Args:
+        load_path: file with a flat state dict.
+        network: network with exactly these names and shapes.
+        require_calibrated: refuse a buffer called ``threshold`` that is NaN, which means "not calibrated".
+    """
+
+    def __init__(
+        self, load_path: str | os.PathLike[str], network: torch.nn.Module, *, require_calibrated: bool = False
+    ) -> None:
+        super().__init__(load_path=str(load_path), load_dict={"network": network})
+        self.network = network
+        self.require_calibrated = require_calibrated
+
+    @exit_on_error
+    def __call__(self, engine: Engine) -> None:
+        """Load the weights, or exit."""
+        load_weights(self.load_path, self.network, require_calibrated=self.require_calibrated)
+        engine.logger.info("loaded weights from %s", self.load_path)
+
+
+def _read(path: Path, name: str) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise InputError(
+            f"{name}: expected a file with weights, found no such file: train the network or check the path"
+        )
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(
+            f"{name}: expected weights saved as a flat state dict of tensors, found a file that torch cannot read so "
+            f"({type(error).__name__}): copy it again, or save network.state_dict()"
+        ) from error
+    wrong = "a " + type(state).__name__
+    if isinstance(state, dict):
+        wrong = next((f"{key!r} of type {type(v).__name__}" for key, v in state.items() if not _is_plain(key, v)), "")
+    if wrong:
+        raise InputError(f"{name}: expected a flat state dict of tensors, found {wrong}: save network.state_dict()")
+    return dict(state)
+
+
+def _is_plain(key: object, value: object) -> bool:
+    """Whether an entry is a named, dense tensor with data."""
+    return (
+        isinstance(key, str)
+        and isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and not (value.is_quantized or value.is_meta)
+    )
+
+
+def _check_keys(name: str, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
+    own = network.state_dict()
+    differences = [f"no {key!r}" for key in own if key not in state]
+    differences += [f"an unknown {key!r}" for key in state if key not in own]
+    differences += [
+        f"{key!r} of {_kind(state[key])} instead of {_kind(own[key])}"
+        for key in own
+        if key in state and _kind(state[key]) != _kind(own[key])
+    ]
+    if differences:
+        found = "; ".join(differences[:3]) + (f" and {len(differences) - 3} more" if len(differences) > 3 else "")
+        raise InputError(
+            f"{name}: expected the weights of {type(network).__name__}, found {one_line(found)}: use the weights that "
+            "belong to this network"
+        )
+
+
+def _kind(value: torch.Tensor) -> str:
+    """Shape, and whether real or whole numbers; precision may differ."""
+    return f"shape {tuple(value.shape)}" + ("" if value.is_floating_point() else f" {value.dtype}")
+
+
+def _is_threshold(key: str) -> bool:
+    return key.rpartition(".")[2] == "threshold"
+
+
+def _check_calibrated(name: str, state: dict[str, torch.Tensor]) -> None:
+    thresholds = [value for key, value in state.items() if _is_threshold(key)]
+    if not thresholds or not all(torch.isfinite(value).all() for value in thresholds):
+        raise CalibrationError(
+            f"{name}: expected a calibrated threshold, found none: run configs/calibrate.json of the detector bundle"
+        )

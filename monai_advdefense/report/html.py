@@ -1,0 +1,80 @@
+"""A case as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from monai_advdefense.report.case import Case
+from monai_advdefense.report.figures import color_bar, figure_to_data_uri, score_curve, slice_panels
+from monai_advdefense.report.label_colors import label_colors, structure_name
+from monai_advdefense.report.slice_view import Plane, SliceView
+
+__all__ = ["case_to_html"]
+
+
+def case_to_html(
+    case: Case,
+    views: Sequence[SliceView] = (),
+    plane: Plane | None = None,
+    *,
+    class_names: Mapping[int, str] | None = None,
+) -> str:
+    """Render a case as one page that needs no other file, no script and no network.
+
+    Args:
+        case: scores and decisions.
+        views: the slices to show in pictures.
+        plane: how these slices lie in the patient; needed with ``views``.
+        class_names: name of every label, for the legend.
+
+    Returns:
+        The page; its text says first what the verdict is, what to do, and what the verdict does not tell.
+    """
+    names = class_names or {}
+    shown_labels = [np.unique(view.labels).tolist() for view in views if view.labels is not None]
+    labels = sorted({label for found in shown_labels for label in found} - {0})
+    colors = label_colors(max([*labels, *names]) + 1, names) if labels else {}
+    limit = max([float(np.quantile(view.residual, 0.995)) for view in views], default=0.0)
+    finite = [record.score for record in case.slices if record.decision != "blank" and math.isfinite(record.score)]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("monai_advdefense.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = _number
+    environment.filters["millimeters"] = lambda position: f"{position:.1f}".replace("-", "\N{MINUS SIGN}")
+    environment.filters["percent"] = lambda rate: f"{100 * rate:.3g} %"
+    environment.tests["finite"] = math.isfinite
+    return environment.get_template("case.html.j2").render(
+        case=case,
+        counts={name: case.count(name) for name in ("accepted", "rejected", "blank", "not_checked")},
+        file_name=PurePath(case.input_path).name,
+        segmentation_name=PurePath(case.segmentation_path).name,
+        highest=max(finite, default=math.nan),
+        refused=[record for record in case.slices if record.decision == "rejected" and record.score <= case.threshold],
+        curve={
+            "wide": figure_to_data_uri(score_curve(case)),
+            "narrow": figure_to_data_uri(score_curve(case, narrow=True)),
+        },
+        shown=[_shown(view, plane, colors, limit) for view in views if plane is not None],
+        ends=plane.ends if plane else "",
+        residual_bar=figure_to_data_uri(color_bar(limit)) if limit > 0 else None,
+        legend={structure_name(label, names): colors[label] for label in labels},
+    )
+
+
+def _shown(view: SliceView, plane: Plane, colors: Mapping[int, str], limit: float) -> dict[str, Any]:
+    panels = slice_panels(view, plane, colors, residual_limit=limit)
+    return {"record": view.record, "view": view, "panels": {name: figure_to_data_uri(panels[name]) for name in panels}}
+
+
+def _number(value: float) -> str:
+    return f"{value:#.4g}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "not a number"

@@ -1,0 +1,178 @@
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.data import DataLoader
+from monai.engines import SupervisedEvaluator
+from monai.transforms import (
+    Compose,
+    CropForegroundd,
+    LoadImaged,
+    Orientationd,
+    ScaleIntensityRangePercentilesd,
+    Spacingd,
+    SpatialPadd,
+)
+
+from monai_advdefense.data.phantom import write_phantom_dataset
+from monai_advdefense.data.volume_dataset import VolumeDataset
+from monai_advdefense.errors import InputError
+
+SIZE = 40
+
+
+def _preprocessing(size=SIZE):
+    return Compose(
+        [
+            LoadImaged("image", reader="NibabelReader", ensure_channel_first=True),
+            Orientationd("image", "RAS", labels=None),
+            Spacingd("image", (1.0, 1.0, 1.0)),
+            CropForegroundd("image", source_key="image"),
+            ScaleIntensityRangePercentilesd("image", 0, 99.5, 0, 1, clip=True),
+            SpatialPadd("image", (size, -1, size)),
+        ]
+    )
+
+
+def _dataset(data, **arguments):
+    return VolumeDataset(data, _preprocessing(), max_slice_size=(SIZE, SIZE), **arguments)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_phantom_dataset(tmp_path / "data", 3, shape=(32, 24, 30))
+
+
+def _paths(dataset):
+    return [item["image"].meta["filename_or_obj"] for item in dataset]
+
+
+def test_good_volumes_come_out_as_the_preprocessing_makes_them(folder):
+    items = list(_dataset(folder))
+    assert len(items) == 3
+    for item, path in zip(items, sorted((folder / "images").iterdir()), strict=True):
+        expected = _preprocessing()({"image": str(path)})["image"]
+        assert torch.equal(item["image"], expected)
+
+
+def test_a_broken_volume_in_the_middle_is_left_out_and_recorded(folder, capsys):
+    broken = folder / "images" / "1001.nii.gz"
+    broken.write_bytes(broken.read_bytes()[:-30])
+    dataset = _dataset(folder)
+    assert _paths(dataset) == [str(folder / "images" / f"{scan}.nii.gz") for scan in (1000, 1002)]
+    assert dataset.attempted == 3
+    ((path, message),) = dataset.failures
+    assert path == str(broken)
+    assert message.startswith(f"{broken}: expected ")
+    assert capsys.readouterr().err == f"failed: {message}\n"
+
+
+def test_each_pass_starts_anew(folder):
+    (folder / "images" / "1000.nii.gz").write_text("no volume")
+    dataset = _dataset(folder)
+    assert _paths(dataset) == _paths(dataset)
+    assert (dataset.attempted, len(dataset.failures)) == (3, 1)
+
+
+def test_missing_and_nameless_items_of_a_list_fail_alone(folder):
+    good = str(folder / "images" / "1000.nii.gz")
+    dataset = _dataset([{"image": "nowhere.nii"}, {"image": good}, {"label": good}, {"image": [good, good]}])
+    assert _paths(dataset) == [good]
+    assert "nowhere.nii: expected a volume, found no such file" in dataset.failures[0][1]
+    assert all("expected one path under 'image'" in message for _, message in dataset.failures[1:])
+
+
+def test_the_folder_is_listed_when_the_iteration_starts(tmp_path):
+    dataset = _dataset(tmp_path / "later")
+    with pytest.raises(InputError, match="later: expected a folder"):
+        list(dataset)
+    write_phantom_dataset(tmp_path / "later", 1, shape=(24, 24, 24))
+    assert len(list(dataset)) == 1
+
+
+def test_an_empty_list_is_refused():
+    with pytest.raises(InputError, match="at least one volume"):
+        list(_dataset([]))
+
+
+def test_results_of_an_earlier_run_are_no_inputs(folder):
+    out = folder / "images" / "out"
+    out.mkdir()
+    (out / "1000_seg.nii.gz").write_bytes((folder / "images" / "1000.nii.gz").read_bytes())
+    assert len(list(_dataset(folder))) == 4
+    assert len(list(_dataset(folder, exclude=out))) == 3
+
+
+def _write(path, array, affine):
+    path.parent.mkdir(exist_ok=True)
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+def test_the_field_of_view_does_not_matter_but_the_brain_does(tmp_path):
+    image = np.zeros((64, 64, 64), np.int16)
+    image[5:35, 10:60, 20:50] = np.random.default_rng(0).integers(1, 100, (30, 50, 30))
+    affine = np.eye(4)
+    _write(tmp_path / "in" / "wide_view.nii", image, affine)
+    _write(tmp_path / "in" / "voxels_of_2mm.nii", image, np.diag([2.0, 2, 2, 1]))
+    dataset = _dataset(tmp_path / "in")
+    (item,) = dataset
+    assert item["image"].shape == (1, SIZE, 50, SIZE)
+    ((path, message),) = dataset.failures
+    assert path.endswith("voxels_of_2mm.nii")
+    assert "expected a brain (voxels above 0) of at most 40 x 40 mm" in message
+
+
+def test_a_preprocessing_that_fails_names_the_file_and_the_first_cause(folder):
+    def transform(item):
+        try:
+            raise MemoryError("cannot allocate\n9 TiB")
+        except MemoryError as error:
+            raise RuntimeError("applying transform <object at 0x1>") from error
+
+    dataset = VolumeDataset(folder, transform)
+    assert list(dataset) == []
+    assert len(dataset.failures) == 3
+    for path, message in dataset.failures:
+        assert message.startswith(f"{path}: expected a volume that can be preprocessed, found MemoryError: cannot")
+        assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("image", "rule"),
+    [
+        (torch.full((1, SIZE, 9, SIZE), torch.nan), "finite intensities after preprocessing"),
+        (torch.rand(1, SIZE, 9, SIZE + 1), "a brain"),
+        (torch.nn.functional.pad(torch.rand(1, SIZE, 9, SIZE), (0, 1)), "slices of"),
+        (torch.rand(1, SIZE - 1, 9, SIZE), "slices of"),
+    ],
+    ids=["NaN", "large brain", "padded too far", "not padded"],
+)
+def test_a_tensor_that_the_networks_cannot_take_is_refused(image, rule, folder):
+    dataset = VolumeDataset(folder, lambda item: {"image": image}, max_slice_size=(SIZE, SIZE))
+    assert list(dataset) == []
+    assert all(f"expected {rule}" in message for _, message in dataset.failures)
+
+
+def test_worker_processes_are_refused(folder):
+    loader = DataLoader(_dataset(folder), batch_size=1, num_workers=1)
+    with pytest.raises(InputError, match="num_workers: expected 0"):
+        next(iter(loader))
+
+
+@pytest.mark.parametrize("broken", [(), (0,), (1,), (0, 1, 2)], ids=str)
+def test_an_evaluator_sees_each_usable_volume_once(broken, folder):
+    paths = sorted((folder / "images").iterdir())
+    for number in broken:
+        paths[number].write_text("no volume")
+    seen = []
+    dataset = _dataset(folder)
+    evaluator = SupervisedEvaluator(
+        device=torch.device("cpu"),
+        val_data_loader=DataLoader(dataset, batch_size=1, num_workers=0),
+        network=torch.nn.Identity(),
+        postprocessing=lambda item: seen.append(item["image"].meta["filename_or_obj"]) or item,
+    )
+    evaluator.run()
+    assert seen == [str(path) for number, path in enumerate(paths) if number not in broken]
+    assert evaluator.state.iteration == 3 - len(broken)
+    assert [path for path, _ in dataset.failures] == [str(paths[number]) for number in broken]

@@ -1,0 +1,133 @@
+import math
+import pickle
+
+import pytest
+import torch
+from ignite.engine import Engine
+from monai.handlers import CheckpointLoader
+
+from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.handlers.weights_loader import WeightsLoader, load_weights
+
+
+class _Guard(torch.nn.Module):
+    def __init__(self, threshold=math.nan):
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
+        self.register_buffer("threshold", torch.tensor(threshold))
+
+
+class _Canary:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def _state(**changes):
+    return {**_Guard(1.0).state_dict(), **changes}
+
+
+def _cut(path):
+    torch.save(_state(), path)
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+WEIGHT, BIAS = torch.zeros(2, 1, 3, 3), torch.zeros(2)
+HOSTILE = {
+    "missing": (lambda path: None, "no such file"),
+    "folder": (lambda path: path.mkdir(), "no such file"),
+    "empty": (lambda path: path.touch(), "cannot read"),
+    "text": (lambda path: path.write_text("weights"), "cannot read"),
+    "cut": (_cut, "cannot read"),
+    "TorchScript": (lambda path: torch.jit.save(torch.jit.script(_Guard(1.0).layers), path), "cannot read"),
+    "whole network": (lambda path: torch.save(_Guard(1.0), path), "cannot read"),
+    "code": (lambda path: path.write_bytes(pickle.dumps(_Canary(path.with_name("canary")))), "cannot read"),
+    "code in torch": (lambda path: torch.save(_Canary(path.with_name("canary")), path), "cannot read"),
+    "list": (lambda path: torch.save(list(_state().values()), path), "found a list"),
+    "tensor": (lambda path: torch.save(WEIGHT, path), "found a Tensor"),
+    "nested": (lambda path: torch.save({"model": _state()}, path), "'model' of type dict"),
+    "number": (lambda path: torch.save(_state(epoch=3), path), "'epoch' of type int"),
+    "sparse": (lambda path: torch.save(_state(threshold=torch.ones(2).to_sparse()), path), "'threshold' of type"),
+    "empty dict": (lambda path: torch.save({}, path), "no 'threshold'; no .* and 5 more"),
+    "module prefix": (lambda path: torch.save({f"module.{k}": v for k, v in _state().items()}, path), "no 'threshold'"),
+    "one more": (lambda path: torch.save(_state(extra=BIAS), path), "an unknown 'extra'"),
+    "other shape": (lambda path: torch.save(_state(**{"layers.0.bias": BIAS[:1]}), path), r"shape \(1,\) instead of"),
+    "integers": (lambda path: torch.save(_state(**{"layers.0.bias": BIAS.long()}), path), "int64 instead of"),
+    "NaN": (lambda path: torch.save(_state(**{"layers.0.weight": WEIGHT / 0}), path), "NaN .* 'layers.0.weight'"),
+    "infinite": (lambda path: torch.save(_state(**{"layers.1.running_var": BIAS + math.inf}), path), "running_var"),
+}
+
+
+def _snapshot(network):
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("make", "found"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_weights_are_refused_and_change_nothing(make, found, tmp_path):
+    path = tmp_path / "model.pt"
+    make(path)
+    network = _Guard(0.5)
+    before = _snapshot(network)
+    with pytest.raises(InputError, match=found) as error:
+        load_weights(path, network)
+    assert str(error.value).startswith(f"{path}: expected ")
+    assert str(error.value).isprintable()
+    assert not (tmp_path / "canary").exists()
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("threshold", [math.nan, math.inf])
+def test_a_required_threshold_must_be_calibrated(threshold, tmp_path):
+    path = tmp_path / "model.pt"
+    torch.save(_state(threshold=torch.tensor(threshold)), path)
+    with pytest.raises(CalibrationError, match=f"{path}: expected a calibrated threshold.*configs/calibrate.json"):
+        load_weights(path, _Guard(), require_calibrated=True)
+    load_weights(path, _Guard())
+
+
+def test_a_network_without_threshold_cannot_be_calibrated(tmp_path):
+    network = torch.nn.Linear(1, 1)
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    with pytest.raises(CalibrationError):
+        load_weights(tmp_path / "model.pt", network, require_calibrated=True)
+
+
+def test_weights_and_threshold_are_loaded(tmp_path):
+    trained, network = _Guard(2.5), _Guard()
+    torch.save(trained.state_dict(), tmp_path / "model.pt")
+    load_weights(tmp_path / "model.pt", network, require_calibrated=True)
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in trained.state_dict().items())
+
+
+def test_the_handler_loads_when_the_engine_starts(tmp_path):
+    trained, network = _Guard(2.5), _Guard()
+    torch.save(trained.state_dict(), tmp_path / "model.pt")
+    seen = []
+    engine = Engine(lambda engine, batch: seen.append(network.threshold.item()))
+    loader = WeightsLoader(tmp_path / "model.pt", network, require_calibrated=True)
+    assert isinstance(loader, CheckpointLoader)
+    loader.attach(engine)
+    engine.run([0])
+    assert seen == [2.5]
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [(None, "no such file"), ({}, "no 'threshold'"), (_Guard().state_dict(), "calibrated threshold")],
+    ids=["missing", "other network", "not calibrated"],
+)
+def test_the_handler_ends_the_run_with_one_line_and_exit_code_2(state, found, tmp_path, capsys):
+    path = tmp_path / "model.pt"
+    if state is not None:
+        torch.save(state, path)
+    engine = Engine(lambda engine, batch: None)
+    WeightsLoader(path, _Guard(), require_calibrated=True).attach(engine)
+    with pytest.raises(SystemExit) as stop:
+        engine.run([0])
+    assert stop.value.code == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert str(path) in line
+    assert found in line

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import math
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from monai_advdefense.report import Plane, SliceView, case_to_html
+
+VOID = {"meta", "img", "source", "link", "br"}
+PLANE = Plane("LRIS", (1.0, 1.0), (slice(0, 192), slice(0, 192)))
+
+
+class _Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self._open = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if self._open[-1:] != ["style"]:
+            self.text.append(data)
+
+    def named(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+    @property
+    def words(self):
+        return " ".join("".join(self.text).split())
+
+
+def _views(case, number=1, size=24):
+    rng = np.random.default_rng(0)
+    views = []
+    for record in case.most_suspicious(number):
+        noise = rng.random((size, size), dtype=np.float32)
+        labels = rng.integers(0, 4, (size, size)) if record.decision == "accepted" else None
+        views.append(SliceView(record, noise, noise, noise, True, noise, labels))
+    return views
+
+
+@pytest.fixture(scope="module")
+def names():
+    return {0: "background", 1: "left thalamus", 2: "right thalamus", 3: "brain stem"}
+
+
+def test_page_is_well_formed_self_contained_and_small(make_case, names):
+    case = make_case([0.1, 3.0, 0.4, 2.0, 0.9] * 40, false_positive_rate=0.05)
+    text = case_to_html(case, _views(case, 6, 192), PLANE, class_names=names)
+    page = _Page(text)
+    assert len(text.encode()) < 3_000_000
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    for _, attributes in page.tags:
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("src", "href", "srcset", "data", "action"):
+                assert value.startswith("data:image/png;base64,")
+    assert "http" not in re.sub(r"data:[^\"]*|http-equiv", "", text)
+    assert "url(" not in text
+    assert page.named("html") == [{"lang": "en"}]
+
+
+def test_every_picture_has_a_text_and_headings_do_not_skip(make_case, names):
+    case = make_case([0.1, 3.0])
+    page = _Page(case_to_html(case, _views(case, 2), PLANE, class_names=names))
+    texts = [image["alt"] for image in page.named("img")]
+    assert len(texts) == 1 + 2 * 5 + 1
+    assert all(texts)
+    assert len(set(texts)) == len(texts)
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+@pytest.mark.parametrize(
+    ("scores", "threshold", "blank", "state"),
+    [
+        ([0.1, 0.5], 1.0, (), "accepted"),
+        ([0.1, 3.0, math.nan], 1.0, (), "rejected"),
+        ([0.1, math.inf], 1.0, (), "not_checked"),
+        ([0.1, 0.5], math.nan, (), "not_checked"),
+        ([0.1, 0.5], 1.0, (0, 1), "not_checked"),
+    ],
+)
+def test_verdict_comes_first_and_its_limits_are_always_said(make_case, names, scores, threshold, blank, state):
+    case = make_case(scores, threshold, blank, false_positive_rate=0.05)
+    page = _Page(case_to_html(case, _views(case), PLANE, class_names=names))
+    assert case.headline in page.words
+    assert page.named("section")[0]["class"] == f"verdict is-{state}"
+    assert page.words.index(case.headline) < page.words.index("What this does not tell you")
+    assert "No protection against an attacker who knows this guard" in page.words
+    assert ("Use the segmentation as you would" in page.words) == (state == "accepted")
+
+
+def test_uncalibrated_guard_claims_neither_a_threshold_nor_a_rate(make_case, names):
+    words = _Page(case_to_html(make_case([0.5], math.nan, false_positive_rate=0.05))).words
+    assert "no calibrated threshold" in words
+    assert "5 %" not in words
+    assert "dashed threshold" not in words
+
+
+def test_expected_false_alarms_are_stated(make_case):
+    for rejected, few in ((5, True), (6, False)):
+        case = make_case([0.5] * (100 - rejected) + [3.0] * rejected, false_positive_rate=0.05)
+        words = _Page(case_to_html(case)).words
+        assert "about 5 of 100 slices would be rejected by mistake" in words
+        assert ("So few rejections are expected in a clean volume" in words) == few
+
+
+def test_slice_that_only_the_segmenter_refused_is_explained(make_case):
+    case = make_case([0.5, 0.6])
+    refused = type(case.slices[0])(0, 0.0, 0, 0.5, "rejected")
+    changed = type(case)(case.input_path, case.segmentation_path, case.threshold, (refused, case.slices[1]))
+    assert "1 of them have a score at or under the threshold" not in _Page(case_to_html(case)).words
+    assert "score at or under the threshold" in _Page(case_to_html(changed)).words
+
+
+def test_table_lists_every_slice_and_is_closed_at_first(make_case):
+    case = make_case([0.25, 3.5, math.nan])
+    page = _Page(case_to_html(case))
+    assert page.named("details") == [{}]
+    assert len(page.named("tr")) == 1 + 3
+    assert "0−10.030.2500accepted" in "".join(page.text).replace("\n", "")
+    assert "5not a numbernot checked" in "".join(page.text).replace("\n", "")
+
+
+def test_text_from_outside_is_escaped(make_case):
+    case = make_case([0.5], model="<b>model</b>", weights_license="CC BY-NC & more")
+    text = case_to_html(case)
+    assert "<b>" not in text
+    assert "site <1>" not in text
+    words = _Page(text).words
+    assert "scan & more.nii.gz" in words
+    assert "<b>model</b>" in words
+    assert "CC BY-NC & more" in words
+
+
+def test_legend_names_the_structures_in_the_pictures(make_case, names):
+    case = make_case([0.5])
+    words = _Page(case_to_html(case, _views(case), PLANE, class_names=names)).words
+    assert "thalamus" in words
+    assert "left thalamus" not in words
+    assert "brain stem" in words

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+from monai_advdefense.report import case_to_csv, case_to_json
+
+SCORES = [0.25, 2.5, math.nan, math.inf, 0.75]
+
+
+def _reject_constant(name):
+    raise AssertionError(f"{name} is not JSON")
+
+
+def test_csv_has_one_row_per_slice_with_score_threshold_and_decision(make_case):
+    rows = list(csv.DictReader(io.StringIO(case_to_csv(make_case(SCORES, blank=(4,))))))
+    assert [row["slice"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert [row["score"] for row in rows] == ["0.25", "2.5", "", "", "0.75"]
+    assert {row["threshold"] for row in rows} == {"1.0"}
+    assert [row["decision"] for row in rows] == ["accepted", "rejected", "not_checked", "not_checked", "blank"]
+    assert [float(row["position_mm"]) for row in rows] == [-10, -9, -8, -7, -6]
+    assert [int(row["input_index"]) for row in rows] == [3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("threshold", [1.0, math.nan, math.inf])
+def test_json_is_strict_and_agrees_with_the_case(make_case, threshold):
+    case = make_case(SCORES, threshold, blank=(4,), false_positive_rate=0.05, model="guard 1.0")
+    content = json.loads(case_to_json(case), parse_constant=_reject_constant)
+    assert [entry["score"] for entry in content["slices"]] == [0.25, 2.5, None, None, 0.75]
+    assert [entry["decision"] for entry in content["slices"]] == [record.decision for record in case.slices]
+    assert content["threshold"] == (threshold if math.isfinite(threshold) else None)
+    assert content["verdict"] == case.verdict != "accepted"
+    assert sum(content["counts"][name] for name in ("accepted", "rejected", "blank", "not_checked")) == len(SCORES)
+    assert content["counts"]["slices"] == len(SCORES)
+    assert content["provenance"]["false_positive_rate"] == 0.05
+    assert content["provenance"]["versions"].keys() == {"monai_advdefense", "monai", "torch"}
+
+
+def test_csv_of_an_uncalibrated_guard_states_no_threshold(make_case):
+    rows = list(csv.DictReader(io.StringIO(case_to_csv(make_case([0.5], math.nan)))))
+    assert (rows[0]["threshold"], rows[0]["decision"]) == ("", "not_checked")
