@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -45,9 +46,10 @@ def exit_on_error(function: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return function(*args, **kwargs)
         except AdvDefenseError as error:
-            import sys
-
             print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(EXIT_BAD_INPUT) from None
+            # ignite logs the text of what ends a run, so the message is there as well; an exit code is no text.
+            stop = SystemExit(str(error))
+            stop.code = EXIT_BAD_INPUT
+            raise stop from None
 
     return wrapped

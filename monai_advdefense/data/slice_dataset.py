@@ -19,18 +19,19 @@ class SliceDataset(Dataset):
     The volumes are loaded and preprocessed once and kept in memory (about 35 MB for a brain at 1 mm with its label).
 
     Args:
-        data: cases, dictionaries with ``image`` and perhaps ``label`` and further entries, which every slice repeats.
+        data: cases, dictionaries with ``image`` and perhaps ``label`` and further entries.
         volume_transform: loading and preprocessing of a volume; gives channel-first ``(C, *spatial)`` arrays.
         slice_dim: spatial axis across which the slices lie, counted without the channel.
         every: take only each n-th slice; neighbouring slices are near copies.
         transform: applied to each slice when it is fetched, for example an augmentation.
         keys: the entries that are cut into slices.
+        shared_keys: the entries that every slice of a case repeats.
 
     Raises:
         InputError: if no slice is left, or ``every`` is below 1.
 
-    Each item holds slices ``(C, *spatial)`` without the sliced axis, ``volume`` and ``slice`` (their indices) and what
-    else the case holds.
+    Each item holds slices ``(C, *spatial)`` without the sliced axis, ``volume`` and ``slice`` (their indices) and the
+    shared entries.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class SliceDataset(Dataset):
         every: int = 1,
         transform: Callable[..., Any] | None = None,
         keys: Sequence[str] = ("image", "label"),
+        shared_keys: Sequence[str] = ("subject", "domain"),
     ) -> None:
         if every < 1:
             raise InputError(f"every: expected 1 or more, found {every}; 1 takes all slices")
@@ -49,10 +51,15 @@ class SliceDataset(Dataset):
         for index in range(len(data)):
             volume = volumes[index]
             sliced = {key: _tensor(volume[key]).movedim(slice_dim + 1, 0) for key in keys if key in volume}
-            shared = {key: value for key, value in data[index].items() if key not in sliced}
+            shared = {key: data[index][key] for key in shared_keys if key in data[index]}
             filled = torch.nonzero((sliced["image"] > 0).flatten(1).any(1)).flatten().tolist()
             items.extend(
-                {**{key: value[position] for key, value in sliced.items()}, **shared, "volume": index, "slice": position}
+                {
+                    **{key: value[position] for key, value in sliced.items()},
+                    **shared,
+                    "volume": index,
+                    "slice": position,
+                }
                 for position in filled[::every]
             )
         if not items:

@@ -29,17 +29,10 @@ from monai_advdefense.data.template_anatomy import (
     warp_maps,
     wave_field,
 )
+from monai_advdefense.data.template_datalist import SPLIT_SEEDS, sample_paths, split_seeds
 from monai_advdefense.errors import InputError, OutputError, exit_on_error
 
-__all__ = ["SPLIT_SEEDS", "TemplateSample", "template_datalist", "template_sample", "write_template_samples"]
-
-# No seed is in two splits, so no brain of a test was seen before.
-SPLIT_SEEDS = {
-    "train": range(0, 700),
-    "validation": range(700, 800),
-    "calibration": range(800, 900),
-    "test": range(900, 1000),
-}
+__all__ = ["TemplateSample", "template_sample", "write_template_samples"]
 
 # Median intensity in ventricles, cortex and cerebral white of real 1.5 T MPRAGE scans; median over 14 volumes.
 FLUID, GREY, WHITE = 245.0, 890.0, 1485.0
@@ -129,7 +122,7 @@ def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 
         )
     images = []
     for seed in seeds:
-        image, tissue = _paths(Path(folder), seed)
+        image, tissue = sample_paths(Path(folder), seed)
         images.append(image)
         if not (_is_complete(image, seed) and _is_complete(tissue, seed)):
             sample = template_sample(seed)
@@ -137,48 +130,6 @@ def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 
             _write(tissue, sample.tissue, sample.affine, seed)
             _write(image, sample.image, sample.affine, seed)
     return images
-
-
-@exit_on_error
-def template_datalist(folder: str | Path, split: str) -> list[dict[str, str]]:
-    """Cases of one split: ``image``, ``tissue``, ``subject`` and ``domain`` of each sample, by seed.
-
-    Args:
-        folder: as given to :func:`write_template_samples`.
-        split: ``train``, ``validation``, ``calibration`` or ``test``.
-
-    Raises:
-        SystemExit: with code 2 and one line on stderr, if the split is unknown or a file is missing.
-    """
-    cases = []
-    for seed in _split_seeds(split):
-        image, tissue = _paths(Path(folder), seed)
-        if not image.is_file():
-            continue
-        if not tissue.is_file():
-            raise InputError(f"{tissue}: expected beside {image}, found no file; write the samples again")
-        cases.append(
-            {"image": str(image), "tissue": str(tissue), "subject": f"sample_{seed:03d}", "domain": "template"}
-        )
-    if not cases:
-        raise InputError(
-            f"{folder}: expected template samples of split {split!r}, found none; write some with python -m "
-            f"monai_advdefense.data.template_sample --output_dir {folder} --split {split} --count N"
-        )
-    return cases
-
-
-def _split_seeds(split: str) -> range:
-    """Seeds of a split."""
-    if split not in SPLIT_SEEDS:
-        raise InputError(f"split: expected one of {', '.join(SPLIT_SEEDS)}, found {split!r}; choose one of them")
-    return SPLIT_SEEDS[split]
-
-
-def _paths(folder: Path, seed: int) -> tuple[Path, Path]:
-    """Image and tissue file of one seed."""
-    name = f"sample_{seed:03d}.nii.gz"
-    return folder / "images" / name, folder / "tissue" / name
 
 
 def _description(seed: int) -> bytes:
@@ -227,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", required=True, choices=list(SPLIT_SEEDS), help="no sample is in two splits")
     parser.add_argument("--count", type=int, required=True, help="number of samples")
     options = parser.parse_args(arguments)
-    seeds = _split_seeds(options.split)
+    seeds = split_seeds(options.split)
     if not 1 <= options.count <= len(seeds):
         raise InputError(f"--count: expected 1 to {len(seeds)} for split {options.split}, found {options.count}")
     for number, seed in enumerate(seeds[: options.count], start=1):

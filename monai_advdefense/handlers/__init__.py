@@ -1,8 +1,34 @@
 """Ignite handlers."""
 
+from monai_advdefense.handlers.attack_writer import AttackWriter
 from monai_advdefense.handlers.best_weights import BestWeights, save_weights
+from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
 from monai_advdefense.handlers.epoch_seed import EpochSeed
+from monai_advdefense.handlers.failure_summary import FailureSummary
+from monai_advdefense.handlers.report_writer import ReportWriter
 from monai_advdefense.handlers.resume import Resume
+from monai_advdefense.handlers.score_recorder import ScoreRecorder
+from monai_advdefense.handlers.score_table_writer import ScoreTableWriter
 from monai_advdefense.handlers.training_progress import TrainingProgress
+from monai_advdefense.handlers.volume_writer import VolumeWriter, atomic_path, output_path, write_like
+from monai_advdefense.handlers.weights_loader import WeightsLoader, load_weights
 
-__all__ = ["BestWeights", "EpochSeed", "Resume", "TrainingProgress", "save_weights"]
+__all__ = [
+    "AttackWriter",
+    "BestWeights",
+    "CalibrateThreshold",
+    "EpochSeed",
+    "FailureSummary",
+    "ReportWriter",
+    "Resume",
+    "ScoreRecorder",
+    "ScoreTableWriter",
+    "TrainingProgress",
+    "VolumeWriter",
+    "WeightsLoader",
+    "atomic_path",
+    "load_weights",
+    "output_path",
+    "save_weights",
+    "write_like",
+]

@@ -51,9 +51,7 @@ class BestWeights:
         InputError: for another word than ``max`` or ``min``.
     """
 
-    def __init__(
-        self, network: nn.Module, path: str | Path, metric: str, best: Literal["max", "min"] = "max"
-    ) -> None:
+    def __init__(self, network: nn.Module, path: str | Path, metric: str, best: Literal["max", "min"] = "max") -> None:
         if best not in ("max", "min"):
             raise InputError(f"best: expected 'max' or 'min', found {best!r}; choose one of them")
         self.network = network

@@ -79,8 +79,8 @@ def weighted_logistic_dice_loss(
         label: integer classes ``(B, *spatial)``.
         class_weights: weight of each class ``(C,)``; 1 if ``None``.
         boundary_weight: added to the weight of pixels at class boundaries (omega_0).
-        reduction: ``"mean"`` averages the logistic term over the pixels; ``"sum"`` is the literal formula, in which that
-            term drowns the Dice term, whose value lies between -1 and 0.
+        reduction: ``"mean"`` averages the logistic term over the pixels; ``"sum"`` is the literal formula, in which
+            that term drowns the Dice term, whose value lies between -1 and 0.
 
     Returns:
         Scalar loss. The Dice term is pooled over the batch, formed for each class and averaged over the classes.
