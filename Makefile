@@ -6,11 +6,14 @@ READY := $(VENV)/.installed
 # Several processes that each use all cores slow each other down.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: help demo test lint types unit benchmarks results clean
+SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
+
+.PHONY: help demo samples test lint types unit benchmarks results clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
 	@echo "make test        install, linter, types and tests"
+	@echo "make samples     generated brains, part of the training data of detector and reformer"
 	@echo "make benchmarks  speed and memory"
 	@echo "make results     the figures of docs/results.md (needs DATASET_DIR)"
 	@echo "make clean       remove the environment and what the demo wrote"
@@ -23,6 +26,11 @@ $(READY): setup.cfg constraints.txt
 
 demo: $(READY)
 	$(BIN)/python -m monai_advdefense.demo --output_dir demo
+
+samples: $(READY)
+	@for folder in $(SAMPLES); do for split in train:6 validation:2 calibration:3; do \
+		$(BIN)/python -m monai_advdefense.data.template_sample --output_dir $$folder \
+			--split $${split%:*} --count $${split#*:} || exit; done; done
 
 test: lint types unit
 

@@ -11,7 +11,7 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from monai_advdefense.data.messages import one_line, reason
-from monai_advdefense.errors import InputError, OutputError, exit_on_error
+from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.handlers.best_weights import save_weights
 from monai_advdefense.handlers.weights_loader import load_weights
 
@@ -63,12 +63,7 @@ def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, 
                 "whose weights fit: copy the definition from there"
             )
     target = output / "models" / "model.pt"
-    try:
-        save_weights(network, target)
-    except (OSError, RuntimeError) as error:
-        raise OutputError(
-            f"{one_line(target)}: expected to write this file, found {reason(error)}: check free space and permissions"
-        ) from error
+    save_weights(network, target)
     return target
 
 

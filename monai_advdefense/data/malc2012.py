@@ -19,13 +19,21 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
             f"{path}: expected this file in the data set folder, found none; give the folder that holds images/, "
             "labels/, subjects.csv and classes.csv"
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected a CSV file in UTF-8, found other bytes; save it as UTF-8") from error
     if not rows or not set(columns) <= set(rows[0]):
         raise InputError(
             f"{path}: expected a header with {', '.join(columns)} and at least one row, "
             f"found {', '.join(rows[0]) if rows else 'no row'}; see the data set's README"
         )
+    for number, row in enumerate(rows, start=1):
+        if any(row[column] is None for column in columns):
+            raise InputError(
+                f"{path}: expected a value for each of {', '.join(columns)}, found fewer in row {number}; complete it"
+            )
     return rows
 
 
@@ -47,7 +55,7 @@ def malc2012_datalist(dataset_dir: str | Path, split: str) -> list[dict[str, str
     for row in _rows(folder / "subjects.csv", ("scan", "subject", "split")):
         if row["split"] != split:
             continue
-        case = {"subject": row["subject"], "domain": folder.name}
+        case = {"subject": row["subject"], "domain": folder.absolute().name}
         for key in ("image", "label"):
             path = folder / f"{key}s" / f"{row['scan']}.nii.gz"
             if not path.is_file():
@@ -75,7 +83,14 @@ def malc2012_source_labels(dataset_dir: str | Path) -> list[list[int]]:
     Raises:
         SystemExit: with code 2 and one line on stderr, if classes.csv is missing or malformed.
     """
-    return [[int(label) for label in row["source_labels"].split()] for row in _class_rows(Path(dataset_dir))[1:]]
+    labels = [row["source_labels"].split() for row in _class_rows(Path(dataset_dir))[1:]]
+    wrong = [label for group in labels for label in group if not label.isdecimal()]
+    if wrong:
+        raise InputError(
+            f"{Path(dataset_dir) / 'classes.csv'}: expected whole numbers in source_labels, found {', '.join(wrong)}; "
+            "separate them by spaces"
+        )
+    return [[int(label) for label in group] for group in labels]
 
 
 def _class_rows(folder: Path) -> list[dict[str, str]]:

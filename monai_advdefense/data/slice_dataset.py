@@ -67,10 +67,19 @@ class SliceDataset(Dataset):
         super().__init__(items, transform)
 
     def class_counts(self, num_classes: int, key: str = "label") -> list[int]:
-        """Voxels of each class over all slices, for weights of a loss."""
+        """Voxels of each class over all slices, for weights of a loss.
+
+        Raises:
+            InputError: if a label is not below ``num_classes``.
+        """
         counts = torch.zeros(num_classes, dtype=torch.int64)
         for item in self.data:
-            counts += torch.bincount(item[key].flatten().long(), minlength=num_classes)
+            found = torch.bincount(item[key].flatten().long(), minlength=num_classes)
+            if len(found) > num_classes:
+                raise InputError(
+                    f"num_classes: expected labels below {num_classes} in {key}, found {len(found) - 1}; merge the labels"
+                )
+            counts += found
         return counts.tolist()
 
 

@@ -13,7 +13,8 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.data.messages import one_line, reason
+from monai_advdefense.errors import InputError, OutputError, exit_on_error
 
 __all__ = ["BestWeights", "save_weights"]
 
@@ -24,16 +25,25 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
     Args:
         network: the network; the ``module.`` prefix of a parallel wrapper is left out.
         path: file to write or replace; its folder is made if need be.
+
+    Raises:
+        OutputError: if the file cannot be written; what was there stays.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     bare = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
     try:
-        torch.save({name: value.detach().cpu() for name, value in bare.state_dict().items()}, temporary)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.save({name: value.detach().cpu() for name, value in bare.state_dict().items()}, temporary)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise OutputError(
+            f"{one_line(target)}: expected to write the weights, found {reason(error)}; "
+            "check the folder, its permissions and the free space"
+        ) from error
 
 
 class BestWeights:
@@ -49,6 +59,8 @@ class BestWeights:
 
     Raises:
         InputError: for another word than ``max`` or ``min``.
+        SystemExit: during the run, with code 2 and one line on stderr, if the engine has no such metric or the file
+            cannot be written.
     """
 
     def __init__(self, network: nn.Module, path: str | Path, metric: str, best: Literal["max", "min"] = "max") -> None:
@@ -64,8 +76,14 @@ class BestWeights:
         """Register on the validation engine."""
         engine.add_event_handler(Events.COMPLETED, self)
 
+    @exit_on_error
     def __call__(self, engine: Engine) -> None:
         """Compare the validation that ended with the best one."""
+        if self.metric not in engine.state.metrics:
+            raise InputError(
+                f"metric: expected one of {', '.join(engine.state.metrics) or 'none'}, found {self.metric!r}; "
+                "name a metric of the validation"
+            )
         value = self.sign * float(engine.state.metrics[self.metric])
         if value > self.best:
             self.best = value

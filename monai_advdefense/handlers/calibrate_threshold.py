@@ -139,14 +139,13 @@ class CalibrateThreshold:
 
     def _write(self, record: dict[str, Any]) -> None:
         """Replace the weights, then the record."""
+        save_weights(self.network, self.save_path)
+        path = self.save_path.with_suffix(".calibration.json")
         try:
-            save_weights(self.network, self.save_path)
-            _replace_text(
-                self.save_path.with_suffix(".calibration.json"), json.dumps(record, indent=4, allow_nan=False) + "\n"
-            )
-        except (OSError, RuntimeError) as error:
+            _replace_text(path, json.dumps(record, indent=4, allow_nan=False) + "\n")
+        except OSError as error:
             raise OutputError(
-                f"{self.save_path}: expected to write the calibrated weights, found {str(error).splitlines()[0]}; "
+                f"{path}: expected to write the calibration's record, found {str(error).splitlines()[0]}; "
                 "check the folder, its permissions and the free space"
             ) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,17 @@ class Resume:
             {**self.objects, "trainer": _Position(engine)},
             saver,
             filename_prefix="resume",
-            n_saved=1,
+            # With n_saved=1 ignite deletes the old file before it writes the new one: a kill between loses both.
+            n_saved=None,
             global_step_transform=lambda *_: engine.state.epoch,
         )
         engine.add_event_handler(Events.EPOCH_COMPLETED, checkpoint)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.remove_older)
 
     @exit_on_error
     def load(self, engine: Engine) -> None:
         """Load the newest state in the run folder, if there is one."""
-        stored = sorted(self.run_dir.glob("resume_checkpoint_*.pt"), key=lambda path: int(path.stem.split("_")[-1]))
+        stored = self._stored()
         if not stored:
             return
         device = getattr(engine.state, "device", idist.device())
@@ -57,12 +60,22 @@ class Resume:
         try:
             state = torch.load(stored[-1], map_location=device, weights_only=True)
             Checkpoint.load_objects(objects, state)
-        except (RuntimeError, ValueError, KeyError) as error:
-            reason = str(error).splitlines()[0]
+        except (RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(
                 f"{stored[-1]}: expected the state of this training, found another one ({reason}); "
                 "delete it or choose another run_dir"
             ) from error
+
+    def remove_older(self, engine: Engine) -> None:
+        """Delete all states but that of the epoch just stored, those of an interrupted run too."""
+        if idist.get_rank() == 0:
+            for path in self._stored()[:-1]:
+                path.unlink()
+
+    def _stored(self) -> list[Path]:
+        """Files of states, the newest last."""
+        return sorted(self.run_dir.glob("resume_checkpoint_*.pt"), key=lambda path: int(path.stem.split("_")[-1]))
 
 
 class _Position:

@@ -35,14 +35,16 @@ def median_frequency_weights(frequencies: Tensor) -> tuple[Tensor, float]:
         ([0.25, 1.0, 2.0], 4.0)
     """
     if frequencies.ndim != 1 or not bool((frequencies > 0).all()):
-        missing = torch.nonzero(frequencies.flatten() <= 0).flatten().tolist()
+        missing = torch.nonzero(~(frequencies.flatten() > 0)).flatten().tolist()
         raise InputError(
             f"frequencies: expected a value above 0 for every class, found none for classes {missing}; "
             "count over all training volumes or leave these classes out"
         )
     # A true median: torch.median takes the lower middle value of an even count.
     median = torch.quantile(frequencies.double(), 0.5)
-    weights = (median / frequencies.double()).to(frequencies.dtype)
+    weights = (median / frequencies.double()).to(
+        frequencies.dtype if frequencies.is_floating_point() else torch.float32
+    )
     return weights, float(2.0 * median / frequencies.double().min())
 
 
@@ -97,6 +99,11 @@ def weighted_logistic_dice_loss(
         raise InputError(
             f"label: expected shape {tuple(logits.shape[:1] + logits.shape[2:])} to fit the logits, "
             f"found {tuple(label.shape)}; drop its channel axis or resize it"
+        )
+    if class_weights is not None and class_weights.shape != logits.shape[1:2]:
+        raise InputError(
+            f"class_weights: expected one for each of {logits.shape[1]} classes, found shape "
+            f"{tuple(class_weights.shape)}; count the classes of the network"
         )
     log_probability = functional.log_softmax(logits, dim=1)
     pixel_loss = -log_probability.gather(1, label.unsqueeze(1)).squeeze(1)

@@ -24,7 +24,7 @@ class MergeLabels(Transform):
         source_labels: for class 1, 2, ... the source labels that it merges.
 
     Raises:
-        InputError: if a source label belongs to two classes or is not above 0, or if the image holds values that are
+        InputError: if a source label belongs to two classes or is not in ``[1, 65535]``, or if the image holds values that are
             no integers in ``[0, 65535]``.
 
     Example:
@@ -36,9 +36,9 @@ class MergeLabels(Transform):
 
     def __init__(self, source_labels: Sequence[Sequence[int]]) -> None:
         named = [label for group in source_labels for label in group]
-        if len(set(named)) != len(named) or any(label <= 0 for label in named):
+        if len(set(named)) != len(named) or any(not 0 < label <= 65535 for label in named):
             raise InputError(
-                f"source_labels: expected labels above 0, each in one class, found {sorted(named)}; mend the class list"
+                f"source_labels: expected labels from 1 to 65535, each in one class, found {sorted(named)}; mend the class list"
             )
         self.table = torch.zeros(65536, dtype=torch.int64)
         for index, group in enumerate(source_labels, start=1):
@@ -47,13 +47,16 @@ class MergeLabels(Transform):
     def __call__(self, label: NdarrayOrTensor) -> NdarrayOrTensor:
         """Classes of a label map of any shape, as int64."""
         source = convert_to_tensor(label, track_meta=False)
-        if not bool(((source >= 0) & (source < len(self.table)) & (source == source.round())).all()):
+        # In the source's own type 65536 would wrap to 0.
+        index = source.long()
+        whole = index == source if source.is_floating_point() else torch.ones_like(index, dtype=torch.bool)
+        if not bool(((index >= 0) & (index < len(self.table)) & whole).all()):
             found = np.unique(source.cpu().numpy())
             raise InputError(
                 f"label: expected integers from 0 to 65535, found values from {found[0]} to {found[-1]}; "
                 "give the label map, not the image"
             )
-        merged = self.table.to(source.device)[source.long()]
+        merged = self.table.to(source.device)[index]
         result: NdarrayOrTensor = convert_to_dst_type(merged, label, dtype=torch.int64)[0]
         return result
 

@@ -1,0 +1,195 @@
+"""The Markdown page of the figures, made from the tables that the evaluation wrote."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+__all__ = ["claims", "render", "write_rows"]
+
+Row = dict[str, str]
+
+FORMS = {"dag": "DAG", "xie": "DAG, form of Xie et al.", "noise": "Rician noise of the norm of DAG"}
+STRENGTHS = {"1.0": "γ", "0.5": "γ/2", "0.125": "γ/8"}
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as CSV; a column that a row lacks stays empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def claims(segmenters: Sequence[Row], guard: Sequence[Row], attacks: Sequence[Row]) -> list[Row]:
+    """What was to be shown, beside what came out: met, missed, or not measured."""
+    unet = next(row for row in segmenters if row["network"] == "UNet" and row["structure"] == "mean")
+    full = {row["target"]: row for row in attacks if (row["form"], row["strength"]) == ("dag", "1.0")}
+    full |= {
+        row["target"]: row
+        for row in attacks
+        if (row["form"], row["strength"], row["support"]) == ("dag", "1.0", "brain")
+    }
+    return [
+        _claim("UNet: mean Dice over the structures", unet, "dice", low=0.80),
+        _claim("Detector, brain-only DAG type A at full strength: ROC-AUC", full["A"], "auc", low=0.95),
+        _claim("Detector, brain-only DAG type B at full strength: ROC-AUC", full["B"], "auc", low=0.95),
+        _claim("Realized false positive rate of the shipped threshold", guard[0], "false_positive_rate", 0.01, 0.12),
+        _claim("Accepted clean slices: change of Dice by the reformer", guard[0], "difference", low=-0.03),
+        _claim(
+            "Brain-only DAG type A: share of lost Dice that the reformer wins back", full["A"], "recovered", low=0.5
+        ),
+    ]
+
+
+def _claim(text: str, row: Row, name: str, low: float = -math.inf, high: float = math.inf) -> Row:
+    bar = f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+    value = float(row.get(name) or "nan")
+    verdict = "not measured" if math.isnan(value) else "met" if low <= value <= high else "missed"
+    return {"claim": text, "bar": bar, "verdict": verdict} | {
+        f"figure{end}": row.get(name + end, "") for end in ("", "_low", "_high")
+    }
+
+
+def render(folder: Path) -> str:
+    """Make the page from the tables in a folder."""
+    tables = {name: _read(folder / f"{name}.csv") for name in ("facts", "claims", "segmenters", "guard", "attacks")}
+    facts = tables["facts"][0]
+    sections = [
+        f"# Results on the test split\n\nMade by `{facts['command']}` on {facts['date']}. "
+        "In brackets: 95 % intervals by bootstrap over subjects. Dice: counts summed over the slices of a volume, "
+        "mean over the structures present in label or prediction, mean over volumes. "
+        "Nothing was tuned on these volumes. An attacker who knows the guard and optimizes against it is not measured "
+        "here; the guard is no protection against one.",
+        "## Claims\n\n" + _caption(facts) + _claims(tables["claims"]),
+        "## Segmenters\n\n" + _caption(facts, "All slices that are not blank.") + _segmenters(tables["segmenters"]),
+        "## Guard on clean slices\n\n" + _caption(facts, _clean_caption(facts)) + _guard(tables["guard"][0]),
+        "## Detection of attacks\n\n" + _caption(facts, _attack_caption(facts)) + _detection(tables["attacks"]),
+        "## Dice under attack\n\n" + _caption(facts, _attack_caption(facts) + DICE_CAPTION) + _dice(tables["attacks"]),
+        "## Structures (UNet)\n\n"
+        + _caption(facts, "All slices that are not blank.")
+        + _structures(tables["segmenters"]),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+DICE_CAPTION = (
+    " Accepted and bad: share of all attacked slices that are accepted although the Dice of the slice behind the "
+    "reformer lies more than 0.1 below that of the clean slice without guard. Won back: (reformed - attacked) / "
+    "(clean - attacked), not given where no more than 0.01 was lost."
+)
+
+
+def _caption(facts: Row, more: str = "") -> str:
+    size = f" Guard: {facts['size']}." if facts.get("size") else ""
+    return (
+        f"*{facts['volumes']} volumes of {facts['subjects']} subjects. {more + ' ' if more else ''}"
+        f"Seed {facts['seed']} (training: {facts['training_seed']}), {facts['resamples']} resamples.{size} "
+        f"{facts['date']}, `{facts['command']}`.*\n\n"
+    )
+
+
+def _clean_caption(facts: Row) -> str:
+    return f"{facts['clean_slices']} slices, all that are not blank." if facts.get("clean_slices") else ""
+
+
+def _attack_caption(facts: Row) -> str:
+    count = (
+        f" {facts['attacked_slices']} slices, {facts['slices']} of each volume." if "attacked_slices" in facts else ""
+    )
+    return (
+        "White box against the segmenter alone; label: ground truth. DAG: L2 steps, label logit only, 20 steps, no early "
+        "stop, last iterate; γ = 0.5 side/256. Form of Xie et al.: random derangement, L-infinity steps of 0.5/255, "
+        "target logit, early stop, best iterate, but 20 steps instead of 200, in [0, 1], background not targeted. "
+        "A: all background, B: most frequent structures exchanged, C: one structure dilated. Noise: Rician, brain only, "
+        "with the norm of DAG type A. Clean comparison: the same slices." + count
+    )
+
+
+def _claims(rows: Sequence[Row]) -> str:
+    header = ("Claim", "Bar", "Figure", "Verdict")
+    return _table(header, ((row["claim"], row["bar"], _figure(row, "figure"), row["verdict"]) for row in rows))
+
+
+def _segmenters(rows: Sequence[Row]) -> str:
+    means = [row for row in rows if row["structure"] == "mean"]
+    return _table(
+        ("Network", "Size", "Mean Dice"),
+        ((row["network"], row["size"], _figure(row, "dice")) for row in means),
+    )
+
+
+def _structures(rows: Sequence[Row]) -> str:
+    chosen = [row for row in rows if row["network"] == "UNet" and row["structure"] != "mean"]
+    return _table(
+        ("Structure", "Dice"),
+        ((row["structure"], _figure(row, "dice")) for row in chosen) if chosen else [("not trained", "–")],
+    )
+
+
+def _guard(row: Row) -> str:
+    names = {
+        "coverage": "Coverage: share of slices accepted",
+        "false_positive_rate": "Realized false positive rate of the shipped threshold",
+        "accepted_plain": "Dice of accepted slices, segmenter alone",
+        "accepted_reformed": "Dice of accepted slices, with reformer",
+        "difference": "Difference",
+        "all_plain": "Dice of all slices, segmenter alone",
+        "all_reformed": "Dice of all slices, with reformer",
+    }
+    lines = [(text, _figure(row, name)) for name, text in names.items()]
+    return _table(("Figure", "Value"), [("Threshold", row.get("threshold") or row["size"]), *lines])
+
+
+def _detection(rows: Sequence[Row]) -> str:
+    columns = {
+        "auc": "ROC-AUC",
+        "tpr_at_5": "TPR at 5 % FPR",
+        "tpr_shipped": "TPR, shipped threshold",
+        "norm": "L2 norm",
+        "flipped": "Flipped",
+    }
+    return _attack_table(rows, columns)
+
+
+def _dice(rows: Sequence[Row]) -> str:
+    columns = {
+        "dice_clean": "Clean",
+        "dice_attacked": "Attacked",
+        "dice_reformed": "With reformer",
+        "recovered": "Won back",
+        "dice_accepted": "Accepted, with reformer",
+        "coverage": "Coverage",
+        "accepted_and_bad": "Accepted and bad",
+    }
+    return _attack_table(rows, columns)
+
+
+def _attack_table(rows: Sequence[Row], columns: dict[str, str]) -> str:
+    lines = []
+    for row in rows:
+        strength = "0.5/255" if row["form"] == "xie" else STRENGTHS[row["strength"]]
+        missing = row["size"] == "not trained"
+        figures = ["not trained" if missing else _figure(row, name) for name in columns]
+        lines.append((FORMS[row["form"]], row["target"], strength, row["support"], *figures))
+    return _table(("Attack", "Target", "Strength", "Support", *columns.values()), lines)
+
+
+def _figure(row: Row, name: str) -> str:
+    estimate, low, high = (float(row.get(name + end) or "nan") for end in ("", "_low", "_high"))
+    if math.isnan(estimate):
+        return "–"
+    return f"{estimate:.3f}" + ("" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]")
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _read(path: Path) -> list[Row]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

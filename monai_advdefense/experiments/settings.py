@@ -1,0 +1,114 @@
+"""The attacks that are measured: form, target, strength and support of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from monai_advdefense.attacks import (
+    all_background,
+    dag,
+    dilate_structure,
+    random_derangement,
+    rician_noise,
+    step_size_for,
+    swap_most_frequent,
+)
+
+__all__ = ["AttackSetting", "attack_settings", "attacked"]
+
+
+@dataclass(frozen=True)
+class AttackSetting:
+    """One attack.
+
+    Attributes:
+        form: ``"dag"``, the runs of Park et al. 2020 (defaults of :func:`monai_advdefense.attacks.dag`); ``"xie"``, the
+            form of Xie et al. 2017 (L-infinity steps of 0.5/255, target logit, early stop, best iterate), cut to 20
+            steps and kept in [0, 1]; ``"noise"``, the control: Rician noise.
+        target: ``"A"``, ``"B"``, ``"C"`` or ``"derangement"``; of noise, the target of the attack whose norm it has.
+        strength: step size as a fraction of ``step_size_for(side)``.
+        support: ``"brain"``, only pixels above 0 change, or ``"whole"``.
+    """
+
+    form: str
+    target: str
+    strength: float
+    support: str
+
+    @property
+    def name(self) -> str:
+        """Name for files and tables, for example ``dag_A_0.5_brain``."""
+        return f"{self.form}_{self.target}_{self.strength:g}_{self.support}"
+
+
+def attack_settings() -> list[AttackSetting]:
+    """All settings; each noise control comes after the attack whose norm it takes."""
+    brain = [AttackSetting("dag", target, strength, "brain") for strength in (1.0, 0.5, 0.125) for target in "ABC"]
+    noise = [AttackSetting("noise", "A", strength, "brain") for strength in (1.0, 0.5, 0.125)]
+    whole = [AttackSetting("dag", target, 1.0, "whole") for target in "ABC"]
+    return [*brain, *noise, *whole, AttackSetting("xie", "derangement", 1.0, "brain")]
+
+
+def attacked(
+    network: nn.Module,
+    image: Tensor,
+    label: Tensor,
+    *,
+    setting: AttackSetting,
+    num_classes: int,
+    generator: torch.Generator,
+    norm: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Attack a batch of slices as a setting says.
+
+    Args:
+        network: segmentation network, from ``(B, 1, H, W)`` to logits.
+        image: slices ``(B, 1, H, W)`` in [0, 1].
+        label: true classes ``(B, H, W)``.
+        setting: the attack.
+        num_classes: number of classes, background included.
+        generator: source of random targets and noise.
+        norm: for noise: L2 norm ``(B,)`` of the attack that it stands beside.
+
+    Returns:
+        Attacked slices, the L2 norm ``(B,)`` of what was added, and the fraction ``(B,)`` of flipped targeted pixels,
+        which noise does not have (NaN).
+    """
+    mask = image > 0 if setting.support == "brain" else None
+    if setting.form == "noise":
+        # A slice with few pixels may be driven to 0, further than noise, which drives to 1, can reach.
+        room = torch.linalg.vector_norm(torch.where(image > 0, 1 - image, 0.0).flatten(1), dim=1)
+        aim = torch.zeros_like(room) if norm is None else torch.minimum(norm.to(room), 0.99 * room)
+        noisy = rician_noise(image, norm=aim, mask=mask, generator=generator)
+        return noisy, torch.linalg.vector_norm((noisy - image).flatten(1), dim=1), torch.full_like(aim, torch.nan)
+    target = _target(setting.target, label, num_classes, generator)
+    if setting.form == "xie":
+        result = dag(
+            network,
+            image,
+            label,
+            target=target,
+            step_size=setting.strength * 0.5 / 255,
+            norm="linf",
+            target_term=True,
+            mask=mask,
+            stop="all_flipped",
+            result="best",
+        )
+    else:
+        step_size = setting.strength * step_size_for(image.shape[-1])
+        result = dag(network, image, label, target=target, step_size=step_size, mask=mask)
+    return result.image, result.norm, result.flipped
+
+
+def _target(name: str, label: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
+    if name == "A":
+        return all_background(label)
+    if name == "B":
+        return swap_most_frequent(label)
+    if name == "C":
+        return dilate_structure(label, generator=generator)
+    return random_derangement(label, num_classes, generator=generator)

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from monai_advdefense.data.slice_dataset import SliceDataset
+from monai_advdefense.errors import InputError
+
+FILLED = [[1, 2, 4], [0, 3]]
+
+
+def _cases(slice_dim, kind=torch.as_tensor):
+    """Two volumes whose filled slices are known; blank ones hold zeros and negative values."""
+    cases = []
+    for number, filled in enumerate(FILLED):
+        random = np.random.default_rng(number)
+        image = -random.random((1, 5, 5, 5)).astype(np.float32).round()
+        for position in filled:
+            np.moveaxis(image, slice_dim + 1, 0)[position] = random.random((1, 5, 5)) + 0.1
+        label = random.integers(0, 3, image.shape)
+        cases.append({"image": kind(image), "label": kind(label), "subject": f"P{number}", "domain": "a", "age": 30})
+    return cases
+
+
+def _same(volume):
+    return volume
+
+
+@pytest.mark.parametrize("slice_dim", [0, 1, 2])
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor, MetaTensor])
+def test_slices_are_those_of_the_volumes_without_blank_ones(slice_dim, kind):
+    cases = _cases(slice_dim, kind)
+    dataset = SliceDataset(cases, _same, slice_dim=slice_dim)
+    assert [(item["volume"], item["slice"]) for item in dataset] == [(v, s) for v in (0, 1) for s in FILLED[v]]
+    for item in dataset:
+        case = cases[item["volume"]]
+        assert set(item) == {"image", "label", "subject", "domain", "volume", "slice"}
+        assert item["subject"] == case["subject"]
+        for key in ("image", "label"):
+            assert type(item[key]) is torch.Tensor
+            expected = np.take(np.asarray(case[key]), item["slice"], axis=slice_dim + 1)
+            np.testing.assert_array_equal(item[key].numpy(), expected)
+
+
+@pytest.mark.parametrize(("every", "kept"), [(1, FILLED), (2, [[1, 4], [0]]), (9, [[1], [0]])])
+def test_every_counts_the_filled_slices_of_each_volume(every, kept):
+    dataset = SliceDataset(_cases(1), _same, every=every)
+    assert [(item["volume"], item["slice"]) for item in dataset] == [(v, s) for v in (0, 1) for s in kept[v]]
+
+
+def test_entries_that_a_case_lacks_are_left_out():
+    cases = [{"image": case["image"], "age": 1} for case in _cases(1)]
+    assert set(SliceDataset(cases, _same)[0]) == {"image", "volume", "slice"}
+    assert set(SliceDataset(cases, _same, shared_keys=("age",))[0]) == {"image", "age", "volume", "slice"}
+
+
+def test_volumes_are_transformed_once_and_slices_at_each_fetch():
+    loaded, fetched = [], []
+
+    def load(case):
+        loaded.append(case["subject"])
+        return {**case, "image": 2 * case["image"]}
+
+    def augment(item):
+        fetched.append(item["slice"])
+        return {**item, "image": item["image"] + len(fetched)}
+
+    cases = _cases(1)
+    dataset = SliceDataset(cases, load, transform=augment)
+    once, twice = dataset[1]["image"], dataset[1]["image"]
+    assert loaded == ["P0", "P1"]
+    assert fetched == [2, 2]
+    torch.testing.assert_close(once, 2 * cases[0]["image"][:, :, 2] + 1)
+    torch.testing.assert_close(twice, once + 1)
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_class_counts_equal_numpy(every):
+    dataset = SliceDataset(_cases(1), _same, every=every)
+    labels = np.concatenate([item["label"].numpy().ravel() for item in dataset])
+    assert dataset.class_counts(4) == np.bincount(labels, minlength=4).tolist()
+    assert dataset.class_counts(4)[3] == 0
+
+
+def test_class_counts_refuse_too_few_classes():
+    with pytest.raises(InputError, match="expected labels below 2 in label, found 2"):
+        SliceDataset(_cases(1), _same).class_counts(2)
+
+
+@pytest.mark.parametrize("every", [0, -1])
+def test_every_below_one_is_refused(every):
+    with pytest.raises(InputError, match="every: expected 1 or more"):
+        SliceDataset(_cases(1), _same, every=every)
+
+
+@pytest.mark.parametrize("data", [[], [{"image": torch.zeros(1, 2, 2, 2)}]])
+def test_no_slice_left_is_refused(data):
+    with pytest.raises(InputError, match="at least one slice"):
+        SliceDataset(data, _same)

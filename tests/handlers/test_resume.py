@@ -1,0 +1,198 @@
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+from monai.transforms import RandGaussianNoise
+from torch import nn
+from torch.utils.data import DataLoader
+
+from monai_advdefense.handlers import BestWeights, EpochSeed, Resume
+
+
+class _Killed(Exception):
+    pass
+
+
+class _Training:
+    """A training with everything that has a state or is random."""
+
+    def __init__(self, folder: Path, epochs: int, layers: int = 2) -> None:
+        torch.manual_seed(0)
+        self.network = nn.Sequential(*(nn.Linear(3, 3) for _ in range(layers)), nn.BatchNorm1d(3), nn.Dropout(0.5))
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=0.1)
+        self.scheduler = torch.optim.lr_scheduler.ExponentialLR(self.optimizer, 0.7)
+        self.best = BestWeights(self.network, folder / "models" / "model.pt", "loss", "min")
+        self.run_dir = folder / "run"
+        self.epochs = epochs
+        self.batches: list[list[list[float]]] = []
+        self.iterations: list[int] = []
+        noise = RandGaussianNoise(prob=1.0)
+        data = torch.arange(21.0).reshape(7, 3) / 21
+        self.loader = DataLoader(data, batch_size=2, shuffle=True, collate_fn=lambda rows: noise(torch.stack(rows)))
+        self.engine = Engine(self._step)
+        EpochSeed(5, noise).attach(self.engine)
+        self.engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
+        objects = {
+            "network": self.network,
+            "optimizer": self.optimizer,
+            "lr_scheduler": self.scheduler,
+            "best_weights": self.best,
+        }
+        Resume(self.run_dir, objects).attach(self.engine)
+
+    def _step(self, engine, batch):
+        batch = torch.as_tensor(batch)
+        self.batches.append(batch.tolist())
+        self.iterations.append(engine.state.iteration)
+        self.optimizer.zero_grad()
+        loss = (self.network(batch) - 1).square().mean()
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def _end_epoch(self, engine):
+        self.scheduler.step()
+        engine.state.metrics["loss"] = engine.state.output
+        self.best(engine)
+
+    def run(self, kill_at: int | None = None, kill=None) -> "_Training":
+        def raise_killed():
+            raise _Killed
+
+        if kill_at is not None:
+            self.engine.add_event_handler(Events.ITERATION_COMPLETED(once=kill_at), kill or raise_killed)
+        try:
+            self.engine.run(self.loader, max_epochs=self.epochs)
+        except _Killed:
+            assert kill_at is not None
+        return self
+
+    def state(self) -> dict:
+        objects = (self.network, self.optimizer, self.scheduler, self.best)
+        weights = torch.load(self.best.path, weights_only=True)
+        return {"objects": [part.state_dict() for part in objects], "weights": weights}
+
+    def files(self) -> list[str]:
+        return sorted(os.listdir(self.run_dir))
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    return _Training(tmp_path_factory.mktemp("unbroken"), epochs=5).run()
+
+
+def _assert_equal(one, other):
+    torch.testing.assert_close(one.state(), other.state(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("kill_at", "stored"), [(2, 0), (4, 0), (9, 2), (10, 2), (18, 4)])
+def test_killed_and_resumed_equals_unbroken_bit_for_bit(tmp_path, unbroken, kill_at, stored):
+    killed = _Training(tmp_path, epochs=5).run(kill_at=kill_at)
+    assert killed.files() == ([f"resume_checkpoint_{stored}.pt"] if stored else [])
+    resumed = _Training(tmp_path, epochs=5).run()
+    assert resumed.iterations == list(range(4 * stored + 1, 21))
+    assert resumed.batches == unbroken.batches[4 * stored :]
+    _assert_equal(resumed, unbroken)
+    assert resumed.files() == ["resume_checkpoint_5.pt"]
+
+
+def test_killed_again_and_again(tmp_path, unbroken):
+    for kill_at in (6, 11, 15):
+        _Training(tmp_path, epochs=5).run(kill_at=kill_at)
+    resumed = _Training(tmp_path, epochs=5).run()
+    _assert_equal(resumed, unbroken)
+    assert resumed.files() == ["resume_checkpoint_5.pt"]
+
+
+def test_a_finished_run_does_nothing_and_can_be_prolonged(tmp_path, unbroken):
+    short = _Training(tmp_path, epochs=2).run()
+    again = _Training(tmp_path, epochs=2).run()
+    assert not again.batches
+    _assert_equal(again, short)
+    longer = _Training(tmp_path, epochs=5).run()
+    assert longer.iterations == list(range(9, 21))
+    _assert_equal(longer, unbroken)
+
+
+def test_the_newest_state_is_taken_by_number(tmp_path):
+    finished = _Training(tmp_path, epochs=10).run()
+    (tmp_path / "run" / "resume_checkpoint_9.pt").write_bytes(b"an older one that was not deleted")
+    again = _Training(tmp_path, epochs=10).run()
+    _assert_equal(again, finished)
+
+
+def test_a_failed_write_keeps_the_state_before(tmp_path, unbroken, monkeypatch):
+    training = _Training(tmp_path, epochs=5)
+    save = torch.save
+
+    def fail_in_the_third_epoch(state, file, **options):
+        if training.engine.state.epoch == 3 and "trainer" in state:
+            file.write(b"half")
+            raise _Killed
+        save(state, file, **options)
+
+    monkeypatch.setattr(torch, "save", fail_in_the_third_epoch)
+    training.run(kill_at=20)
+    assert training.files() == ["resume_checkpoint_2.pt"]
+    monkeypatch.undo()
+    _assert_equal(_Training(tmp_path, epochs=5).run(), unbroken)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="spawning imports torch again")
+def test_a_process_that_is_killed_leaves_a_state_to_go_on_from(tmp_path, unbroken):
+    def train_until_killed():
+        torch.set_num_threads(1)
+        _Training(tmp_path, epochs=5).run(kill_at=14, kill=lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+    process = multiprocessing.get_context("fork").Process(target=train_until_killed)
+    process.start()
+    try:
+        process.join(timeout=60)
+        assert process.exitcode == -signal.SIGKILL
+    finally:
+        process.kill()
+        process.join()
+    resumed = _Training(tmp_path, epochs=5)
+    assert resumed.files() == ["resume_checkpoint_3.pt"]
+    _assert_equal(resumed.run(), unbroken)
+
+
+def _expect_refusal(tmp_path, capsys, training):
+    path = tmp_path / "run" / "resume_checkpoint_1.pt"
+    with pytest.raises(SystemExit) as stop:
+        training.run()
+    assert stop.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"error: {path}: expected the state of this training, found another one")
+    assert not training.batches
+    assert training.files() == [path.name]
+
+
+def test_state_of_another_network_is_refused(tmp_path, capsys):
+    _Training(tmp_path, epochs=1).run()
+    _expect_refusal(tmp_path, capsys, _Training(tmp_path, epochs=2, layers=3))
+
+
+def test_state_of_other_objects_is_refused(tmp_path, capsys):
+    training = _Training(tmp_path, epochs=2)
+    torch.save({"network": training.network.state_dict()}, tmp_path / "run" / "resume_checkpoint_1.pt")
+    _expect_refusal(tmp_path, capsys, training)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut off"])
+def test_a_broken_state_is_refused(tmp_path, capsys, content):
+    training = _Training(tmp_path, epochs=2)
+    (tmp_path / "run" / "resume_checkpoint_1.pt").write_bytes(content)
+    _expect_refusal(tmp_path, capsys, training)
+
+
+@pytest.mark.parametrize("content", [[1, 2], torch.ones(2)])
+def test_a_file_that_holds_something_else_is_refused(tmp_path, capsys, content):
+    training = _Training(tmp_path, epochs=2)
+    torch.save(content, tmp_path / "run" / "resume_checkpoint_1.pt")
+    _expect_refusal(tmp_path, capsys, training)

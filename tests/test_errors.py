@@ -1,0 +1,72 @@
+import subprocess
+import sys
+
+import pytest
+from ignite.engine import Engine, Events
+
+from monai_advdefense.errors import AdvDefenseError, CalibrationError, InputError, OutputError, exit_on_error
+
+
+@exit_on_error
+def _fail(error):
+    """Docstring."""
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin"), [(InputError, ValueError), (CalibrationError, ValueError), (OutputError, OSError)]
+)
+def test_errors_are_one_tree_and_the_builtin_kind(kind, builtin):
+    assert issubclass(kind, AdvDefenseError)
+    assert issubclass(kind, builtin)
+    assert str(kind("a: expected b, found c; do d")) == "a: expected b, found c; do d"
+
+
+@pytest.mark.parametrize("kind", [AdvDefenseError, InputError, CalibrationError, OutputError])
+def test_own_errors_become_code_2_and_one_line(capsys, kind):
+    with pytest.raises(SystemExit) as stop:
+        _fail(kind("file: expected b, found c; do d"))
+    assert stop.value.code == 2
+    assert str(stop.value) == "file: expected b, found c; do d"
+    assert stop.value.__suppress_context__
+    captured = capsys.readouterr()
+    assert captured.err == "error: file: expected b, found c; do d\n"
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("error", [ValueError("bug"), OSError("bug"), KeyboardInterrupt()])
+def test_other_errors_pass_unchanged(capsys, error):
+    with pytest.raises(type(error)) as caught:
+        _fail(error)
+    assert caught.value is error
+    assert capsys.readouterr().err == ""
+
+
+def test_wrapped_function_keeps_its_name_arguments_and_result():
+    @exit_on_error
+    def add(one, *, other):
+        """Sum."""
+        return one + other
+
+    assert add(1, other=2) == 3
+    assert (add.__name__, add.__doc__) == ("add", "Sum.")
+
+
+def test_exit_passes_through_an_engine(capsys):
+    engine = Engine(lambda *_: None)
+    engine.add_event_handler(Events.STARTED, lambda: _fail(InputError("a: expected b")))
+    with pytest.raises(SystemExit) as stop:
+        engine.run([0])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.splitlines()[0] == "error: a: expected b"
+
+
+def test_process_ends_with_code_2_and_no_traceback():
+    code = (
+        "from monai_advdefense.errors import InputError, exit_on_error\n"
+        "@exit_on_error\n"
+        "def fail(): raise InputError('a: expected b')\n"
+        "fail()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (2, "error: a: expected b\n", "")
