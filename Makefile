@@ -42,7 +42,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 benchmarks: $(READY)
 	$(BIN)/python -m benchmarks

@@ -17,6 +17,7 @@ import torch
 from monai.bundle import ConfigParser
 from torch import Tensor
 
+from monai_advdefense.data import volume_datalist
 from monai_advdefense.data.template_datalist import sample_paths
 from monai_advdefense.data.template_sample import write_template_samples
 from monai_advdefense.demo.comparison import Row, format_table, read_decisions, tissue_dice
@@ -29,6 +30,7 @@ __all__ = ["main"]
 _SEED = 900
 _SLICES = 24
 _STEPS = 4
+_INPUTS = ("clean.nii.gz", "attacked.nii.gz")
 
 
 @exit_on_error
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _check_bundle(bundle)
     start = time.monotonic()
     inputs, outputs = folder / "input", folder / "output"
-    clean, attacked = inputs / "clean.nii.gz", inputs / "attacked.nii.gz"
+    clean, attacked = (inputs / name for name in _INPUTS)
 
     _step(1, "a sample brain from the MNI152 template")
     tissue = _make_sample(folder, clean)
@@ -83,13 +85,18 @@ def _check_bundle(bundle: Path) -> None:
 
 
 def _make_sample(folder: Path, clean: Path) -> Path:
-    """Write the sample's image and the tissue labels beside the folder of inputs; return the path of the latter."""
+    """Write the sample's image and, outside of the inputs, its tissue labels; return the path of the latter."""
+    # All volumes in the folder are segmented, and nothing of the user's is removed.
+    inputs = volume_datalist(clean.parent) if any(clean.parent.rglob("*.nii*")) else []
+    strangers = [case["image"] for case in inputs if Path(case["image"]).name not in _INPUTS]
+    if strangers:
+        raise InputError(
+            f"{strangers[0]}: expected only volumes of an earlier demo in this folder, found another; give another "
+            "--output_dir"
+        )
     [image] = write_template_samples(folder / "sample", 1, first_seed=_SEED)
     try:
-        # The folder of inputs holds only what this run writes, for everything in it is segmented.
-        for name in ("input", "output", "attack"):
-            shutil.rmtree(folder / name, ignore_errors=True)
-        clean.parent.mkdir(parents=True)
+        clean.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(image, clean)
     except OSError as error:
         raise OutputError(f"{clean}: expected to write it, found {error}; give another --output_dir") from error

@@ -33,7 +33,6 @@ __all__ = ["evaluate", "main"]
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
 SEGMENTERS = {"UNet": (), "SegNet": ("segnet",), "DenseNet": ("densenet",)}
-CLEAN_SLICES = "clean_slices"
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class _Evaluation:
     def items(self) -> list[dict[str, Any]]:
         """All slices of the test split that are not blank; loaded only if something must be computed."""
         transform = Compose(self.config.get_parsed_content("volume_transforms"))
-        items: list[dict[str, Any]] = SliceDataset(tqdm(self.cases, "loading", leave=False), transform).data
+        items: list[dict[str, Any]] = SliceDataset(self.cases, transform).data
         return items
 
     def parser(self, *configs: str) -> ConfigParser:

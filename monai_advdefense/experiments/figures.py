@@ -15,8 +15,8 @@ from monai_advdefense.metrics import (
     Interval,
     accepted_and_bad,
     bootstrap_over_subjects,
-    dice_from_counts,
     detection_metrics,
+    dice_from_counts,
 )
 
 __all__ = ["attack_figures", "guard_figures", "interval", "recovered_share", "segmenter_figures", "volume_dice"]

@@ -27,12 +27,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 def claims(segmenters: Sequence[Row], guard: Sequence[Row], attacks: Sequence[Row]) -> list[Row]:
     """What was to be shown, beside what came out: met, missed, or not measured."""
     unet = next(row for row in segmenters if row["network"] == "UNet" and row["structure"] == "mean")
-    full = {row["target"]: row for row in attacks if (row["form"], row["strength"]) == ("dag", "1.0")}
-    full |= {
-        row["target"]: row
-        for row in attacks
-        if (row["form"], row["strength"], row["support"]) == ("dag", "1.0", "brain")
-    }
+    full = {row["target"]: row for row in attacks if _is_full(row)}
     return [
         _claim("UNet: mean Dice over the structures", unet, "dice", low=0.80),
         _claim("Detector, brain-only DAG type A at full strength: ROC-AUC", full["A"], "auc", low=0.95),
@@ -43,6 +38,10 @@ def claims(segmenters: Sequence[Row], guard: Sequence[Row], attacks: Sequence[Ro
             "Brain-only DAG type A: share of lost Dice that the reformer wins back", full["A"], "recovered", low=0.5
         ),
     ]
+
+
+def _is_full(row: Row) -> bool:
+    return (row["form"], row["strength"], row["support"]) == ("dag", "1.0", "brain")
 
 
 def _claim(text: str, row: Row, name: str, low: float = -math.inf, high: float = math.inf) -> Row:
@@ -101,11 +100,11 @@ def _attack_caption(facts: Row) -> str:
         f" {facts['attacked_slices']} slices, {facts['slices']} of each volume." if "attacked_slices" in facts else ""
     )
     return (
-        "White box against the segmenter alone; label: ground truth. DAG: L2 steps, label logit only, 20 steps, no early "
-        "stop, last iterate; γ = 0.5 side/256. Form of Xie et al.: random derangement, L-infinity steps of 0.5/255, "
+        "White box against the segmenter alone; label: ground truth. DAG: L2 steps, label logit only, 20 steps, no "
+        "early stop, last iterate; γ = 0.5 side/256. Form of Xie et al.: random derangement, L-infinity steps of 0.5/255, "
         "target logit, early stop, best iterate, but 20 steps instead of 200, in [0, 1], background not targeted. "
-        "A: all background, B: most frequent structures exchanged, C: one structure dilated. Noise: Rician, brain only, "
-        "with the norm of DAG type A. Clean comparison: the same slices." + count
+        "A: all background, B: most frequent structures exchanged, C: one structure dilated. Noise: Rician, brain "
+        "only, with the norm of DAG type A. Clean comparison: the same slices." + count
     )
 
 

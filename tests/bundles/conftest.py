@@ -12,7 +12,7 @@ from monai.bundle import ConfigParser, create_workflow
 from monai.utils import set_determinism
 
 from monai_advdefense.data.phantom import write_phantom_dataset
-from monai_advdefense.data.template_sample import SPLIT_SEEDS
+from monai_advdefense.data.template_datalist import SPLIT_SEEDS
 
 SOURCE = Path(__file__).parents[2] / "bundles"
 NAMES = ("brain_mri_segmentation", "brain_mri_detector", "brain_mri_reformer", "brain_mri_defended_segmentation")

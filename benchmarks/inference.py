@@ -1,0 +1,119 @@
+"""Defended inference of one volume, part by part, beside the bare forward passes of its three networks."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from monai.bundle import ConfigParser
+from torch import Tensor
+
+from benchmarks.table import Row
+
+__all__ = ["EXPLANATION", "measure", "preprocessed"]
+
+EXPLANATION = (
+    "One sample brain, with the transforms, the inferer and the handlers of the composite bundle's inference.json. "
+    "*Total* is what happens between the preprocessed volume and the labels in the input grid: the inferer (three "
+    "networks, decision, stitching; scores recorded) and the postprocessing. Load and save are listed apart. The "
+    "baseline is the sum of the bare forward passes of the three networks, each on its own input, over the same slices "
+    "in the same batches. Both take turns; medians over {repeats} turns, after one that is not counted."
+)
+_BAR = 1.20
+_LOAD, _INFERER, _POST, _SAVE = "load: ", "inferer", "postprocessing: ", "save: "
+
+_Times = dict[str, list[float]]
+
+
+def preprocessed(parser: ConfigParser, path: str) -> Tensor:
+    """Volume ``(1, X, Y, Z)`` as the networks' inferer gets it."""
+    return parser.get_parsed_content("preprocessing")({"image": path})["image"].as_tensor()
+
+
+def measure(parser: ConfigParser, path: str, *, repeats: int) -> list[Row]:
+    """Rows for the volume at ``path``, below the dataset_dir of ``parser``."""
+    times: _Times = defaultdict(list)
+    engine = _engine(parser, times)
+    for _ in range(repeats + 1):
+        engine.run([path])
+        _bare(parser, engine.state.output[0]["image"].as_tensor(), times)
+    part = {name: median(seconds[1:]) for name, seconds in times.items()}
+    bare = sum(seconds for name, seconds in part.items() if name.startswith("bare"))
+    post = sum(seconds for name, seconds in part.items() if name.startswith(_POST))
+    shape = engine.state.output[0]["image"].shape[1:]
+    return [
+        *(Row(name, seconds, unit=" s") for name, seconds in part.items()),
+        Row(f"bare forward passes together ({shape[1]} slices)", bare, unit=" s"),
+        Row("total: inferer and postprocessing", part[_INFERER] + post, unit=" s"),
+        Row("inferer alone: ratio to the bare forward passes", part[_INFERER] / bare),
+        Row("total: ratio to the bare forward passes", (part[_INFERER] + post) / bare, _BAR),
+    ]
+
+
+def _engine(parser: ConfigParser, times: _Times) -> Engine:
+    """Engine whose step is the bundle's, with a clock at each part; the handlers run as in the bundle."""
+    network, inferer = parser.get_parsed_content("network"), parser.get_parsed_content("inferer")
+    before, after = (parser.get_parsed_content(f"{name}processing").transforms for name in ("pre", "post"))
+
+    @torch.no_grad()
+    def step(_: Engine, path: str) -> list[dict[str, Any]]:
+        data: dict[str, Any] = {"image": path}
+        for transform in before:
+            with _clock(times, _LOAD + type(transform).__name__):
+                data = transform(data)
+        with _clock(times, _INFERER):
+            data["pred"] = inferer(data["image"][None], network)[0]
+        for transform in after:
+            with _clock(times, _POST + type(transform).__name__):
+                data = transform(data)
+        return [data]
+
+    engine = Engine(step)
+    for handler in parser.get_parsed_content("handlers"):
+        name = type(handler).__name__
+        if name == "ScoreRecorder":
+            handler.attach(engine)
+        elif name.endswith("Writer"):
+            started: list[float] = []
+            engine.add_event_handler(Events.ITERATION_COMPLETED, _start(started))
+            handler.attach(engine)
+            engine.add_event_handler(Events.ITERATION_COMPLETED, _stop(started, times[_SAVE + name]))
+    return engine
+
+
+def _start(started: list[float]) -> Callable[[Engine], None]:
+    return lambda _: started.append(time.perf_counter())
+
+
+def _stop(started: list[float], seconds: list[float]) -> Callable[[Engine], None]:
+    return lambda _: seconds.append(time.perf_counter() - started.pop())
+
+
+@torch.no_grad()
+def _bare(parser: ConfigParser, volume: Tensor, times: _Times) -> None:
+    """Time each network on its own input over the slices of ``volume``."""
+    guard, inferer = parser.get_parsed_content("network"), parser.get_parsed_content("inferer")
+    batches = volume.movedim(inferer.spatial_dim + 1, 0).contiguous().split(inferer.sw_batch_size)
+    spectra = [guard.detector.represent(batch) for batch in batches]
+    reformed = [guard.reformer(batch) for batch in batches]
+    for name, network, inputs in (
+        ("detector", guard.detector.network, spectra),
+        ("reformer", guard.reformer.network, batches),
+        ("segmenter", guard.segmenter, reformed),
+    ):
+        with _clock(times, f"bare forward passes: {name}"):
+            for batch in inputs:
+                network(batch)
+
+
+@contextmanager
+def _clock(times: _Times, name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    times[name].append(time.perf_counter() - start)

@@ -1,0 +1,127 @@
+"""The shipped weights of the composite on whole brains, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.bundle import load
+from scipy.ndimage import binary_dilation
+
+from monai_advdefense.data.malc2012 import malc2012_datalist, malc2012_source_labels
+from monai_advdefense.metrics import dice_from_counts, overlap_counts
+from monai_advdefense.transforms import MergeLabels
+
+ROOT = Path(__file__).parents[2]
+BUNDLE = ROOT / "bundles" / "brain_mri_defended_segmentation"
+MALC = ROOT.parent / "shared" / "data" / "malc2012"
+REJECTED = 28
+
+
+def run_composite(inputs: Path, outputs: Path) -> None:
+    """Run the bundle as the README says, from another working directory."""
+    command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--bundle_root", str(BUNDLE)]
+    command += ["--config_file", str(BUNDLE / "configs" / "inference.json")]
+    command += ["--dataset_dir", str(inputs), "--output_dir", str(outputs)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=inputs.parent, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def with_skull(brain: np.ndarray) -> np.ndarray:
+    """Put a dark skull of 5 mm and a bright scalp of 5 mm around a brain."""
+    mask = brain > 0
+    skull = binary_dilation(mask, iterations=5)
+    scalp = binary_dilation(skull, iterations=5)
+    generator = np.random.default_rng(0)
+    head = np.where(mask, brain, np.where(skull, generator.normal(90, 20, brain.shape), 0))
+    return np.where(scalp & ~skull, generator.normal(1700, 120, brain.shape), head).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def sample_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A sample brain, the same on a grid of 256 x 256 x 256, and the same with a skull, through the composite."""
+    pytest.importorskip("nilearn")
+    from monai_advdefense.data.template_sample import template_sample
+
+    folder = tmp_path_factory.mktemp("trained")
+    inputs = folder / "input"
+    inputs.mkdir()
+    sample = template_sample(901)
+    before = np.array([40, 20, 30])
+    after = 256 - before - sample.image.shape
+    shifted = sample.affine.copy()
+    shifted[:3, 3] -= sample.affine[:3, :3] @ before
+    volumes = {
+        "brain": (sample.image, sample.affine),
+        "padded": (np.pad(sample.image, list(zip(before, after, strict=True))), shifted),
+        "head": (with_skull(np.pad(sample.image, 12)), sample.affine),
+    }
+    for name, (array, affine) in volumes.items():
+        nib.save(nib.Nifti1Image(array, affine), inputs / f"{name}.nii.gz")
+    run_composite(inputs, folder / "output")
+    return inputs, folder / "output"
+
+
+def scores(output: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and decisions of the slices that are not blank."""
+    slices = json.loads((output / f"{name}_scores.json").read_text())["slices"]
+    counted = [item for item in slices if item["decision"] != "blank"]
+    return np.array([item["score"] for item in counted]), np.array([item["decision"] for item in counted])
+
+
+def test_clean_sample_is_mostly_accepted(sample_runs: tuple[Path, Path]) -> None:
+    _, decisions = scores(sample_runs[1], "brain")
+    assert (decisions == "accepted").mean() >= 0.9
+
+
+def test_padding_changes_neither_labels_nor_scores(sample_runs: tuple[Path, Path]) -> None:
+    inputs, outputs = sample_runs
+    brain, padded = (np.asarray(nib.load(outputs / f"{name}_seg.nii.gz").dataobj) for name in ("brain", "padded"))
+    x, y, z = brain.shape
+    np.testing.assert_array_equal(padded[40 : 40 + x, 20 : 20 + y, 30 : 30 + z], brain)
+    assert padded.shape == (256, 256, 256)
+    np.testing.assert_allclose(scores(outputs, "padded")[0], scores(outputs, "brain")[0], rtol=1e-5)
+    assert (nib.load(outputs / "padded_seg.nii.gz").affine == nib.load(inputs / "padded.nii.gz").affine).all()
+
+
+def test_head_with_skull_is_rejected(sample_runs: tuple[Path, Path]) -> None:
+    _, decisions = scores(sample_runs[1], "head")
+    assert (decisions == "rejected").mean() >= 0.9
+
+
+def test_exported_network_gives_the_same_labels(sample_runs: tuple[Path, Path]) -> None:
+    network = load(BUNDLE.name, bundle_dir=str(BUNDLE.parent), workflow_type="inference").eval()
+    brain = np.asarray(nib.load(sample_runs[0] / "brain.nii.gz").dataobj, dtype=np.float32)
+    coronal = torch.from_numpy(np.clip(brain / np.percentile(brain, 99.5), 0, 1)).movedim(1, 0)[40:180:35, None]
+    slices = torch.nn.functional.pad(coronal, (9, 9, 13, 14))[..., :192, :192]
+    with torch.no_grad():
+        expected, found = network(slices), torch.jit.script(network)(slices)
+    assert torch.equal(found.argmax(1), expected.argmax(1))
+
+
+@pytest.mark.skipif(not MALC.is_dir(), reason="the real data set is not there")
+def test_real_test_volume(tmp_path: Path) -> None:
+    case = malc2012_datalist(MALC, "test")[0]
+    inputs = tmp_path / "input"
+    inputs.mkdir()
+    (inputs / "case.nii.gz").symlink_to(case["image"])
+    run_composite(inputs, tmp_path / "output")
+    result = nib.load(tmp_path / "output" / "case_seg.nii.gz")
+    source, truth = nib.load(case["image"]), nib.load(case["label"])
+    assert result.shape == source.shape
+    assert (result.affine == source.affine).all()
+    labels = torch.from_numpy(np.asarray(result.dataobj).astype(np.int64))
+    classes = MergeLabels(malc2012_source_labels(MALC))(torch.from_numpy(np.asarray(truth.dataobj).astype(np.int64)))
+    # The voxels of rejected slices are left out on both sides.
+    kept = labels != REJECTED
+    assert kept.float().mean() > 0.8
+    counts = overlap_counts(labels[kept][None], classes[kept][None], REJECTED)
+    assert torch.nanmean(dice_from_counts(counts)[0, 1:]) > 0.75
