@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import dag, inference, memory
 from benchmarks.composite import composite
 from benchmarks.table import Row, page
-from monai_advdefense.data import write_template_samples
+from monai_advdefense.data.template_sample import write_template_samples
 from monai_advdefense.errors import InputError, exit_on_error
 
 _CHECKOUT = Path(__file__).resolve().parents[1]

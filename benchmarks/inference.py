@@ -83,7 +83,7 @@ def _engine(parser: ConfigParser, times: _Times) -> Engine:
             started: list[float] = []
             engine.add_event_handler(Events.ITERATION_COMPLETED, _start(started))
             handler.attach(engine)
-            engine.add_event_handler(Events.ITERATION_COMPLETED, _stop(started, times[_SAVE + name]))
+            engine.add_event_handler(Events.ITERATION_COMPLETED, _stop(started, times, _SAVE + name))
     return engine
 
 
@@ -91,8 +91,8 @@ def _start(started: list[float]) -> Callable[[Engine], None]:
     return lambda _: started.append(time.perf_counter())
 
 
-def _stop(started: list[float], seconds: list[float]) -> Callable[[Engine], None]:
-    return lambda _: seconds.append(time.perf_counter() - started.pop())
+def _stop(started: list[float], times: _Times, name: str) -> Callable[[Engine], None]:
+    return lambda _: times[name].append(time.perf_counter() - started.pop())
 
 
 @torch.no_grad()

@@ -77,7 +77,8 @@ class SliceDataset(Dataset):
             found = torch.bincount(item[key].flatten().long(), minlength=num_classes)
             if len(found) > num_classes:
                 raise InputError(
-                    f"num_classes: expected labels below {num_classes} in {key}, found {len(found) - 1}; merge the labels"
+                    f"num_classes: expected labels below {num_classes} in {key}, "
+                    f"found {len(found) - 1}; merge the labels"
                 )
             counts += found
         return counts.tolist()

@@ -108,7 +108,7 @@ def format_table(rows: Sequence[Row]) -> str:
     ]
     for row in rows:
         count = row.accepted + row.rejected
-        parts = [f"{n:4d} ({_share(n, count):>5})" for n in (row.accepted, row.rejected)]
+        parts = [f"{n} ({_share(n, count)})" for n in (row.accepted, row.rejected)]
         dice = ["".join(f"{_dice(value):>10}" for value in pair) for pair in (row.guarded, row.alone)]
         lines.append(f"{row.name:{names}}  {count:8d} {parts[0]:>14} {parts[1]:>13}  {dice[0]}  {dice[1]}")
     return "\n".join(line.rstrip() for line in lines)

@@ -101,10 +101,10 @@ def _attack_caption(facts: Row) -> str:
     )
     return (
         "White box against the segmenter alone; label: ground truth. DAG: L2 steps, label logit only, 20 steps, no "
-        "early stop, last iterate; γ = 0.5 side/256. Form of Xie et al.: random derangement, L-infinity steps of 0.5/255, "
-        "target logit, early stop, best iterate, but 20 steps instead of 200, in [0, 1], background not targeted. "
-        "A: all background, B: most frequent structures exchanged, C: one structure dilated. Noise: Rician, brain "
-        "only, with the norm of DAG type A. Clean comparison: the same slices." + count
+        "early stop, last iterate; γ = 0.5 side/256. Form of Xie et al.: random derangement, L-infinity steps of "
+        "0.5/255, target logit, early stop, best iterate, but 20 steps instead of 200, in [0, 1], background not "
+        "targeted. A: all background, B: most frequent structures exchanged, C: one structure dilated. Noise: Rician, "
+        "brain only, with the norm of DAG type A. Clean comparison: the same slices." + count
     )
 
 

@@ -43,12 +43,18 @@ class DefendedSegmenter(nn.Module):
         # The module is called, not a method, so that a forward hook on ``detector`` sees every residual.
         score = self.detector.residual_score(self.detector(image))
         logits = self.segmenter(self.reformer(image))
-        accepted = self.detector.decide(image, score) & torch.isfinite(logits).flatten(1).all(dim=1)
+        # A sum is not finite as soon as one logit is not: one pass, and no mask of the size of the logits.
+        accepted = self.detector.decide(image, score) & torch.isfinite(logits.flatten(1).sum(dim=1))
+        segmented = accepted & torch.logical_not(self.detector.is_blank(image))
 
-        per_sample = [-1] + [1] * (logits.dim() - 1)
-        zeros = torch.zeros_like(logits)
-        one = torch.ones_like(logits[:, :1])
-        background = torch.cat([one, zeros[:, 1:]], dim=1)
-        logits = torch.where(self.detector.is_blank(image).reshape(per_sample), background, logits)
+        zeros = torch.zeros_like(logits.flatten(2)[:1, :, 0])
+        one = torch.ones_like(zeros[:, :1])
+        background = torch.cat([one, zeros[:, 1:], -one], dim=1)
+        rejection = torch.cat([zeros, one], dim=1)
+        constant = torch.where(accepted.unsqueeze(1), background, rejection)
+
+        axes = [1] * (logits.dim() - 2)
         guarded = torch.cat([logits, logits.amin(dim=1, keepdim=True) - 1.0], dim=1)
-        return torch.where(accepted.reshape(per_sample), guarded, torch.cat([zeros, one], dim=1))
+        return torch.where(
+            segmented.reshape([-1, 1] + axes), guarded, constant.reshape([-1, logits.shape[1] + 1] + axes)
+        )

@@ -24,8 +24,8 @@ class MergeLabels(Transform):
         source_labels: for class 1, 2, ... the source labels that it merges.
 
     Raises:
-        InputError: if a source label belongs to two classes or is not in ``[1, 65535]``, or if the image holds values that are
-            no integers in ``[0, 65535]``.
+        InputError: if a source label belongs to two classes or is not in ``[1, 65535]``, or if the image holds
+            values that are no integers in ``[0, 65535]``.
 
     Example:
         >>> MergeLabels([[45], [44, 7]])(torch.tensor([[0, 7, 44, 45, 99]])).tolist()
@@ -38,7 +38,8 @@ class MergeLabels(Transform):
         named = [label for group in source_labels for label in group]
         if len(set(named)) != len(named) or any(not 0 < label <= 65535 for label in named):
             raise InputError(
-                f"source_labels: expected labels from 1 to 65535, each in one class, found {sorted(named)}; mend the class list"
+                f"source_labels: expected labels from 1 to 65535, each in one class, found {sorted(named)}; "
+                "mend the class list"
             )
         self.table = torch.zeros(65536, dtype=torch.int64)
         for index, group in enumerate(source_labels, start=1):

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from monai_advdefense.handlers import BestWeights, EpochSeed, Resume
 
 
-class _Killed(Exception):
+class _KilledError(Exception):
     pass
 
 
@@ -61,13 +61,13 @@ class _Training:
 
     def run(self, kill_at: int | None = None, kill=None) -> "_Training":
         def raise_killed():
-            raise _Killed
+            raise _KilledError
 
         if kill_at is not None:
             self.engine.add_event_handler(Events.ITERATION_COMPLETED(once=kill_at), kill or raise_killed)
         try:
             self.engine.run(self.loader, max_epochs=self.epochs)
-        except _Killed:
+        except _KilledError:
             assert kill_at is not None
         return self
 
@@ -132,7 +132,7 @@ def test_a_failed_write_keeps_the_state_before(tmp_path, unbroken, monkeypatch):
     def fail_in_the_third_epoch(state, file, **options):
         if training.engine.state.epoch == 3 and "trainer" in state:
             file.write(b"half")
-            raise _Killed
+            raise _KilledError
         save(state, file, **options)
 
     monkeypatch.setattr(torch, "save", fail_in_the_third_epoch)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from monai_advdefense.experiments import settings
+from monai_advdefense.experiments.evaluation import evaluate, main
+from monai_advdefense.experiments.measurement import evenly_spaced
+from monai_advdefense.experiments.settings import attack_settings
+
+
+def _rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def run(phantoms, bundles, tmp_path):
+    def run(**options):
+        path = evaluate(
+            phantoms,
+            bundles=bundles,
+            work_dir=tmp_path / "work",
+            slices=2,
+            output=tmp_path / "docs" / "results.md",
+            resamples=10,
+            **options,
+        )
+        return path.read_text()
+
+    return run
+
+
+@pytest.fixture
+def forbid(monkeypatch):
+    """Any attack from here on is an error."""
+
+    def forbidden(*args, **kwargs):
+        raise RuntimeError("computed again")
+
+    def forbid():
+        monkeypatch.setattr(settings, "dag", forbidden)
+        monkeypatch.setattr(settings, "rician_noise", forbidden)
+
+    return forbid
+
+
+def test_the_page_has_every_row_and_a_second_run_computes_nothing(run, write_weights, forbid, tmp_path):
+    write_weights()
+    page = run()
+    tables = {name: _rows(tmp_path / "work" / f"{name}.csv") for name in ("segmenters", "guard", "attacks", "claims")}
+    assert len(tables["attacks"]) == len(attack_settings())
+    assert len(tables["claims"]) == 6
+    means = {row["network"]: row for row in tables["segmenters"] if row["structure"] == "mean"}
+    assert means["SegNet"]["size"] == means["DenseNet"]["size"] == "not trained"
+    # The segmenter in the guard has the weights of the segmentation bundle.
+    assert means["UNet"]["dice"] == means["segmenter in the guard"]["dice"] != ""
+    assert float(tables["guard"][0]["coverage"]) == pytest.approx(1 - float(tables["guard"][0]["false_positive_rate"]))
+    for row in tables["attacks"]:
+        assert float(row["tpr_shipped"]) == pytest.approx(1 - float(row["coverage"]))
+    # Two volumes, all structures, all claims, two tables of attacks: nothing is left out of the page.
+    assert page.count("| DAG |") == 2 * 12
+    assert page.count("| Rician noise of the norm of DAG |") == 2 * 3
+    assert all(row["claim"] in page and f"| {row['verdict']} |" in page for row in tables["claims"])
+    assert all(row["structure"] in page for row in tables["segmenters"] if row["structure"] != "mean")
+    forbid()
+    assert run() == page
+
+
+def test_noise_has_the_norm_of_the_attack(run, write_weights, tmp_path):
+    write_weights()
+    run()
+    norms = {
+        (row["form"], row["strength"]): float(row["norm"])
+        for row in _rows(tmp_path / "work" / "attacks.csv")
+        if row["target"] == "A" and row["support"] == "brain"
+    }
+    for strength in ("1.0", "0.5", "0.125"):
+        assert norms["noise", strength] == pytest.approx(norms["dag", strength], rel=1e-3)
+
+
+def test_other_weights_are_measured_anew(run, write_weights, forbid):
+    write_weights()
+    run()
+    write_weights(seed=1)
+    forbid()
+    with pytest.raises(RuntimeError, match="computed again"):
+        run()
+
+
+def test_a_run_that_was_stopped_goes_on(run, write_weights, monkeypatch):
+    write_weights()
+    calls = []
+    attack = settings.dag
+
+    def counted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return attack(*args, **kwargs)
+
+    monkeypatch.setattr(settings, "dag", counted)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    run()
+    # One batch each: 13 settings with DAG, of which one was tried twice.
+    assert len(calls) == 14
+
+
+def test_without_weights_every_row_says_so(run):
+    page = run()
+    assert page.count("| not trained | – |") == 5
+    assert "| DAG | A | γ | brain | not trained |" in page
+    assert page.count("| not measured |") == 6
+
+
+@pytest.mark.parametrize(("options", "found"), [(["--slices", "0"], "found 0 and 1000"), ([], "classes.csv")])
+def test_bad_input_ends_with_one_line(bundles, tmp_path, capsys, options, found):
+    arguments = ["--dataset_dir", str(tmp_path), "--bundles", str(bundles), "--work_dir", str(tmp_path / "w"), *options]
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert found in capsys.readouterr().err.strip().splitlines()[-1] or not options
+
+
+def test_an_uncalibrated_guard_is_refused(run, write_weights):
+    write_weights(threshold=float("nan"))
+    with pytest.raises(ValueError, match="calibrated"):
+        run()
+
+
+@pytest.mark.parametrize(("count", "wanted"), [(190, 12), (5, 5), (3, 12), (1, 1)])
+def test_evenly_spaced(count, wanted):
+    places = evenly_spaced(count, wanted)
+    assert len(places) == min(count, wanted)
+    assert 0 <= min(places) <= max(places) < count
+    if len(places) > 1:
+        gaps = np.diff(places)
+        assert 1 <= gaps.min() <= gaps.max() <= gaps.min() + 1
