@@ -51,7 +51,7 @@ def remembered(folder: Path, name: str, facts: Mapping[str, Any], compute: Calla
     arrays = compute()
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
     try:
-        np.savez_compressed(temporary, allow_pickle=False, **arrays)
+        np.savez_compressed(temporary, **arrays)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from monai.transforms import Compose, RandGaussianNoise, RandRotate90
 from torch.utils.data import DataLoader
 
@@ -22,7 +22,7 @@ def _numbers(seed, epochs, first_epoch=0, transform=None):
 
     engine = Engine(step)
     EpochSeed(seed, transform).attach(engine)
-    engine.add_event_handler("started", lambda: setattr(engine.state, "epoch", first_epoch))
+    engine.add_event_handler(Events.STARTED, lambda: setattr(engine.state, "epoch", first_epoch))
     engine.run(loader, max_epochs=epochs)
     return seen
 

@@ -31,7 +31,7 @@ class _Training:
         self.batches: list[list[list[float]]] = []
         self.iterations: list[int] = []
         noise = RandGaussianNoise(prob=1.0)
-        data = torch.arange(21.0).reshape(7, 3) / 21
+        data = torch.arange(24.0).reshape(8, 3) / 24
         self.loader = DataLoader(data, batch_size=2, shuffle=True, collate_fn=lambda rows: noise(torch.stack(rows)))
         self.engine = Engine(self._step)
         EpochSeed(5, noise).attach(self.engine)

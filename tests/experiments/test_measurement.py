@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from monai_advdefense.experiments.measurement import measure, remembered
+from monai_advdefense.metrics import dice_from_counts
+
+
+def _fail():
+    raise RuntimeError("computed again")
+
+
+def test_remembered_computes_once_for_the_same_facts(tmp_path):
+    first = remembered(
+        tmp_path, "a", {"x": 1, "y": 2}, lambda: {"score": np.arange(3.0), "name": np.array(["a", "bc"])}
+    )
+    again = remembered(tmp_path, "a", {"y": 2, "x": 1}, _fail)
+    assert first.keys() == again.keys()
+    assert all((first[name] == again[name]).all() for name in first)
+
+
+@pytest.mark.parametrize(("name", "facts"), [("a", {"x": 2}), ("b", {"x": 1})])
+def test_remembered_computes_for_other_facts(tmp_path, name, facts):
+    remembered(tmp_path, "a", {"x": 1}, lambda: {"score": np.zeros(1)})
+    with pytest.raises(RuntimeError):
+        remembered(tmp_path, name, facts, _fail)
+
+
+def test_a_computation_that_fails_leaves_no_file(tmp_path):
+    with pytest.raises(RuntimeError):
+        remembered(tmp_path, "a", {}, _fail)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("batch_size", [2, 5])
+def test_measure_counts_each_slice_in_order(batch_size):
+    """A network that shows class 1 where the image is above 0.5 has Dice 1 on labels made so."""
+    network = nn.Conv2d(1, 2, 1)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([0.0, 1.0]).view(2, 1, 1, 1))
+        network.bias.copy_(torch.tensor([0.5, 0.0]))
+    image = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    label = (image > 0.5).to(torch.uint8)
+    label[3] = 1 - label[3]
+    items = [
+        {"image": image[n], "label": label[n], "volume": n // 3, "slice": n, "subject": f"s{n // 3}"} for n in range(5)
+    ]
+    measured = measure(items, network, num_classes=2, batch_size=batch_size)
+    dice = dice_from_counts(torch.from_numpy(measured["plain"]))
+    assert dice[:, 1].tolist() == [1, 1, 1, 0, 1]
+    assert measured["slice"].tolist() == [0, 1, 2, 3, 4]
+    assert measured["subject"].tolist() == ["s0", "s0", "s0", "s1", "s1"]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from monai_advdefense.experiments.settings import AttackSetting, attack_settings, attacked
+
+
+@pytest.fixture
+def batch():
+    """Two slices with an empty border, and a network of three classes."""
+    torch.manual_seed(0)
+    image = torch.zeros(2, 1, 16, 16)
+    image[..., 4:12, 4:12] = 0.2 + 0.6 * torch.rand(2, 1, 8, 8)
+    label = torch.zeros(2, 16, 16, dtype=torch.int64)
+    label[:, 4:8, 4:12], label[:, 8:12, 4:12] = 1, 2
+    return nn.Conv2d(1, 3, 3, padding=1), image, label
+
+
+def _attack(setting, batch, **options):
+    generator = torch.Generator().manual_seed(0)
+    return attacked(*batch, setting=setting, num_classes=3, generator=generator, **options)
+
+
+def test_names_are_unique():
+    names = [setting.name for setting in attack_settings()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("setting", attack_settings(), ids=lambda setting: setting.name)
+def test_brain_support_leaves_the_background_alone(setting, batch):
+    result, norm, flipped = _attack(setting, batch, norm=torch.tensor([0.3, 0.5]))
+    image = batch[1]
+    outside = (result - image)[image == 0]
+    assert (outside == 0).all() == (setting.support == "brain")
+    assert 0 <= result.min() <= result.max() <= 1
+    assert norm.tolist() == pytest.approx(torch.linalg.vector_norm((result - image).flatten(1), dim=1).tolist())
+    assert flipped.isnan().all() == (setting.form == "noise")
+
+
+def test_a_smaller_strength_moves_less(batch):
+    norms = [_attack(AttackSetting("dag", "A", strength, "brain"), batch)[1] for strength in (0.125, 1.0)]
+    assert (norms[0] < norms[1]).all()
+
+
+def test_noise_keeps_to_what_it_can_reach(batch):
+    image = batch[1]
+    _, norm, _ = _attack(AttackSetting("noise", "A", 1.0, "brain"), batch, norm=torch.tensor([0.3, 100.0]))
+    room = torch.linalg.vector_norm((1 - image[1])[image[1] > 0])
+    assert norm.tolist() == pytest.approx([0.3, 0.99 * float(room)], rel=1e-3)
