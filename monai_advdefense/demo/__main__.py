@@ -116,7 +116,9 @@ def _run_bundle(bundle: Path, names: Sequence[str], dataset: Path, output: Path,
     config = files[0] if len(files) == 1 else "[" + ",".join(f"'{file}'" for file in files) + "]"
     command = ["-m", "monai.bundle", "run", "--bundle_root", str(bundle), "--config_file", config]
     command += ["--dataset_dir", str(dataset), "--output_dir", str(output), *options]
-    print(f"      $ {shlex.join(['python', *command])}", flush=True)
+    # The list of configs holds single quotes, which shlex would escape beyond recognition.
+    words = [f'"{word}"' if word.startswith("[") else shlex.quote(word) for word in command]
+    print(f"      $ python {' '.join(words)}", flush=True)
     log = output.parent / f"log_{names[-1]}.txt"
     start = time.monotonic()
     with log.open("w", encoding="utf-8") as file:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -125,7 +125,7 @@ class _Evaluation:
 
     def attack(self, network: _Network, setting: AttackSetting, rows: list[int], norm: Tensor | None) -> Arrays:
         """Measure the guard on attacked slices; ``rows`` are their places among all slices."""
-        guard = network.network
+        guard = cast(DefendedSegmenter, network.network)
         # The same draws at every strength, so that strengths can be compared.
         generator = torch.Generator().manual_seed(self.seed)
 
@@ -226,7 +226,7 @@ def _guard_rows(run: _Evaluation, facts: dict[str, str]) -> tuple[list[dict[str,
     network, settings = run.guard, attack_settings()
     if network is None:
         return [{"size": "not trained"}], [{**_texts(setting), "size": "not trained"} for setting in settings]
-    threshold = float(network.network.detector.threshold)
+    threshold = float(cast(DefendedSegmenter, network.network).detector.threshold)
     clean = run.clean("segmenter_in_the_guard", network)
     rows = [
         int(row)
@@ -238,7 +238,8 @@ def _guard_rows(run: _Evaluation, facts: dict[str, str]) -> tuple[list[dict[str,
     some = {name: values[rows] for name, values in clean.items()}
     facts |= {"clean_slices": str(len(clean["score"])), "attacked_slices": str(len(rows)), "size": network.description}
     guard = {"size": network.description, "threshold": f"{threshold:.6g}"}
-    attacks, norms = [], {}
+    attacks: list[dict[str, str]] = []
+    norms: dict[tuple[str, float, str], Tensor] = {}
     for setting in tqdm(settings, "attacks"):
         key = (setting.target, setting.strength, setting.support)
         measured = run.attack(network, setting, rows, norms.get(key) if setting.form == "noise" else None)

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,7 @@ def remembered(folder: Path, name: str, facts: Mapping[str, Any], compute: Calla
     arrays = compute()
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
     try:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, **cast("dict[str, Any]", arrays))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

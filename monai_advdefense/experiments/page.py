@@ -66,7 +66,9 @@ def render(folder: Path) -> str:
         "## Claims\n\n" + _caption(facts) + _claims(tables["claims"]),
         "## Segmenters\n\n" + _caption(facts, "All slices that are not blank.") + _segmenters(tables["segmenters"]),
         "## Guard on clean slices\n\n" + _caption(facts, _clean_caption(facts)) + _guard(tables["guard"][0]),
-        "## Detection of attacks\n\n" + _caption(facts, _attack_caption(facts)) + _detection(tables["attacks"]),
+        "## Detection of attacks\n\n"
+        + _caption(facts, _attack_caption(facts) + NOISE_CAPTION)
+        + _detection(tables["attacks"]),
         "## Dice under attack\n\n" + _caption(facts, _attack_caption(facts) + DICE_CAPTION) + _dice(tables["attacks"]),
         "## Structures (UNet)\n\n"
         + _caption(facts, "All slices that are not blank.")
@@ -74,6 +76,11 @@ def render(folder: Path) -> str:
     ]
     return "\n\n".join(sections) + "\n"
 
+
+NOISE_CAPTION = (
+    " Where noise is told from clean slices as well as the attack of the same norm, the detector sees that a slice was "
+    "changed, not that the change is adversarial."
+)
 
 DICE_CAPTION = (
     " Accepted and bad: share of all attacked slices that are accepted although the Dice of the slice behind the "
