@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from monai_advdefense.errors import InputError, exit_on_error
@@ -38,12 +39,15 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 @exit_on_error
-def malc2012_datalist(dataset_dir: str | Path, split: str) -> list[dict[str, str]]:
-    """Cases of one split: ``image``, ``label``, ``subject`` and ``domain`` of each scan.
+def malc2012_datalist(
+    dataset_dir: str | Path, split: str, keys: Sequence[str] = ("image", "label")
+) -> list[dict[str, str]]:
+    """Cases of one split: the files, ``subject`` and ``domain`` of each scan.
 
     Args:
         dataset_dir: folder with images/, labels/ and subjects.csv.
         split: ``train``, ``validation``, ``calibration`` or ``test``. Scans of one subject are always in one split.
+        keys: which files to name; ``("image",)`` where there are no labels.
 
     Raises:
         SystemExit: with code 2 and one line on stderr, if the folder, a file or the split is missing.
@@ -56,7 +60,7 @@ def malc2012_datalist(dataset_dir: str | Path, split: str) -> list[dict[str, str
         if row["split"] != split:
             continue
         case = {"subject": row["subject"], "domain": folder.absolute().name}
-        for key in ("image", "label"):
+        for key in keys:
             path = folder / f"{key}s" / f"{row['scan']}.nii.gz"
             if not path.is_file():
                 raise InputError(f"{path}: expected, as subjects.csv names it, found no file; complete the data set")

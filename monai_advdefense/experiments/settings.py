@@ -27,7 +27,8 @@ class AttackSetting:
     Attributes:
         form: ``"dag"``, the runs of Park et al. 2020 (defaults of :func:`monai_advdefense.attacks.dag`); ``"xie"``, the
             form of Xie et al. 2017 (L-infinity steps of 0.5/255, target logit, early stop, best iterate), cut to 20
-            steps and kept in [0, 1]; ``"noise"``, the control: Rician noise.
+            steps, kept in [0, 1] and without the background among the targeted pixels; ``"noise"``, the control:
+            Rician noise.
         target: ``"A"``, ``"B"``, ``"C"`` or ``"derangement"``; of noise, the target of the attack whose norm it has.
         strength: step size as a fraction of ``step_size_for(side)``.
         support: ``"brain"``, only pixels above 0 change, or ``"whole"``.

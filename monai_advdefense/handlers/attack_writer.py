@@ -122,12 +122,18 @@ class AttackWriter:
         """Write and measure the volumes of the current iteration."""
         for output in engine.state.output:
             source = str(output[self.image_key].meta["filename_or_obj"])
+            target = output_path(source, self.dataset_dir, self.output_dir, "attacked", ".nii.gz")
+            written = False
             try:
-                target = self._write(source, output[self.inverted_key])
+                self._write(source, output[self.inverted_key], target)
+                written = True
                 rows = self._measure(output[self.image_key], output[self.perturbation_key], target)
                 with atomic_path(output_path(source, self.dataset_dir, self.output_dir, "attack", ".csv")) as temporary:
                     temporary.write_text(_csv(rows), encoding="utf-8", newline="")
             except (InputError, OutputError) as error:
+                # A copy without its measurements would look like a finished one.
+                if written:
+                    target.unlink()
                 if self.dataset is None:
                     raise
                 self.dataset.fail(source, f"{one_line(source)}: no attacked copy: {reason(error)}")
@@ -136,7 +142,7 @@ class AttackWriter:
                 rejected = sum(not row["accepted"] for row in attacked)
                 engine.logger.info("wrote %s: %d slices attacked, %d of them rejected", target, len(attacked), rejected)
 
-    def _write(self, source: str, perturbation: Any) -> Path:
+    def _write(self, source: str, perturbation: Any, target: Path) -> None:
         """Write the attacked copy."""
         cropped = self.preprocessing({self.image_key: source}, end=self._scaling)[self.image_key]
         scaler = self.preprocessing.transforms[self._scaling].scaler
@@ -144,9 +150,7 @@ class AttackWriter:
         original = np.asarray(nib.load(source).get_fdata(dtype=np.float32))  # type: ignore[attr-defined]
         original = original.reshape(original.shape[:3])
         added = torch.as_tensor(perturbation)[0].cpu()
-        target = output_path(source, self.dataset_dir, self.output_dir, "attacked", ".nii.gz")
         write_like(to_input_units(torch.from_numpy(original), added, low, high).numpy(), source, target, "float32")
-        return target
 
     def _measure(self, image: Any, perturbation: Any, target: Path) -> list[dict[str, Any]]:
         """Rows of the slices of the file that was written."""

@@ -89,6 +89,8 @@ class BestWeights:
             self.best = value
             if idist.get_rank() == 0:
                 save_weights(self.network, self.path)
+                # New weights have no calibrated threshold: a record of the old one would say otherwise.
+                Path(self.path).with_suffix(".calibration.json").unlink(missing_ok=True)
 
     def state_dict(self) -> dict[str, float]:
         """Best value so far, larger is better."""
