@@ -1,0 +1,137 @@
+"""Where an attack with a budget may go: the ball around the original image, its mask and its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from monai_advdefense.attacks.checks import check_bounds, check_choice, check_image, check_mask
+from monai_advdefense.errors import InputError
+
+__all__ = ["Ball", "ball_around", "per_sample", "unit"]
+
+NORMS = ("l2", "linf")
+
+
+@dataclass(frozen=True)
+class Ball:
+    """All images within ``radius`` of ``center`` that keep its bounds and differ from it within the mask only.
+
+    Attributes:
+        center: images ``(B, C, *spatial)`` within the bounds.
+        radius: largest norm of the difference to the center, per sample ``(B, 1, ...)``, in units of the image.
+        norm: ``"l2"`` over all channels and pixels of a sample, or ``"linf"``.
+        mask: bool ``(B or 1, 1, *spatial)``, or None.
+        bounds: lowest and highest value of an image, or None.
+    """
+
+    center: Tensor
+    radius: Tensor
+    norm: str
+    mask: Tensor | None
+    bounds: tuple[float, float] | None
+
+    def step(self, image: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
+        """Go from ``image`` a step of length ``size`` along ``gradient``, then back into the ball.
+
+        The direction is the gradient over its L2 norm, or its sign for ``"linf"``; a sample whose gradient is zero
+        within the mask stays where it is.
+        """
+        if self.mask is not None:
+            gradient = torch.where(self.mask, gradient, 0.0)
+        return self.project(image + size * (unit(gradient) if self.norm == "l2" else gradient.sign()))
+
+    def project(self, image: Tensor) -> Tensor:
+        """Take ``image`` to the ball; its norm is never above the radius, also after rounding."""
+        change = image - self.center
+        if self.norm == "linf":
+            change = change.clamp(-self.radius, self.radius)
+        else:
+            resolution = torch.finfo(change.dtype)
+            length = torch.linalg.vector_norm(change, dim=_axes(change), keepdim=True)
+            # The norm, a sum of many squares, is itself off by some units in the last place.
+            reach = self.radius * (1 - 64 * resolution.eps)
+            change = change * (reach / length.clamp_min(resolution.tiny)).clamp_max(1.0)
+        near = self.center + change
+        # Rounding the sum may carry a pixel past its change: then the next number towards the center is right.
+        too_far = (near - self.center).abs() > change.abs()
+        near = torch.where(too_far, torch.nextafter(near, self.center), near)
+        # The center lies within the bounds, so clamping brings every pixel nearer to it: the norm cannot grow.
+        return near if self.bounds is None else near.clamp(*self.bounds)
+
+    def shrink_to_center(self, chosen: Tensor) -> Ball:
+        """Leave the samples where ``chosen`` ``(B,)`` is true no way to go."""
+        return replace(self, radius=self.radius.masked_fill(chosen.view_as(self.radius), 0.0))
+
+    def random_point(self, generator: torch.Generator) -> Tensor:
+        """Draw from the uniform distribution over the ball within the mask, sample by sample, and apply the bounds."""
+        free = torch.ones_like(self.center) if self.mask is None else self.mask.to(self.center).expand_as(self.center)
+        change = torch.stack([_draw(sample, self.norm, generator) for sample in free])
+        return self.project(self.center + self.radius * change)
+
+
+def ball_around(
+    image: Tensor,
+    radius: Tensor | float,
+    *,
+    norm: str,
+    mask: Tensor | None,
+    bounds: tuple[float, float] | None,
+) -> Ball:
+    """Check what a ball is made of and copy it, so that nothing is shared with the caller.
+
+    Args:
+        image: centers ``(B, C, *spatial)``.
+        radius: one number or one per sample ``(B,)``, finite and >= 0.
+        norm: ``"l2"`` or ``"linf"``.
+        mask: ``(B or 1, 1, *spatial)``, true (not zero) where an image may change, or None for everywhere.
+        bounds: lowest and highest value of an image, or None.
+
+    Raises:
+        InputError: if an argument does not fit the others.
+    """
+    check_choice("norm", norm, NORMS)
+    image = image.detach().as_subclass(Tensor)
+    check_image(image)
+    check_bounds(bounds, image)
+    check_mask(mask, image)
+    allowed = None if mask is None else mask.as_subclass(Tensor).bool().clone()
+    return Ball(image.clone(), per_sample("radius", radius, image), norm, allowed, bounds)
+
+
+def per_sample(name: str, value: Tensor | float, image: Tensor) -> Tensor:
+    """Give ``value``, one number or ``(B,)``, as finite numbers >= 0 of shape ``(B, 1, ...)``; else InputError."""
+    given = torch.as_tensor(value, dtype=image.dtype, device=image.device).detach().as_subclass(Tensor)
+    if given.ndim > 1 or (given.ndim == 1 and given.shape != image.shape[:1]):
+        raise InputError(f"argument `{name}`: expected a number or shape {(len(image),)}, found {tuple(given.shape)}")
+    if not (torch.isfinite(given) & (given >= 0)).all():
+        raise InputError(f"argument `{name}`: expected finite numbers >= 0, found a negative or non-finite one")
+    return given.expand(len(image)).clone().view(-1, *[1] * (image.ndim - 1))
+
+
+def unit(gradient: Tensor) -> Tensor:
+    """Scale each sample to L2 norm 1; a zero gradient stays zero."""
+    peak = gradient.abs().amax(_axes(gradient), keepdim=True)
+    # Dividing by the peak first keeps the squares of very small or large gradients from under- or overflowing.
+    scaled = gradient / torch.where(peak > 0, peak, 1.0)
+    length: Tensor = torch.linalg.vector_norm(scaled, dim=_axes(gradient), keepdim=True)
+    return scaled / length.clamp_min(1.0)
+
+
+def _axes(image: Tensor) -> tuple[int, ...]:
+    """All axes but that of the samples."""
+    return tuple(range(1, image.ndim))
+
+
+def _draw(free: Tensor, norm: str, generator: torch.Generator) -> Tensor:
+    """Draw one point of the unit ball whose coordinates are 0 where ``free`` ``(C, *spatial)`` is 0."""
+    place = generator.device
+    if norm == "linf":
+        signed = 2 * torch.rand(free.shape, generator=generator, device=place, dtype=free.dtype) - 1
+        return signed.to(free.device) * free
+    normal = torch.randn(free.shape, generator=generator, device=place, dtype=free.dtype).to(free.device) * free
+    # The share of the ball within a distance is that distance to the power of the dimension.
+    share = torch.rand((), generator=generator, device=place, dtype=free.dtype).to(free.device)
+    return unit(normal[None])[0] * share ** (1 / free.sum().clamp_min(1))

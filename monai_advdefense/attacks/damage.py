@@ -1,0 +1,94 @@
+"""The damage of an attack: how much of a segmentation is no longer right, and which way its loss rises."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from monai_advdefense.attacks.checks import check_label
+from monai_advdefense.errors import InputError
+
+__all__ = ["check_gradient", "damage", "segmentation_targets"]
+
+_NOT_TARGETED = -100
+
+
+def segmentation_targets(label: Tensor, image: Tensor, mask: Tensor | None, include_background: bool) -> Tensor:
+    """Give the classes that an attack wants to be missed: ``label``, and -100 where a pixel is not targeted.
+
+    Targeted are the pixels within the mask whose label is not 0, with ``include_background`` also those whose label
+    is 0.
+
+    Args:
+        label: classes ``(B, *spatial)``.
+        image: images ``(B, C, *spatial)``, for the shape and device.
+        mask: bool ``(B or 1, 1, *spatial)``, or None.
+        include_background: also target pixels whose label is 0.
+
+    Returns:
+        int64 classes ``(B, *spatial)`` that share nothing with ``label``.
+
+    Raises:
+        InputError: if ``label`` does not fit ``image``.
+    """
+    check_label("label", label, (image.shape[0], *image.shape[2:]))
+    classes = label.as_subclass(Tensor).long().clone()
+    if not include_background:
+        classes.masked_fill_(classes == 0, _NOT_TARGETED)
+    return classes if mask is None else classes.masked_fill(~mask[:, 0], _NOT_TARGETED)
+
+
+def damage(network: nn.Module, image: Tensor, targets: Tensor, *, differentiate: bool) -> tuple[Tensor, Tensor]:
+    """Count the targeted pixels that are not predicted as their class, and tell which way the loss rises.
+
+    The loss is the cross entropy summed over the targeted pixels. A tie of logits counts as predicted. One forward
+    pass and one gradient.
+
+    Args:
+        network: differentiable map from images to logits ``(B, K, *spatial)``.
+        image: images ``(B, C, *spatial)``.
+        targets: see :func:`segmentation_targets`.
+        differentiate: find the gradient; without it, it is given as zero.
+
+    Returns:
+        The number of flipped pixels ``(B,)`` int64 and the gradient of the loss by the image, of its shape.
+
+    Raises:
+        InputError: if logits or gradients are not usable.
+    """
+    image = image.detach().requires_grad_(differentiate)
+    logits = network(image)
+    _check_logits(logits, image, targets)
+    highest = logits.detach().amax(1)
+    # A comparison with NaN is false and would count as predicted.
+    if not torch.isfinite(highest).all():
+        raise InputError("argument `network`: expected finite logits, found NaN or infinity")
+    predicted = logits.detach().gather(1, targets.clamp_min(0).unsqueeze(1))[:, 0] >= highest
+    flipped = (~predicted & (targets != _NOT_TARGETED)).flatten(1).sum(1)
+    if not differentiate:
+        return flipped, torch.zeros_like(image)
+    loss = cross_entropy(logits, targets, ignore_index=_NOT_TARGETED, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, image)
+    check_gradient("network", gradient)
+    return flipped, gradient
+
+
+def check_gradient(name: str, gradient: Tensor) -> None:
+    """Raise InputError unless the gradient of argument ``name`` by the image is finite."""
+    if not torch.isfinite(gradient).all():
+        raise InputError(f"argument `{name}`: expected finite gradients of the image, found NaN or infinity")
+
+
+def _check_logits(logits: Tensor, image: Tensor, targets: Tensor) -> None:
+    """Raise InputError unless the network gives logits for the image, with a class for every target."""
+    expected = f"argument `network`: expected logits (B, K, *spatial) for an image of shape {tuple(image.shape)}"
+    if not isinstance(logits, Tensor):
+        raise InputError(f"{expected}, found {type(logits).__name__}")
+    if logits.ndim != image.ndim or logits[:, 0].shape != targets.shape:
+        raise InputError(f"{expected}, found {tuple(logits.shape)}")
+    if image.requires_grad and not logits.requires_grad:
+        raise InputError("argument `network`: expected logits that can be differentiated by the image, found constants")
+    if targets.numel() and targets.max() >= logits.shape[1]:
+        found = f"expected classes below {logits.shape[1]}, the channels of the logits, found {int(targets.max())}"
+        raise InputError(f"argument `label`: {found}")

@@ -1,0 +1,106 @@
+"""Projected gradient descent (PGD): the strongest segmentation loss within a budget."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from monai_advdefense.attacks.ball import ball_around, per_sample
+from monai_advdefense.attacks.checks import check_choice
+from monai_advdefense.attacks.damage import damage, segmentation_targets
+from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.attacks.result import AttackResult
+from monai_advdefense.errors import InputError
+
+__all__ = ["pgd"]
+
+RESULTS = ("best", "last")
+
+
+def pgd(
+    network: nn.Module,
+    image: Tensor,
+    label: Tensor,
+    *,
+    radius: Tensor | float,
+    steps: int,
+    step_size: Tensor | float,
+    norm: str = "l2",
+    mask: Tensor | None = None,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+    include_background: bool = False,
+    generator: torch.Generator | None = None,
+    result: str = "last",
+) -> AttackResult:
+    """Climb the segmentation loss within a ball around each image (PGD).
+
+    Each step adds ``step_size`` times the direction of the gradient of the loss (the gradient over its L2 norm, or
+    its sign for ``"linf"``), then projects onto the ball of ``radius`` around the original and clamps to ``bounds``.
+    The loss is the cross entropy over the targeted pixels: those within ``mask`` whose label is not 0, with
+    ``include_background`` also those whose label is 0. A sample without a targeted pixel stays as it is. The result
+    of a sample does not depend on the others.
+
+    The network is put in evaluation mode and left as it was found, its gradients and statistics untouched. One step
+    costs one forward pass and one gradient of the image; the end costs one more forward pass.
+
+    Args:
+        network: differentiable map from images to logits ``(B, K, *spatial)``.
+        image: images ``(B, C, *spatial)``, any number of spatial dimensions, on the device of the network.
+        label: true or predicted classes ``(B, *spatial)``.
+        radius: largest norm of the perturbation in units of the image, one number or ``(B,)``; 0 is the identity. No
+            norm is above it; what reaches the sphere lies within it by a relative 64 epsilons of the dtype.
+        steps: number of steps.
+        step_size: length of one step in ``norm``, in units of the image, one number or ``(B,)``.
+        norm: ``"l2"`` or ``"linf"``.
+        mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
+        bounds: lowest and highest value of an image, enforced after each step, or None.
+        include_background: also attack pixels whose label is 0.
+        generator: start at a point drawn uniformly from the ball (sample by sample), as Madry et al. do; None starts
+            at the image.
+        result: ``"last"`` returns the last iterate; ``"best"`` the earliest one with the most flipped pixels, the
+            start counted among them.
+
+    Returns:
+        Attacked images and what was achieved on them.
+
+    Raises:
+        InputError: if an argument does not fit the others, or logits or gradients are not finite.
+
+    Source:
+        Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks" (ICLR 2018).
+
+    Example:
+        >>> image = torch.tensor([[[0.6, 0.9], [0.4, 0.1]]])  # (B, C, W), its own logits
+        >>> label = torch.tensor([[0, 0]])
+        >>> found = pgd(nn.Identity(), image, label, radius=0.2, steps=3, step_size=0.1, include_background=True)
+        >>> found.image.argmax(1), f"{found.norm.item():.4f}"
+        (tensor([[1, 0]]), '0.2000')
+    """
+    check_choice("result", result, RESULTS)
+    if steps < 1:
+        raise InputError(f"argument `steps`: expected at least 1, found {steps}")
+    # A caller may run under no_grad or inference_mode, as evaluators do.
+    with frozen(network), torch.inference_mode(False), torch.enable_grad():
+        ball = ball_around(image, radius, norm=norm, mask=mask, bounds=bounds)
+        targets = segmentation_targets(label, ball.center, ball.mask, include_background)
+        pixels = (targets >= 0).flatten(1).sum(1)
+        ball = ball.shrink_to_center(pixels == 0)
+        size = per_sample("step_size", step_size, ball.center)
+
+        moving = ball.center if generator is None else ball.random_point(generator)
+        adversarial, most = moving, torch.full_like(pixels, -1)
+        for step in range(steps + 1):
+            flipped, gradient = damage(network, moving, targets, differentiate=step < steps)
+            better = (flipped > most) | (result == "last")
+            most = torch.where(better, flipped, most)
+            adversarial = torch.where(better.view_as(size), moving, adversarial)
+            if step < steps:
+                moving = ball.step(moving, gradient, size)
+
+        return AttackResult(
+            image=adversarial,
+            success=(most == pixels) & (pixels > 0),
+            flipped=most / pixels.clamp_min(1),
+            iterations=(pixels > 0) * steps,
+            norm=torch.linalg.vector_norm((adversarial - ball.center).flatten(1), dim=1),
+        )

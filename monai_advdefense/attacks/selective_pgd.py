@@ -1,0 +1,165 @@
+"""Selective projected gradient descent, the attack of one who knows the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from monai_advdefense.attacks.ball import ball_around, per_sample
+from monai_advdefense.attacks.damage import check_gradient, damage, segmentation_targets
+from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.attacks.result import AttackResult
+from monai_advdefense.errors import InputError
+
+__all__ = ["selective_pgd"]
+
+
+def selective_pgd(
+    network: nn.Module,
+    image: Tensor,
+    label: Tensor,
+    *,
+    excess: Callable[[Tensor], Tensor],
+    radius: Tensor | float,
+    steps: int = 60,
+    step_size: Tensor | float | None = None,
+    mask: Tensor | None = None,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+    include_background: bool = False,
+) -> AttackResult:
+    """Damage the segmentation behind a guard without being rejected by it (selective PGD).
+
+    Each step of a sample does one of two things. While the guard rejects it, the step descends the most violated of
+    the scores; while the guard accepts it, the step climbs the segmentation loss, the cross entropy over the targeted
+    pixels (those within ``mask`` whose label is not 0, with ``include_background`` also those whose label is 0). The
+    two are never summed. Steps have an L2 length of ``step_size``; then the sample is projected onto the L2 ball of
+    ``radius`` around the original and clamped to ``bounds``.
+
+    Returned is the earliest accepted iterate with the most flipped pixels, the clean image counted among the iterates;
+    of a sample that is never accepted the iterate with the least excess. A sample without a targeted pixel stays as
+    it is. The result of a sample does not depend on the others.
+
+    ``network`` and, if it is a module, ``excess`` are put in evaluation mode and left as they were found, gradients
+    and statistics untouched; modules that another callable uses must be in evaluation mode. One step costs one
+    forward pass of ``excess`` on all samples with a gradient if any of them is rejected, and one forward pass and
+    gradient of ``network`` on the accepted ones.
+
+    Args:
+        network: differentiable map from images to the logits ``(B, K, *spatial)`` that an accepted image leads to: of
+            a :class:`~monai_advdefense.networks.DefendedSegmenter` ``nn.Sequential(reformer, segmenter)``. The whole
+            has no gradient where it rejects.
+        image: images ``(B, C, *spatial)``, any number of spatial dimensions, on the device of the network.
+        label: true or predicted classes ``(B, *spatial)``.
+        excess: differentiable map from images to ``(B, S)``: how far each of S scores of the guard lies above its
+            threshold, in units in which they compare; for one detector ``score / threshold - 1``. A sample is
+            accepted where all are <= 0. Who wants a distance from the threshold adds it to the excess.
+        radius: largest L2 norm of the perturbation in units of the image, one number or ``(B,)``; 0 is the identity.
+            No norm is above it.
+        steps: number of steps.
+        step_size: L2 length of one step in units of the image, one number or ``(B,)``; ``radius / 10`` by default,
+            as Bryniarski et al. take it.
+        mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
+        bounds: lowest and highest value of an image, enforced after each step, or None.
+        include_background: also attack pixels whose label is 0.
+
+    Returns:
+        Attacked images and what was achieved on them. ``success``: accepted, and more targeted pixels are flipped than
+        on the clean image. ``flipped`` is what ``network`` predicts on the returned image, accepted or not.
+
+    Raises:
+        InputError: if an argument does not fit the others, or logits, scores or gradients are not finite.
+
+    Source:
+        Bryniarski et al., "Evading Adversarial Example Detection Defenses with Orthogonal Projected Gradient Descent"
+        (2021), section 4.1, there with the loss first and the detector once the class is wrong; here the guard comes
+        first, because damage to a segmentation is never complete. That detectors fall to losses made for them: Carlini,
+        Wagner, "Adversarial Examples Are Not Easily Detected" (AISec 2017).
+
+    Example:
+        >>> image = torch.tensor([[[0.6, 0.9], [0.4, 0.1]]])  # (B, C, W), its own logits
+        >>> label = torch.tensor([[0, 0]])
+        >>> def excess(image):  # accepted while the first channel is as bright as it was
+        ...     return 1.5 - image[:, 0].sum(1, keepdim=True)
+        >>> found = selective_pgd(nn.Identity(), image, label, excess=excess, radius=0.3, include_background=True)
+        >>> found.success, found.image.argmax(1), bool(excess(found.image) <= 0)
+        (tensor([True]), tensor([[1, 0]]), True)
+    """
+    if steps < 1:
+        raise InputError(f"argument `steps`: expected at least 1, found {steps}")
+    # A caller may run under no_grad or inference_mode, as evaluators do.
+    with frozen(network), _frozen_guard(excess), torch.inference_mode(False), torch.enable_grad():
+        ball = ball_around(image, radius, norm="l2", mask=mask, bounds=bounds)
+        targets = segmentation_targets(label, ball.center, ball.mask, include_background)
+        size = ball.radius / 10 if step_size is None else per_sample("step_size", step_size, ball.center)
+        pixels = (targets >= 0).flatten(1).sum(1)
+        ball = ball.shrink_to_center(pixels == 0)
+
+        moving = adversarial = ball.center
+        clean = most = torch.full_like(pixels, -1)
+        least = ball.radius.flatten().new_full(pixels.shape, float("inf"))
+        for step in range(steps + 1):
+            worst, descent = _guard(excess, moving, differentiate=step < steps)
+            accepted = worst <= 0
+            # Behind a guard that rejects there is nothing to damage; the clean image is what success is measured by.
+            seen = accepted | (step == 0)
+            flipped, direction = torch.full_like(pixels, -1), -descent
+            if seen.any():
+                flipped[seen], ascent = damage(network, moving[seen], targets[seen], differentiate=step < steps)
+                direction[accepted] = ascent[accepted[seen]]
+            clean = flipped if step == 0 else clean
+            # Until a sample is accepted for the first time, `most` is -1 and the least excess counts.
+            better = torch.where(accepted, flipped > most, (most < 0) & (worst < least))
+            most = torch.where(accepted & better, flipped, most)
+            least = torch.where(better, worst, least)
+            adversarial = torch.where(better.view_as(size), moving, adversarial)
+            if step < steps:
+                moving = ball.step(moving, direction, size)
+
+        success = most > clean
+        rejected = most < 0
+        if rejected.any():
+            most[rejected], _ = damage(network, adversarial[rejected], targets[rejected], differentiate=False)
+        return AttackResult(
+            image=adversarial,
+            success=success,
+            flipped=most / pixels.clamp_min(1),
+            iterations=(pixels > 0) * steps,
+            norm=torch.linalg.vector_norm((adversarial - ball.center).flatten(1), dim=1),
+        )
+
+
+def _guard(excess: Callable[[Tensor], Tensor], image: Tensor, *, differentiate: bool) -> tuple[Tensor, Tensor]:
+    """Give the largest excess ``(B,)`` and, of the samples where it is above 0, its gradient by the image."""
+    image = image.detach().requires_grad_(differentiate)
+    scores = excess(image)
+    _check_scores(scores, image)
+    worst = scores.max(1).values
+    violated = worst.detach() > 0
+    if not differentiate or not violated.any():
+        return worst.detach(), torch.zeros_like(image)
+    if not worst.requires_grad:
+        raise InputError("argument `excess`: expected scores that can be differentiated by the image, found constants")
+    # Accepted samples pass zeros here: leaving them out would take a second forward pass of the others.
+    (gradient,) = torch.autograd.grad(worst[violated].sum(), image)
+    gradient = torch.where(violated.view(-1, *[1] * (image.ndim - 1)), gradient, 0.0)
+    check_gradient("excess", gradient)
+    return worst.detach(), gradient
+
+
+def _frozen_guard(excess: Callable[[Tensor], Tensor]) -> AbstractContextManager[None]:
+    """Freeze a guard that is a module."""
+    return frozen(excess) if isinstance(excess, nn.Module) else nullcontext()
+
+
+def _check_scores(scores: Tensor, image: Tensor) -> None:
+    """Raise InputError unless the guard gives finite scores (B, S)."""
+    if not isinstance(scores, Tensor):
+        raise InputError(f"argument `excess`: expected scores (B, S), found {type(scores).__name__}")
+    if scores.ndim != 2 or len(scores) != len(image) or not scores.shape[1]:
+        expected = f"expected scores (B, S) for {len(image)} images"
+        raise InputError(f"argument `excess`: {expected}, found {tuple(scores.shape)}")
+    if not torch.isfinite(scores).all():
+        raise InputError("argument `excess`: expected finite scores, found NaN or infinity; calibrate the guard first")
