@@ -173,7 +173,7 @@ def _segment_alone(bundle: Path, paths: Sequence[str]) -> list[Tensor]:
     names = ("network_def", "preprocessing", "inferer", "postprocessing")
     network, preprocessing, inferer, postprocessing = (parser.get_parsed_content(name) for name in names)
     load_weights(bundle / "models" / "model.pt", network, require_calibrated=True)
-    segmenter = network.eval().segmenter
+    segmenter = network.eval().segmenter.to(memory_format=torch.channels_last)
     results = []
     for path in paths:
         case = preprocessing({"image": path})
