@@ -17,6 +17,7 @@ __all__ = [
     "Scores",
     "finite_scores",
     "minimum_scores",
+    "standardization",
     "threshold_at_false_positive_rate",
     "threshold_over_domains",
 ]
@@ -115,6 +116,43 @@ def threshold_over_domains(scores_by_domain: Mapping[str, Scores], false_positiv
         _threshold(scores, false_positive_rate, f"scores of domain {domain!r}")
         for domain, scores in scores_by_domain.items()
     )
+
+
+def standardization(
+    scores: Tensor | npt.NDArray[Any] | Sequence[Sequence[float]],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and standard deviation of several kinds of scores, by which they become comparable.
+
+    Args:
+        scores: ``(N, S)``, S scores of each of N clean images. Their order does not matter, bit for bit.
+
+    Returns:
+        Center ``(S,)`` and scale ``(S,)``, the mean and the standard deviation (with N - 1) of each kind.
+
+    Raises:
+        CalibrationError: if there are fewer than 2 images, or all have the same score of a kind.
+        InputError: if there is another number of axes, or a score is NaN or infinite.
+
+    Example:
+        >>> standardization([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
+        (array([ 2., 20.]), array([ 1., 10.]))
+    """
+    array = np.asarray(scores.detach().double().cpu() if isinstance(scores, Tensor) else scores, dtype=np.float64)
+    if len(array) < 2:
+        raise CalibrationError(
+            f"scores: expected those of at least 2 images, found {len(array)}; calibrate on more clean images"
+        )
+    if array.ndim != 2:
+        raise InputError(f"scores: expected several for each image (N, S), found shape {array.shape}; stack them")
+    # Sums of floats depend on the order, and several processes gather the scores in another one than a single process.
+    columns = [np.sort(finite_scores(column, f"scores of kind {kind}")) for kind, column in enumerate(array.T)]
+    for kind, column in enumerate(columns):
+        if column[0] == column[-1]:
+            raise CalibrationError(
+                f"scores of kind {kind}: expected different ones, found {column[0]:g} for all {column.size} images; "
+                "look for weights that ignore the image"
+            )
+    return np.array([column.mean() for column in columns]), np.array([column.std(ddof=1) for column in columns])
 
 
 def _threshold(scores: Scores, false_positive_rate: float, name: str) -> float:

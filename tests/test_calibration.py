@@ -9,6 +9,7 @@ import torch
 from monai_advdefense.calibration import (
     finite_scores,
     minimum_scores,
+    standardization,
     threshold_at_false_positive_rate,
     threshold_over_domains,
 )
@@ -101,3 +102,56 @@ def test_a_domain_with_too_few_scores_is_named():
         threshold_over_domains({"scans": np.arange(100), "template": np.arange(5)}, 0.05)
     with pytest.raises(CalibrationError, match="at least one domain, found none"):
         threshold_over_domains({}, 0.05)
+
+
+def test_standardized_scores_have_mean_0_and_deviation_1_in_each_kind():
+    generator = np.random.default_rng(5)
+    scores = generator.normal([3, -200, 1e-3], [2, 50, 1e-4], (400, 3))
+    center, scale = standardization(scores)
+    standardized = (scores - center) / scale
+    np.testing.assert_allclose(standardized.mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose((standardized**2).sum(0), 399)
+
+
+def test_standardization_does_not_depend_on_the_order_or_the_container():
+    scores = np.random.default_rng(6).lognormal(size=(1000, 2))
+    expected = standardization(scores)
+    for other in (scores[::-1], torch.from_numpy(scores).requires_grad_(), scores.tolist()):
+        for found, value in zip(standardization(other), expected, strict=True):
+            np.testing.assert_array_equal(found, value)
+
+
+def test_a_threshold_of_the_sums_of_standardized_scores_keeps_the_rate():
+    generator = np.random.default_rng(7)
+
+    def sums(scores):
+        return ((scores - center) / scale).sum(1)
+
+    exceeded = []
+    for _ in range(300):
+        scores = generator.lognormal(size=(220, 2))
+        # Nothing but the calibration slices fixes center, scale and threshold.
+        center, scale = standardization(scores[:120])
+        threshold = threshold_at_false_positive_rate(sums(scores[:120]), 0.1)
+        exceeded.append((sums(scores[120:]) > threshold).mean())
+    # Center and scale of the same slices make the sums a little less than exchangeable with new ones.
+    assert abs(np.mean(exceeded) - 0.1) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("scores", "error", "message"),
+    [
+        ([], CalibrationError, "at least 2 images, found 0"),
+        ([[1.0, 2.0]], CalibrationError, "at least 2 images, found 1"),
+        (
+            [[0.1, 1.0], [0.1, 2.0], [0.1, 3.0]],
+            CalibrationError,
+            "kind 0: expected different ones, found 0.1 for all 3",
+        ),
+        ([[1.0, 1.0], [2.0, np.nan], [3.0, np.inf]], InputError, "kind 1: expected finite numbers, found 2 of 3"),
+        ([1.0, 2.0], InputError, r"\(N, S\), found shape \(2,\)"),
+    ],
+)
+def test_scores_that_cannot_be_standardized_are_an_error(scores, error, message):
+    with pytest.raises(error, match=message):
+        standardization(scores)

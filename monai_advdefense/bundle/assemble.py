@@ -23,6 +23,9 @@ _PROBE_SHAPE = (2, 1, 64, 64)
 def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, output: str | Path) -> Path:
     """Copy the weights of detector, reformer and segmenter, and the detector's threshold, into one file.
 
+    The combined score depends on all three parts, so it is not calibrated afterwards, whatever the file said before;
+    the record of an earlier calibration is removed.
+
     A part is a bundle with ``configs/inference.json`` (its ``network_def``) and ``models/model.pt``. The
     ``network_def`` of the output bundle defines a network with the submodules ``detector``, ``reformer`` and
     ``segmenter``. Each of them must compute what the part computes: fitting weights alone do not tell a detector of
@@ -64,6 +67,7 @@ def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, 
             )
     target = output / "models" / "model.pt"
     save_weights(network, target)
+    target.with_suffix(".calibration.json").unlink(missing_ok=True)
     return target
 
 
@@ -107,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{name}", required=True, metavar="DIR", help=f"bundle of the {name}")
     parser.add_argument("--output", required=True, metavar="DIR", help="bundle of the defended segmenter")
     options = parser.parse_args(arguments)
-    print(f"wrote {assemble(options.detector, options.reformer, options.segmenter, options.output)}")
+    path = assemble(options.detector, options.reformer, options.segmenter, options.output)
+    print(f"wrote {path}; its combined score is not calibrated: configs/calibrate.json of the bundle does that")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 from monai.inferers import Inferer
 from torch import Tensor
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.transforms.dag_attack import DAGAttack
 
 __all__ = ["AttackInferer"]
@@ -23,13 +23,15 @@ class AttackInferer(Inferer):
         slice_dim: spatial axis that counts the slices, as in ``attack``; 1 is coronal.
 
     Raises:
-        InputError: if ``slices`` is below 1, or a volume has fewer slices with a voxel above 0.
+        SystemExit: with code 2 and one line on stderr, if ``slices`` is no whole number above 0.
+        InputError: if a volume has fewer slices with a voxel above 0; let the dataset refuse such volumes (min_slices).
     """
 
+    @exit_on_error
     def __init__(self, attack: DAGAttack, slices: int | None = None, slice_dim: int = 1) -> None:
         super().__init__()
-        if slices is not None and slices < 1:
-            raise InputError(f"slices: expected 1 or more, or null for all, found {slices}")
+        if slices is not None and not (isinstance(slices, int) and slices >= 1):
+            raise InputError(f"slices: expected a whole number from 1 on, or null for all, found {slices!r}")
         self.attack = attack
         self.slices = slices
         self.slice_dim = slice_dim

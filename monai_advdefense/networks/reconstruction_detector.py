@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
+from monai_advdefense.networks.acceptance import accepts, is_blank
 from monai_advdefense.spectrum import fft_shift_magnitude
 
 __all__ = ["ReconstructionDetector"]
@@ -79,17 +80,15 @@ class ReconstructionDetector(nn.Module):
     @torch.jit.export
     def is_blank(self, image: Tensor) -> Tensor:
         """Return ``(B,)`` bool: no voxel of the sample lies above 0."""
-        return torch.logical_not((image > 0).flatten(1).any(dim=1))
+        return is_blank(image)
 
     @torch.jit.export
     def decide(self, image: Tensor, score: Tensor) -> Tensor:
         """Return ``(B,)`` bool: accepted, given the ``score`` ``(B,)`` of ``image``.
 
-        Accepted is what scores at or under the threshold, and what is blank. Nothing is accepted whose score is not
-        finite, and nothing at all while the threshold is not.
+        See :func:`~monai_advdefense.networks.acceptance.accepts` for the rule.
         """
-        checked = torch.isfinite(score) & torch.isfinite(self.threshold)
-        return checked & (self.is_blank(image) | (score <= self.threshold))
+        return accepts(image, score, self.threshold)
 
     @torch.jit.export
     def accept(self, image: Tensor) -> Tensor:

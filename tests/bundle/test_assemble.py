@@ -59,8 +59,21 @@ def test_the_whole_computes_what_its_parts_compute(bundles, networks):
     )
     whole.load_state_dict(torch.load(path, weights_only=True), strict=True)
     assert whole.detector.threshold == 2.5
+    assert all(buffer.isnan().all() for buffer in whole.combination.buffers())
     image = torch.rand(2, 1, 8, 8)
     assert torch.equal(whole(image), DefendedSegmenter(**networks)(image))
+
+
+def test_the_combined_score_must_be_calibrated_anew(bundles):
+    path = assemble(**bundles)
+    state = torch.load(path, weights_only=True)
+    numbers = {key: torch.ones_like(value) for key, value in state.items() if key.startswith("combination.")}
+    torch.save({**state, **numbers}, path)
+    record = path.with_name("model.calibration.json")
+    record.write_text("{}")
+    assemble(**bundles)
+    torch.testing.assert_close(torch.load(path, weights_only=True), state, rtol=0, atol=0, equal_nan=True)
+    assert not record.exists()
 
 
 def test_an_uncalibrated_detector_is_refused_and_older_weights_stay(bundles, networks):
@@ -116,7 +129,8 @@ def test_a_configuration_that_cannot_be_read_is_refused(bundles, text):
 def test_command_line(bundles, capsys):
     arguments = [word for name, path in bundles.items() for word in (f"--{name}", str(path))]
     main(arguments)
-    assert capsys.readouterr().out == f"wrote {bundles['output'] / 'models' / 'model.pt'}\n"
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"wrote {bundles['output'] / 'models' / 'model.pt'}; its combined score is not calibrated")
     (bundles["segmenter"] / "configs" / "inference.json").unlink()
     with pytest.raises(SystemExit) as stopped:
         main(arguments)

@@ -46,5 +46,13 @@ def test_volumes_are_attacked_one_by_one(attack, volume):
 def test_more_slices_than_there_are_is_an_error(attack, volume):
     with pytest.raises(InputError, match="at most 7"):
         AttackInferer(attack, slices=8)(volume.unsqueeze(0))
-    with pytest.raises(InputError, match="slices"):
-        AttackInferer(attack, slices=0)
+
+
+@pytest.mark.parametrize("slices", [0, -1, 2.5, "many"])
+def test_a_number_of_slices_that_is_none_ends_the_run(attack, slices, capsys):
+    with pytest.raises(SystemExit) as stop:
+        AttackInferer(attack, slices=slices)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith(
+        "error: slices: expected a whole number from 1 on, or null for all, found"
+    )

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 import pytest
 import torch
 from monai.networks.nets import BasicUNet
+from scipy.spatial.distance import jensenshannon
 from torch import Tensor, nn
 
+from monai_advdefense.errors import InputError
 from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
 
 CLASSES = 3
@@ -27,7 +30,7 @@ class Logarithm(nn.Module):
         return torch.cat([torch.log(x), x], dim=1)
 
 
-def guard(threshold, *, reformer=None, segmenter=None, spatial_dims=2):
+def guard(threshold, *, reformer=None, segmenter=None, spatial_dims=2, combine=False, temperature=1.0):
     torch.manual_seed(0)
     convolution = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
     detector = ReconstructionDetector(Zero(), domain="image")
@@ -36,8 +39,18 @@ def guard(threshold, *, reformer=None, segmenter=None, spatial_dims=2):
         detector,
         Reformer(reformer or convolution(1, 1, 3, padding=1)),
         segmenter or convolution(1, CLASSES, 3, padding=1),
+        combine=combine,
+        temperature=temperature,
     )
     return network.eval()
+
+
+def combining(threshold, **arguments):
+    """A guard that decides by both scores; that of the detector alone would reject everything."""
+    network = guard(-1.0, combine=True, **arguments)
+    for name, value in (("center", [2.0, 0.1]), ("scale", [1.5, 0.05]), ("threshold", threshold)):
+        getattr(network.combination, name).copy_(torch.tensor(value))
+    return network
 
 
 def unets(threshold):
@@ -191,18 +204,196 @@ def test_scripted_equals_eager():
     torch.testing.assert_close(torch.jit.load(buffer)(image), logits)
 
 
+def both_scores(network, image):
+    """Spectral and divergence score by independent means."""
+    with torch.no_grad():
+        logits = [network.segmenter(x) for x in (image, network.reformer.network(image).clamp(0, 1))]
+    p, q = (torch.softmax(x / network.temperature, dim=1).numpy() for x in logits)
+    divergence = jensenshannon(p, q, axis=1) ** 2
+    inside = (image > 0).any(dim=1).numpy()
+    means = [d[i].mean() if i.any() else 0.0 for d, i in zip(divergence, inside, strict=True)]
+    return np.stack([image.flatten(1).norm(dim=1).numpy(), means], axis=1)
+
+
+@pytest.mark.parametrize(("spatial_dims", "sides"), [(2, (6, 8)), (3, (4, 6, 5))])
+@pytest.mark.parametrize("temperature", [1, 0.25])
+def test_combined_scores_decide_as_if_composed_by_hand(spatial_dims, sides, temperature):
+    network = combining(0.0, spatial_dims=spatial_dims, temperature=temperature)
+    image = torch.rand(6, 1, *sides, generator=torch.Generator().manual_seed(3))
+    image *= torch.tensor([0.1, 0.0, 0.4, 0.8, 1.0, 2.0]).reshape(6, *[1] * (spatial_dims + 1))
+    image[:, :, 0] = 0.0
+    expected = both_scores(network, image)
+    combined = (expected[:, 0] - 2.0) / 1.5 + (expected[:, 1] - 0.1) / 0.05
+    middle = float(np.median(np.delete(combined, 1)) + 1e-4)
+    network.combination.threshold.fill_(middle)
+    np.testing.assert_allclose(network.scores(image).detach(), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(network.score(image).detach(), combined, rtol=1e-4, atol=1e-4)
+
+    logits = network(image)
+    accepted = (combined <= middle) | (np.arange(6) == 1)
+    assert 2 < accepted.sum() < 6
+    for index in range(6):
+        if not accepted[index]:
+            assert_rejected(logits[index])
+        elif index == 1:
+            assert (logits[index].argmax(0) == 0).all()
+        else:
+            assert torch.equal(logits[index, :-1], network.segmenter(network.reformer(image))[index])
+
+
+class Count(nn.Module):
+    """A segmenter that knows how often it was called."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(1, CLASSES, 3, padding=1)
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.convolution(x)
+
+
+def test_the_combination_costs_one_pass_of_the_segmenter_and_without_it_nothing_of_it_counts():
+    network = guard(1.0, segmenter=Count())
+    image = mixed_batch()
+    logits = network(image)
+    assert network.segmenter.calls == 1
+    for value in (0.0, math.inf):
+        for buffer in network.combination.buffers():
+            buffer.fill_(value)
+        assert torch.equal(network(image), logits)
+    network.segmenter.calls, network.combine = 0, True
+    network(image)
+    assert network.segmenter.calls == 2
+
+
+def test_a_forward_hook_on_the_combination_sees_the_scores_once_and_only_if_they_are_in_use():
+    network = combining(0.0)
+    image = mixed_batch()
+    calls = []
+    network.combination.register_forward_hook(lambda _, inputs, score: calls.append((inputs, score)))
+    network.detector.register_forward_hook(lambda *_: calls.append("detector"))
+    network(image)
+    assert calls.pop(0) == "detector"
+    ((inputs, score),) = calls
+    torch.testing.assert_close(torch.stack(inputs, dim=1), network.scores(image))
+    torch.testing.assert_close(score, network.score(image))
+    network.combine = False
+    network(image)
+    assert calls[1:] == ["detector"]
+    # Scores that are asked for are not recorded.
+    network.score(image)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("combine", [False, True])
+def test_threshold_and_score_are_those_in_use_and_their_difference_tells_the_decision(combine):
+    network = combining(5.0)
+    network.combine = combine
+    image = mixed_batch()[[0, 2, 3]]
+    used = network.combination if combine else network.detector
+    for threshold in network.score(image).tolist():
+        used.threshold.fill_(threshold)
+        assert network.threshold is used.threshold
+        excess = network.excess(image)
+        assert torch.equal(excess, network.score(image) - threshold)
+        accepted = network.decide(image, network.score(image))
+        assert accepted.tolist() == (excess <= 0).tolist()
+        assert accepted.any()
+        rejected = (network(image)[:, -1] == 1).flatten(1).all(1)
+        assert rejected.tolist() == (~accepted).tolist()
+    used.threshold.fill_(math.nan)
+    assert network.excess(image).isnan().all()
+
+
+@pytest.mark.parametrize("combine", [False, True])
+def test_excess_can_be_descended(combine):
+    network = combining(0.0).double()
+    network.combine = combine
+    image = (mixed_batch()[[0, 2]].double() + 0.05).requires_grad_()
+    assert torch.autograd.gradcheck(network.excess, (image,))
+
+
+def test_nothing_passes_before_the_combination_is_calibrated():
+    network = guard(1e6, combine=True)
+    for logits in network(mixed_batch()):
+        assert_rejected(logits)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_prediction_on_the_image_that_is_not_finite_rejects_its_sample_only(value):
+    class Fragile(nn.Module):
+        def forward(self, x):
+            broken = x.flatten(1).amax(1).reshape(-1, 1, 1, 1) > 1.0
+            # The first pixel lies outside the image.
+            corner = torch.zeros_like(x)
+            corner[:, :, 0, 0] = 1.0
+            return torch.where(broken & (corner > 0), value, torch.cat([x, 1 - x, x], dim=1))
+
+    # The reformer clamps what breaks the segmenter.
+    network = combining(1e6, reformer=nn.Identity(), segmenter=Fragile())
+    image = torch.rand(3, 1, 6, 8)
+    image[1] *= 3.0
+    image[:, :, 0, 0] = 0.0
+    logits = network(image)
+    assert_rejected(logits[1])
+    assert torch.equal(logits[[0, 2], :-1], network.segmenter(network.reformer(image))[[0, 2]])
+    assert network.scores(image).isfinite().tolist() == [[True, True], [True, False], [True, True]]
+
+
+@pytest.mark.parametrize("combine", [False, True])
+def test_weights_fit_whether_scores_are_combined_or_not(combine):
+    first, second = combining(0.5), guard(7.0, combine=not combine)
+    first.combine = combine
+    second.load_state_dict(first.state_dict(), strict=True)
+    second.combine = combine
+    image = mixed_batch()
+    assert torch.equal(second(image), first(image))
+    assert second.threshold == first.threshold
+
+
+@pytest.mark.parametrize("combine", [False, True])
+def test_scores_decisions_and_excess_travel_in_torchscript(combine):
+    network = combining(0.0, temperature=2)
+    network.combine = combine
+    image = mixed_batch()
+    used = network.combination if combine else network.detector
+    used.threshold.copy_(network.score(image)[[0, 2, 3]].median().detach())
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.script(network), buffer)
+    buffer.seek(0)
+    loaded = torch.jit.load(buffer)
+    for name in ("scores", "score", "excess"):
+        torch.testing.assert_close(getattr(loaded, name)(image), getattr(network, name)(image))
+    decisions = loaded.decide(image, loaded.score(image))
+    assert decisions.tolist() == network.decide(image, network.score(image)).tolist()
+    assert {True, False} == set(decisions.tolist())
+    torch.testing.assert_close(loaded(image), network(image))
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, math.nan, math.inf])
+def test_a_temperature_that_is_not_positive_is_an_error(temperature):
+    with pytest.raises(InputError, match="temperature must be a positive"):
+        guard(1.0, temperature=temperature)
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_onnx_with_free_batch_height_and_width():
+@pytest.mark.parametrize("combine", [False, True])
+def test_onnx_with_free_batch_height_and_width(combine):
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
     torch.manual_seed(0)
     detector = ReconstructionDetector(nn.Conv2d(1, 1, 3, padding=1))
     reformer = Reformer(nn.Conv2d(1, 1, 3, padding=1))
-    network = DefendedSegmenter(detector, reformer, nn.Conv2d(1, CLASSES, 3, padding=1)).eval()
+    segmenter = nn.Conv2d(1, CLASSES, 3, padding=1)
+    network = DefendedSegmenter(detector, reformer, segmenter, combine=combine).eval()
+    network.combination.center.fill_(0.1)
+    network.combination.scale.fill_(0.5)
     image = mixed_batch()
     with torch.no_grad():
-        scores = detector.score(image)
-    detector.threshold.copy_((scores[0] + scores[2]) / 2)
+        scores = network.score(image)
+    network.threshold.copy_((scores[0] + scores[2]) / 2)
     dynamic = {"image": {axis: torch.export.Dim(name) for axis, name in ((0, "batch"), (2, "h"), (3, "w"))}}
     program = torch.onnx.export(network, (image,), output_names=["pred"], dynamic_shapes=dynamic, dynamo=True)
     buffer = io.BytesIO()
