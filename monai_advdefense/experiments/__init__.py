@@ -3,11 +3,13 @@
 The command is the module :mod:`monai_advdefense.experiments.evaluation`.
 """
 
+from monai_advdefense.experiments.artefact import Artefact
 from monai_advdefense.experiments.figures import attack_figures, guard_figures, volume_dice
-from monai_advdefense.experiments.measurement import evenly_spaced, measure, remembered
+from monai_advdefense.experiments.measurement import evenly_spaced, measure
 from monai_advdefense.experiments.settings import AttackSetting, attack_settings, attacked
 
 __all__ = [
+    "Artefact",
     "AttackSetting",
     "attack_figures",
     "attack_settings",
@@ -15,6 +17,5 @@ __all__ = [
     "evenly_spaced",
     "guard_figures",
     "measure",
-    "remembered",
     "volume_dice",
 ]

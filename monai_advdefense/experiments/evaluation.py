@@ -20,8 +20,9 @@ from tqdm import tqdm
 import monai_advdefense
 from monai_advdefense.data import SliceDataset, malc2012_classes, malc2012_datalist
 from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.experiments.artefact import Artefact
 from monai_advdefense.experiments.figures import attack_figures, guard_figures, segmenter_figures
-from monai_advdefense.experiments.measurement import Arrays, evenly_spaced, measure, remembered
+from monai_advdefense.experiments.measurement import Arrays, evenly_spaced, measure
 from monai_advdefense.experiments.page import claims, render, write_rows
 from monai_advdefense.experiments.settings import AttackSetting, attack_settings, attacked
 from monai_advdefense.handlers.weights_loader import load_weights
@@ -102,12 +103,12 @@ class _Evaluation:
 
     def facts(self, network: _Network, **others: Any) -> dict[str, Any]:
         """All that a measurement depends on."""
-        files = [(Path(case["image"]).name, Path(case["image"]).stat().st_size) for case in self.cases]
+        paths = [Path(case[key]) for case in self.cases for key in ("image", "label")]
         return {
             "version": monai_advdefense.__version__,
             "weights": network.sha256,
-            "cases": files,
-            "classes": file_sha256(self.dataset_dir / "classes.csv"),
+            "cases": [(path.name, path.stat().st_size) for path in paths],
+            "tables": [file_sha256(self.dataset_dir / name) for name in ("classes.csv", "subjects.csv")],
             "preprocessing": self.config["volume_transforms"],
             **others,
         }
@@ -116,11 +117,9 @@ class _Evaluation:
         """Measure a segmenter, or the guard, on all clean slices."""
         guard = network.network if isinstance(network.network, DefendedSegmenter) else None
         segmenter = guard.segmenter if guard is not None else network.network
-        return remembered(
-            self.work_dir,
-            f"clean_{name}",
-            self.facts(network),
-            lambda: measure(self.items, segmenter, num_classes=self.num_classes, guard=guard, description=name),
+        artefact = Artefact(self.work_dir, f"clean_{name}", self.facts(network))
+        return artefact.arrays(
+            lambda: measure(self.items, segmenter, num_classes=self.num_classes, guard=guard, description=name)
         )
 
     def attack(self, network: _Network, setting: AttackSetting, rows: list[int], norm: Tensor | None) -> Arrays:
@@ -140,7 +139,7 @@ class _Evaluation:
             return measure(items, guard.segmenter, description=setting.name, **options)
 
         facts = self.facts(network, setting=asdict(setting), slices=self.slices, seed=self.seed)
-        return remembered(self.work_dir, setting.name, facts, compute)
+        return Artefact(self.work_dir, setting.name, facts).arrays(compute)
 
 
 def evaluate(
@@ -270,10 +269,9 @@ def _load(parser: ConfigParser, weights: Path, *, require_calibrated: bool = Fal
     """The network of a configuration in evaluation mode, None if there is no weights file."""
     if not weights.is_file():
         return None
-    network = parser.get_parsed_content("network_def")
+    network = parser.get_parsed_content("network").eval()
     load_weights(weights, network, require_calibrated=require_calibrated)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return _Network(network.to(device).eval(), file_sha256(weights), _describe(network, parser["network_def"]))
+    return _Network(network, file_sha256(weights), _describe(network, parser["network_def"]))
 
 
 def _describe(network: nn.Module, definition: dict[str, Any]) -> str:

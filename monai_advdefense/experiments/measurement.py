@@ -1,13 +1,9 @@
-"""What is measured on each slice, and how it is kept for the next run."""
+"""What is measured on each slice."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +14,7 @@ from tqdm import tqdm
 from monai_advdefense.metrics import overlap_counts
 from monai_advdefense.networks import DefendedSegmenter
 
-__all__ = ["Arrays", "evenly_spaced", "measure", "remembered"]
+__all__ = ["Arrays", "evenly_spaced", "measure"]
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
@@ -32,30 +28,6 @@ def evenly_spaced(count: int, wanted: int) -> list[int]:
     """
     wanted = min(wanted, count)
     return [(2 * part + 1) * count // (2 * wanted) for part in range(wanted)]
-
-
-def remembered(folder: Path, name: str, facts: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
-    """Arrays that ``compute`` gives, from ``folder`` if an earlier run with the same facts left them there.
-
-    Args:
-        folder: where results are kept.
-        name: first part of the file's name.
-        facts: all that the result depends on, as JSON; its checksum is the second part.
-        compute: called if there is no such file.
-    """
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-    path = folder / f"{name}_{digest}.npz"
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    arrays = compute()
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    try:
-        np.savez_compressed(temporary, **cast("dict[str, Any]", arrays))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return arrays
 
 
 def measure(

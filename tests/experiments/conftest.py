@@ -44,7 +44,7 @@ def bundles(tmp_path):
         "reformer": {"_target_": "monai_advdefense.networks.Reformer", "network": _convolution(1)},
         "segmenter": _convolution(CLASSES),
     }
-    config = {"network_def": guard}
+    config = {"network_def": guard, "network": "$@network_def"}
     (folder / "brain_mri_defended_segmentation" / "configs" / "inference.json").write_text(json.dumps(config))
     return folder
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import shutil
 
 import numpy as np
 import pytest
@@ -18,9 +20,9 @@ def _rows(path):
 
 @pytest.fixture
 def run(phantoms, bundles, tmp_path):
-    def run(**options):
+    def run(dataset_dir=phantoms, **options):
         path = evaluate(
-            phantoms,
+            dataset_dir,
             bundles=bundles,
             work_dir=tmp_path / "work",
             slices=2,
@@ -88,6 +90,27 @@ def test_other_weights_are_measured_anew(run, write_weights, forbid):
     forbid()
     with pytest.raises(RuntimeError, match="computed again"):
         run()
+
+
+def _longer_label(folder):
+    path = folder / "labels" / "1003.nii.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 0))
+
+
+def _other_subjects(folder):
+    path = folder / "subjects.csv"
+    path.write_text(path.read_text().replace("P0003", "P9999"))
+
+
+@pytest.mark.parametrize("change", [_longer_label, _other_subjects])
+def test_other_labels_or_subjects_are_measured_anew(run, write_weights, forbid, phantoms, tmp_path, change):
+    write_weights()
+    folder = shutil.copytree(phantoms, tmp_path / phantoms.name)
+    run(folder)
+    change(folder)
+    forbid()
+    with pytest.raises(RuntimeError, match="computed again"):
+        run(folder)
 
 
 def test_a_run_that_was_stopped_goes_on(run, write_weights, monkeypatch):

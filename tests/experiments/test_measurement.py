@@ -1,38 +1,11 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from monai_advdefense.experiments.measurement import measure, remembered
+from monai_advdefense.experiments.measurement import measure
 from monai_advdefense.metrics import dice_from_counts
-
-
-def _fail():
-    raise RuntimeError("computed again")
-
-
-def test_remembered_computes_once_for_the_same_facts(tmp_path):
-    first = remembered(
-        tmp_path, "a", {"x": 1, "y": 2}, lambda: {"score": np.arange(3.0), "name": np.array(["a", "bc"])}
-    )
-    again = remembered(tmp_path, "a", {"y": 2, "x": 1}, _fail)
-    assert first.keys() == again.keys()
-    assert all((first[name] == again[name]).all() for name in first)
-
-
-@pytest.mark.parametrize(("name", "facts"), [("a", {"x": 2}), ("b", {"x": 1})])
-def test_remembered_computes_for_other_facts(tmp_path, name, facts):
-    remembered(tmp_path, "a", {"x": 1}, lambda: {"score": np.zeros(1)})
-    with pytest.raises(RuntimeError):
-        remembered(tmp_path, name, facts, _fail)
-
-
-def test_a_computation_that_fails_leaves_no_file(tmp_path):
-    with pytest.raises(RuntimeError):
-        remembered(tmp_path, "a", {}, _fail)
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("batch_size", [2, 5])

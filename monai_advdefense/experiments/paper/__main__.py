@@ -1,0 +1,85 @@
+"""Run the experiments of the paper and write their tables and figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from monai_advdefense.data.phantom import write_phantom_dataset
+from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.experiments.evaluation import BUNDLES
+from monai_advdefense.experiments.paper.experiment import Experiment
+from monai_advdefense.experiments.paper.presets import PRESETS
+from monai_advdefense.experiments.paper.schedule import Workers, plan, run
+from monai_advdefense.experiments.paper.stages import seconds_per_slice, stages
+
+__all__ = ["main", "run_experiments"]
+
+
+def run_experiments(
+    work_dir: str | Path,
+    dataset_dir: str | Path | None = None,
+    *,
+    preset: str = "small",
+    bundles: str | Path = BUNDLES,
+    output_dir: str | Path | None = None,
+    seed: int = 0,
+) -> Path | None:
+    """Train what is missing, craft the attacks, measure, and write tables and figures.
+
+    A run that was stopped goes on where it was. Under ``torchrun`` the processes share the tasks.
+
+    Args:
+        work_dir: folder of all that is made; kept between runs.
+        dataset_dir: data in the layout of MALC 2012; not needed by a preset on phantoms.
+        preset: one of ``smoke``, ``small`` and ``full``.
+        bundles: folder of the bundles, whose training configurations are used.
+        output_dir: folder of tables, figures and pages; ``results`` in ``work_dir`` by default.
+        seed: seed of trainings, random targets and noise.
+
+    Returns:
+        The HTML page, or None in a process that others write for.
+
+    Raises:
+        InputError: if the preset is unknown, or the data set is missing or malformed.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"preset: expected one of {', '.join(PRESETS)}, found {preset!r}; choose one of them")
+    sizes, work = PRESETS[preset], Path(work_dir).absolute()
+    workers = Workers()
+    if dataset_dir is None and not sizes.phantoms:
+        raise InputError(f"dataset_dir: expected a data set for preset {preset}, found none; only smoke makes its own")
+    if dataset_dir is None:
+        dataset_dir = work / "phantoms"
+        write_phantom_dataset(dataset_dir, sizes.phantoms, shape=(28, 24, 28), classes=sizes.num_classes)
+    experiment = Experiment(sizes, Path(dataset_dir).absolute(), work, Path(bundles), seed)
+    todo = stages(experiment, seconds_per_slice(experiment))
+    if workers.rank == 0:
+        print(plan(todo, workers.count), file=sys.stderr, flush=True)
+    run(todo, workers, lambda line: tqdm.write(line, file=sys.stderr))
+    if workers.rank:
+        return None
+    raise NotImplementedError
+
+
+@exit_on_error
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the experiments of the paper and write their tables and figures."""
+    parser = argparse.ArgumentParser(prog="python -m monai_advdefense.experiments.paper", description=main.__doc__)
+    parser.add_argument("--dataset_dir", metavar="DIR", help="data in the layout of MALC 2012")
+    parser.add_argument("--work_dir", required=True, metavar="DIR", help="all that is made; kept between runs")
+    parser.add_argument("--preset", default="small", help=", ".join(PRESETS))
+    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
+    parser.add_argument("--output_dir", metavar="DIR", help="tables, figures and pages; by default in work_dir")
+    parser.add_argument("--seed", type=int, default=0, help="seed of trainings, random targets and noise")
+    page = run_experiments(**vars(parser.parse_args(arguments)))
+    if page is not None:
+        print(f"wrote {page}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Sizes of the experiments: networks, slices, epochs and attacks of each preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["PRESETS", "Preset"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that sets one run of the experiments apart from another.
+
+    Attributes:
+        side: height and width of a slice in pixels.
+        pixel_size: side of a pixel in mm.
+        networks: definition of each architecture without its channels, by name.
+        epochs: epochs of the trainings, by role (``target``, ``detector``, ``reformer``) and by architecture.
+        every: train and validate on each n-th slice.
+        slices: attacked slices of each test volume, evenly spaced; None for all.
+        strengths: step sizes of DAG as fractions of the paper's.
+        pgd_steps: steps of the attacker who knows the guard.
+        pgd_budgets: its L2 norms as fractions of the norm of DAG type A at full strength.
+        num_classes: classes of the data, background included.
+        phantoms: number of phantoms that stand in for a data set; 0 where one is given.
+        resamples: number of bootstrap resamples.
+    """
+
+    side: int
+    pixel_size: float
+    networks: Mapping[str, Mapping[str, Any]]
+    epochs: Mapping[str, Mapping[str, int]]
+    every: int = 2
+    slices: int | None = 12
+    strengths: tuple[float, ...] = (1.0, 0.5, 0.125)
+    pgd_steps: int = 60
+    pgd_budgets: tuple[float, ...] = (1.0, 1 / 3, 0.1)
+    num_classes: int = 28
+    phantoms: int = 0
+    resamples: int = 1000
+
+
+def _networks(
+    unet: list[int], segnet: list[int], densenet: Mapping[str, Any], magnet: int = 3
+) -> dict[str, dict[str, Any]]:
+    autoencoder = {"_target_": "monai_advdefense.networks.MagNetAutoencoder", "features": magnet}
+    return {
+        "UNet": {"_target_": "BasicUNet", "features": unet, "norm": "batch"},
+        "SegNet": {"_target_": "monai_advdefense.networks.SegNet", "features": segnet},
+        "DenseNet": {"_target_": "monai_advdefense.networks.FCDenseNet", **densenet},
+        "Autoencoder I": {**autoencoder, "variant": 1},
+        "Autoencoder II": {**autoencoder, "variant": 2},
+    }
+
+
+def _epochs(target: int, densenet_target: int, guard: int) -> dict[str, dict[str, int]]:
+    part = dict.fromkeys(("UNet", "DenseNet", "Autoencoder I", "Autoencoder II"), guard)
+    return {
+        "target": {"UNet": target, "SegNet": target, "DenseNet": densenet_target},
+        "detector": part,
+        "reformer": part,
+    }
+
+
+PRESETS = {
+    "smoke": Preset(
+        side=32,
+        pixel_size=1.0,
+        networks=_networks(
+            [4, 4, 8, 8, 8, 4],
+            [4, 4, 4, 4, 4],
+            {"down_blocks": [1, 1], "bottleneck_layers": 1, "growth_rate": 4, "init_features": 4, "dropout": 0.2},
+        ),
+        epochs=_epochs(3, 3, 1),
+        slices=3,
+        strengths=(1.0,),
+        pgd_steps=4,
+        num_classes=4,
+        phantoms=8,
+        resamples=50,
+    ),
+    "small": Preset(
+        side=96,
+        pixel_size=2.0,
+        networks=_networks(
+            [16, 16, 32, 64, 128, 16],
+            [8, 16, 32, 64, 64],
+            {
+                "down_blocks": [4, 4, 4, 4, 4],
+                "bottleneck_layers": 4,
+                "growth_rate": 4,
+                "init_features": 16,
+                "dropout": 0.2,
+            },
+        ),
+        epochs=_epochs(16, 10, 6),
+    ),
+    "full": Preset(
+        side=192,
+        pixel_size=1.0,
+        networks=_networks(
+            [64, 128, 256, 512, 1024, 64],
+            [64, 128, 256, 512, 512],
+            {
+                "down_blocks": [4, 5, 7, 10, 12],
+                "bottleneck_layers": 15,
+                "growth_rate": 16,
+                "init_features": 48,
+                "dropout": 0.2,
+            },
+        ),
+        epochs=_epochs(30, 30, 10),
+        slices=None,
+    ),
+}

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from monai_advdefense.experiments.paper import schedule
+from monai_advdefense.experiments.paper.schedule import Task, Workers, plan, run
+
+
+class Log:
+    """Tasks that note when they ran; ``done`` are finished from the start."""
+
+    def __init__(self, done=()):
+        self.done, self.order = set(done), []
+
+    def task(self, name, seconds=1.0):
+        def execute():
+            self.order.append(name)
+            self.done.add(name)
+
+        return Task(name, seconds, lambda: name in self.done, execute)
+
+
+def test_stages_run_in_order_the_longest_task_first_and_what_is_done_not_again():
+    log = Log(done=["b"])
+    stages = [("one", [log.task("a", 1), log.task("b", 9), log.task("c", 5)]), ("two", [log.task("d")])]
+    lines = []
+    run(stages, Workers(), lines.append)
+    assert log.order == ["c", "a", "d"]
+    assert [line.split()[0] for line in lines] == ["2/4", "3/4", "4/4"]
+    run(stages, Workers(), lines.append)
+    assert log.order == ["c", "a", "d"]
+
+
+def test_a_failing_task_stops_the_run_and_the_next_run_goes_on_there():
+    log = Log()
+    good, bad, later = log.task("good", 3), Task("bad", 2, lambda: "bad" in log.done, lambda: 1 / 0), log.task("later")
+    with pytest.raises(ZeroDivisionError):
+        run([("one", [good, bad]), ("two", [later])], Workers(), str)
+    assert log.order == ["good"]
+    log.order.clear()
+    run([("one", [good, log.task("bad")]), ("two", [later])], Workers(), str)
+    assert log.order == ["bad", "later"]
+
+
+def test_workers_share_the_tasks_and_wait_for_each_other():
+    log, lock, claimed = Log(), threading.Lock(), set()
+
+    class Shared(Workers):
+        def __init__(self, rank):
+            self.rank, self.count = rank, 2
+
+        def claim(self, key):
+            with lock:
+                return key not in claimed and not claimed.add(key)
+
+    first = [log.task(f"a{i}") for i in range(20)]
+    second = [
+        Task("b", 1.0, lambda: "b" in log.done, lambda: (log.order.append("b"), log.done.add("b"))),
+    ]
+    ranks = [
+        threading.Thread(
+            target=run, args=([("one", first), ("two", second)], Shared(rank), str), kwargs={"poll": 0.001}
+        )
+        for rank in (0, 1)
+    ]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join(timeout=30)
+    assert sorted(log.order[:-1]) == sorted(f"a{i}" for i in range(20))
+    assert log.order[-1] == "b"
+
+
+def test_the_plan_counts_what_is_left_and_divides_it_among_the_workers():
+    log = Log(done=["a"])
+    text = plan([("train", [log.task("a", 7200), log.task("b", 3600)]), ("attack", [log.task("c", 60)])], workers=2)
+    rows = [line.split() for line in text.splitlines()]
+    assert rows[1] == ["train", "2", "1", "0:30:00"]
+    assert rows[2] == ["attack", "1", "0", "0:00:30"]
+    assert text.endswith("2 processes: 0:30:30")
+
+
+def test_a_process_on_its_own_needs_no_store(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setattr(schedule, "rendezvous", lambda *_: pytest.fail("asked for a store"))
+    workers = Workers()
+    assert (workers.rank, workers.count) == (0, 1)
+    assert workers.claim("x")
+    assert workers.claim("x")

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from monai_advdefense.errors import OutputError
+from monai_advdefense.experiments.artefact import Artefact
+
+
+def test_arrays_come_back_without_the_record_that_lies_beside_them(tmp_path):
+    artefact = Artefact(tmp_path, "scores of A", {"seed": 3})
+    arrays = {"score": np.array([0.5, np.nan]), "subject": np.array(["a", "b"])}
+    artefact.save(arrays)
+    assert artefact.arrays_path.is_file()
+    read = artefact.load()
+    assert set(read) == {"score", "subject"}
+    np.testing.assert_array_equal(read["score"], arrays["score"])
+    assert read["subject"].tolist() == ["a", "b"]
+    with np.load(artefact.arrays_path, allow_pickle=False) as stored:
+        record = json.loads(str(stored["record"]))
+    assert record["settings"] == {"seed": 3}
+    assert {"monai", "torch", "monai_advdefense"} <= set(record["versions"])
+
+
+def test_what_is_there_is_not_computed_again(tmp_path):
+    artefact = Artefact(tmp_path, "a", {"seed": 3})
+    first = artefact.arrays(lambda: {"value": np.array([1.0])})
+    again = Artefact(tmp_path, "a", {"seed": 3}).arrays(lambda: pytest.fail("computed twice"))
+    np.testing.assert_array_equal(first["value"], again["value"])
+
+
+def test_only_what_depends_on_a_changed_setting_moves(tmp_path):
+    def chain(step):
+        network = Artefact(tmp_path, "network", {"epochs": 2})
+        attack = Artefact(tmp_path, "attack", {"network": network.digest, "step": step})
+        return network.path, attack.path, Artefact(tmp_path, "score", {"attack": attack.digest}).path
+
+    before, after = chain(0.5), chain(0.25)
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+    assert before[2] != after[2]
+
+
+def test_the_order_of_settings_does_not_matter(tmp_path):
+    assert Artefact(tmp_path, "a", {"x": 1, "y": 2}).digest == Artefact(tmp_path, "a", {"y": 2, "x": 1}).digest
+
+
+@pytest.mark.parametrize("name", ["UNet shifted + divergence", "a/b", "dag_A_0.5_brain"])
+def test_names_stay_inside_the_folder(tmp_path, name):
+    assert Artefact(tmp_path, name, {}).path.parent == tmp_path
+
+
+def test_a_result_that_cannot_be_written_leaves_nothing(tmp_path):
+    folder = tmp_path / "file"
+    folder.write_text("in the way")
+    with pytest.raises(OutputError, match="file"):
+        Artefact(folder, "a", {}).save({"value": np.array([1.0])})
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_computation_that_fails_leaves_no_file(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        Artefact(tmp_path, "a", {}).arrays(lambda: {"value": np.array([1 / 0])})
+    assert not list(tmp_path.iterdir())
