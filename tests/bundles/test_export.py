@@ -62,7 +62,7 @@ def test_loaded_from_another_folder_and_exported_the_network_gives_the_same(bund
 
     exported = bundle / "models" / "model.ts"
     ckpt_export(
-        net_id="network_def",
+        net_id="network",
         filepath=str(exported),
         ckpt_file=str(bundle / "models" / "model.pt"),
         meta_file=str(bundle / "configs" / "metadata.json"),
