@@ -9,10 +9,14 @@ from monai_advdefense.metrics.detection import (
     rejection_rate,
 )
 from monai_advdefense.metrics.dice import dice_from_counts, dice_per_class, mean_dice, overlap_counts, soft_dice
+from monai_advdefense.metrics.resampling import Resampled, SubjectResampling, mean_of
+from monai_advdefense.metrics.risk_coverage import risk_coverage_curve
 
 __all__ = [
     "DetectionMetrics",
     "Interval",
+    "Resampled",
+    "SubjectResampling",
     "accepted_and_bad",
     "bootstrap_over_subjects",
     "coverage",
@@ -20,7 +24,9 @@ __all__ = [
     "dice_from_counts",
     "dice_per_class",
     "mean_dice",
+    "mean_of",
     "overlap_counts",
     "rejection_rate",
+    "risk_coverage_curve",
     "soft_dice",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +13,13 @@ from tqdm import tqdm
 from monai_advdefense.data.phantom import write_phantom_dataset
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.experiments.evaluation import BUNDLES
+from monai_advdefense.experiments.paper.collect import collect
 from monai_advdefense.experiments.paper.experiment import Experiment
-from monai_advdefense.experiments.paper.presets import PRESETS
+from monai_advdefense.experiments.paper.output import write
+from monai_advdefense.experiments.paper.presets import PRESETS, Preset
 from monai_advdefense.experiments.paper.schedule import Workers, plan, run
 from monai_advdefense.experiments.paper.stages import seconds_per_slice, stages
+from monai_advdefense.report.provenance import package_versions
 
 __all__ = ["main", "run_experiments"]
 
@@ -63,7 +67,29 @@ def run_experiments(
     run(todo, workers, lambda line: tqdm.write(line, file=sys.stderr))
     if workers.rank:
         return None
-    raise NotImplementedError
+    facts = {
+        "command": f"python -m monai_advdefense.experiments.paper --preset {preset} --seed {seed}",
+        "date": datetime.date.today().isoformat(),
+        "preset": preset,
+        "seed": str(seed),
+        "sizes": _sizes(sizes),
+        **package_versions(),
+    }
+    return write(collect(experiment, facts), Path(output_dir or work / "results"), resamples=sizes.resamples)
+
+
+def _sizes(preset: Preset) -> str:
+    """Networks and epochs in words, for captions."""
+    networks = []
+    for name, definition in preset.networks.items():
+        epochs = {role: numbers[name] for role, numbers in preset.epochs.items() if name in numbers}
+        trained = ", ".join(f"{role} {count}" for role, count in epochs.items())
+        widths = definition.get("features") or definition.get("down_blocks")
+        described = "-".join(map(str, widths)) if isinstance(widths, list) else f"{widths} filters"
+        if "growth_rate" in definition:
+            described += f", growth {definition['growth_rate']}, first {definition['init_features']}"
+        networks.append(f"{name} {described} (epochs: {trained})")
+    return f"{preset.side} x {preset.side} pixels of {preset.pixel_size:g} mm; " + "; ".join(networks)
 
 
 @exit_on_error

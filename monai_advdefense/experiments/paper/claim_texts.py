@@ -1,0 +1,94 @@
+"""Words of the claims: what the paper says, how it is read here, and what may lie behind another outcome.
+
+The reasons are conjecture, shown only where a claim did not come out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["BAR_REASONS", "CLAIM_TEXTS", "ClaimText"]
+
+
+@dataclass(frozen=True)
+class ClaimText:
+    """Words of one claim.
+
+    Attributes:
+        text: the claim.
+        reading: which figures are compared.
+        reason: why it may not come out here, as conjecture.
+    """
+
+    text: str
+    reading: str
+    reason: str
+
+
+CLAIM_TEXTS = {
+    "shifted_above_unshifted": ClaimText(
+        "Detectors on the shifted spectrum are better than on the unshifted one",
+        "ROC-AUC, UNet shifted against UNet unshifted and DenseNet shifted against DenseNet unshifted, mean over the "
+        "target networks",
+        "Shifting only moves pixels: both spectra hold the same numbers, and what differs is how well a convolution "
+        "can describe them. We suspect that on the logarithmic scale used here the unshifted spectrum is smooth enough "
+        "to be learned as well, so that less is left to gain than in the paper.",
+    ),
+    "unshifted_above_chance": ClaimText(
+        "Detectors on the unshifted spectrum are better than chance",
+        "ROC-AUC against 0.5, UNet unshifted and DenseNet unshifted, mean over the target networks",
+        "The paper's own figures, 0.53 and 0.54, lie close to chance. With few subjects an interval of that distance "
+        "may well contain 0.5, and short trainings may leave residuals that drown the attack.",
+    ),
+    "shifted_above_image": ClaimText(
+        "Detectors on the shifted spectrum are better than on the image",
+        "ROC-AUC, UNet shifted against UNet image and DenseNet shifted against DenseNet image, mean over the target "
+        "networks",
+        "Where both find nearly every attack there is no room for a difference. A network on the image that is trained "
+        "only briefly does not yet copy its input, and then leaves the attack in its residual as well.",
+    ),
+    "networks_above_autoencoders": ClaimText(
+        "UNet and DenseNet are better detectors than MagNet's autoencoders",
+        "ROC-AUC on the image, the one input that all four have: UNet image and DenseNet image against Autoencoder I "
+        "and II, mean over the target networks; on the unshifted spectrum the paper itself reports the opposite",
+        "Skip connections let a network copy its input, attack included, so a residual on the image may hold less of "
+        "the attack than that of a coarse autoencoder. The skull, which only the paper's images have, may also have "
+        "made them harder to reconstruct for networks with three filters.",
+    ),
+    "unet_reformer_best": ClaimText(
+        "UNet is a better reformer than the autoencoders and DenseNet",
+        "Dice of all slices behind the reformer, without a detector, so that none gains by rejecting; mean over the "
+        "target networks",
+        "Trained on clean images alone, as in the paper, a network with skip connections learns to return its input, "
+        "and the attack with it. A coarser reformer then removes more of the attack, at a price on clean images.",
+    ),
+    "pair_13_best": ClaimText(
+        "Pair 13, UNet on the shifted spectrum with the UNet reformer, is the best of the 16",
+        "Dice of the accepted slices, pair 13 against the best of the other 15, for each target network; coverage and "
+        "accepted-and-bad stand in Table 2",
+        "The Dice of accepted slices rewards a detector for what it leaves out, and pairs that accept few slices are "
+        "compared on those few. Pairs 13 to 16 share two detectors, and may differ less than so few subjects can show.",
+    ),
+    "magnet_below_none": ClaimText(
+        "MagNet is worse than no defence for UNet",
+        "Dice of the accepted slices, mean of pairs 1 to 4, against all slices of the UNet target without defence",
+        "Our attack may leave less Dice than the paper's, so that even a coarse reformer can only gain. The paper's "
+        "soft Dice with background may order them otherwise; it stands beside ours in Table 2.",
+    ),
+    "skip_connections": ClaimText(
+        "Skip connections help",
+        "Read in each role: detectors on the image and reformers, mean of UNet and DenseNet (with) against mean of "
+        "Autoencoder I and II (without); and target networks, the change of Dice under attack without defence, UNet "
+        "and DenseNet (with) against SegNet (without)",
+        "The networks differ in more than their skip connections: in size, depth and training. As a reformer or as a "
+        "detector on the image, a network that can copy its input may copy the attack; as a target, one with skip "
+        "connections gives the attacker a short way for the gradient.",
+    ),
+}
+
+BAR_REASONS = {
+    "UNet shifted": "The perturbation is small beside what the small network leaves of a clean spectrum: a wider one, "
+    "longer training or larger slices may lower the residual of clean slices.",
+    "UNet shifted + divergence": "The divergence sees only attacks that change the prediction. Where the attack is "
+    "weak, both scores may rest on slices near the edge of the brain, which differ most between subjects.",
+}

@@ -1,0 +1,60 @@
+"""The page of all results, made from the files of numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from monai_advdefense.experiments.paper.blocks import Block, Section, Table, to_html, to_markdown
+from monai_advdefense.experiments.paper.claim_sections import claims, in_short, not_reproduced
+from monai_advdefense.experiments.paper.detection_sections import attacks, detection
+from monai_advdefense.experiments.paper.guard_sections import guards, known_guard
+from monai_advdefense.experiments.paper.page_numbers import Numbers
+from monai_advdefense.experiments.paper.page_texts import CAPTIONS, METHODS, TITLE
+
+__all__ = ["html_page", "markdown_page"]
+
+
+def markdown_page(folder: Path, *, link_prefix: str = "") -> str:
+    """Make the page as Markdown.
+
+    Args:
+        folder: the files of numbers that :func:`~monai_advdefense.experiments.paper.output.write` wrote.
+        link_prefix: path from the page to ``folder``, with a slash at its end; empty if it lies there.
+    """
+    return to_markdown(TITLE, _sections(Numbers(folder)), link_prefix=link_prefix)
+
+
+def html_page(folder: Path) -> str:
+    """Make the page as one HTML file that needs no other; ``folder`` must hold the figures as well."""
+    numbers = Numbers(folder)
+    return to_html(TITLE, _sections(numbers), folder, date=numbers.facts["date"], command=numbers.facts["command"])
+
+
+def _sections(numbers: Numbers) -> list[Section]:
+    blocks = {
+        "In short": in_short(numbers),
+        "The attacker who knows the guard": known_guard(numbers),
+        "Claims of the paper": claims(numbers),
+        "Detection (Table 1)": detection(numbers),
+        "Detector and reformer together (Table 2, Figure 4)": guards(numbers),
+        "Images and spectra (Figures 2 and 3)": _examples(numbers),
+        "Attacks and noise": attacks(numbers),
+        "What we could not reproduce, and why we think so": not_reproduced(numbers),
+        "How it was measured": _methods(numbers),
+    }
+    sections = [Section(title, list(content)) for title, content in blocks.items()]
+    return [section for section in sections if section.blocks]
+
+
+def _examples(numbers: Numbers) -> Iterator[Block]:
+    text = "A coronal slice, clean and under three types of the attack, and what each attack adds."
+    yield from numbers.picture("figure_2", "Figure 2: a slice and its attacked copies", text)
+    text = "Spectra of the same slices, unshifted and shifted, and how each attack changes them."
+    yield from numbers.picture("figure_3", "Figure 3: their spectra", text)
+
+
+def _methods(numbers: Numbers) -> Iterator[Block]:
+    yield from METHODS
+    rows = list(numbers.facts.items())
+    yield Table("About this run", ("What", "Value"), rows, CAPTIONS["about"], "facts.csv", names=2)

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from monai_advdefense.experiments.paper.claim_texts import CLAIM_TEXTS
+from monai_advdefense.experiments.paper.claims import bar_rows, claim_rows, comparison_rows, verdict
+from monai_advdefense.experiments.paper.quantities import pooled, quantities
+from monai_advdefense.experiments.paper.results import CLEAN
+from monai_advdefense.metrics import Resampled
+
+EVEN = np.linspace(-1, 1, 201)
+
+
+@pytest.fixture(scope="module")
+def found(results):
+    return quantities(results, resamples=20)
+
+
+def _verdicts(results, found=None):
+    found = found or quantities(results, resamples=20)
+    rows = claim_rows(comparison_rows(results, found))
+    return {row["claim"]: row["verdict_brain"] for row in rows}, found
+
+
+@pytest.mark.parametrize(
+    ("difference", "wanted"),
+    [
+        (Resampled(2.0, 2 + EVEN), "yes"),
+        (Resampled(-2.0, EVEN - 2), "no"),
+        (Resampled(0.5, 0.5 + EVEN), "undecided"),
+        (Resampled(0.0, 0 * EVEN), "undecided"),
+        (Resampled(2.0, np.where(EVEN > 0.8, np.nan, 2 + EVEN)), "undecided"),
+        (Resampled(2.0, np.where(EVEN > 0.95, np.nan, 2 + EVEN)), "yes"),
+        (Resampled(np.nan, EVEN), "not measured"),
+        (Resampled(2.0, np.full(9, np.nan)), "undecided"),
+        (None, "not measured"),
+    ],
+)
+def test_verdict(difference, wanted):
+    assert verdict(difference) == wanted
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "wanted"),
+    [
+        (["yes", "yes"], "yes"),
+        (["yes", "undecided"], "undecided"),
+        (["yes", "undecided", "no"], "no"),
+        (["yes", "not measured"], "undecided"),
+        (["not measured"], "not measured"),
+    ],
+)
+def test_claim_needs_every_comparison(verdicts, wanted):
+    comparisons = [{"claim": "skip_connections", "setting": "brain", "verdict": name} for name in verdicts]
+    row = next(row for row in claim_rows(comparisons) if row["claim"] == "skip_connections")
+    assert (row["verdict_brain"], row["verdict_whole"]) == (wanted, "")
+    assert row["yes_brain"] == str(verdicts.count("yes"))
+
+
+def test_order_of_the_paper_is_found_where_it_is(results, found):
+    verdicts, _ = _verdicts(results, found)
+    assert list(verdicts) == list(CLAIM_TEXTS)
+    for claim in ("shifted_above_unshifted", "unshifted_above_chance", "shifted_above_image", "unet_reformer_best"):
+        assert verdicts[claim] == "yes"
+    assert verdicts["networks_above_autoencoders"] == verdicts["magnet_below_none"] == "yes"
+
+
+def test_opposite_order_is_no_and_constant_scores_are_undecided(results):
+    def changed(key, score):
+        detector, _, attack = key
+        if detector.endswith(" unshifted"):
+            return np.zeros_like(score)
+        if detector.endswith(" shifted"):
+            return np.zeros_like(score) - (attack != CLEAN)
+        return score
+
+    verdicts, found = _verdicts(
+        dataclasses.replace(results, scores={key: changed(key, score) for key, score in results.scores.items()})
+    )
+    interval = found.detection["UNet unshifted", "UNet", pooled()]["auc"].interval()
+    assert (interval.estimate, interval.low, interval.high) == (0.5, 0.5, 0.5)
+    assert verdicts["unshifted_above_chance"] == "undecided"
+    assert verdicts["shifted_above_unshifted"] == verdicts["shifted_above_image"] == "no"
+
+
+def test_perfect_pair_13_is_best_of_all(results):
+    counts = {key: np.array(value) for key, value in results.counts.items()}
+    for (reformer, _, _), value in counts.items():
+        value[:, :, 0] = {"UNet": 100, "UNet denoiser": 100}.get(reformer, 50)
+    scores = {key: np.where(key[0] == "UNet shifted", -9.0, value) for key, value in results.scores.items()}
+    # The other detectors reject some slices of every volume, those with the better Dice.
+    for (reformer, _, _), value in counts.items():
+        if reformer == "UNet":
+            value[::3, :, 0] = 40
+    others = {key: np.where(np.arange(len(value)) % 3, 99.0, -9.0) for key, value in scores.items()}
+    scores = {key: scores[key] if key[0] == "UNet shifted" else others[key] for key in scores}
+    verdicts, _ = _verdicts(dataclasses.replace(results, counts=counts, scores=scores))
+    assert verdicts["pair_13_best"] == "yes"
+
+
+def test_pair_13_that_accepts_nothing_is_not_measured(results):
+    scores = {key: np.where(key[0] == "UNet shifted", 99.0, value) for key, value in results.scores.items()}
+    verdicts, _ = _verdicts(dataclasses.replace(results, scores=scores))
+    assert verdicts["pair_13_best"] == "not measured"
+
+
+def test_best_of_the_others_is_found_on_each_resample(results, found):
+    rows = [row for row in comparison_rows(results, found) if row["claim"] == "pair_13_best"]
+    row = next(row for row in rows if (row["setting"], "UNet," in row["expected_higher"]) == ("brain", True))
+    dice = [found.guards[*pair, "UNet", pooled()]["dice"] for pair in results.pairs[:16]]
+    others = [each for number, each in enumerate(dice, start=1) if number != 13]
+    assert float(row["lower"]) == pytest.approx(max(each.estimate for each in others), rel=1e-5)
+    best = np.max([each.values for each in others], axis=0)
+    assert float(row["difference_low"]) == pytest.approx(np.quantile(dice[12].values - best, 0.025), rel=1e-4)
+
+
+def test_claims_without_their_networks_are_not_measured(build):
+    results = build(targets=("UNet",), shifts={"UNet shifted": 3.0}, pairs=(), strengths=(1.0,), slices=3)
+    verdicts, _ = _verdicts(results)
+    assert set(verdicts.values()) == {"not measured"}
+
+
+def test_bars_are_met_or_missed_by_the_figure(build):
+    shifts = {"UNet shifted": 30.0, "UNet shifted + divergence": 0.5}
+    results = build(targets=("UNet",), shifts=shifts, pairs=(), strengths=(1.0, 0.5), slices=3)
+    rows = {(row["detector"], row["strength"], row["type"]): row for row in bar_rows(quantities(results, resamples=20))}
+    verdicts = {key: row["verdict"] for key, row in rows.items()}
+    assert verdicts["UNet shifted", "1", "A"] == "met"
+    assert rows["UNet shifted", "1", "A"]["auc"] == "1"
+    assert verdicts["UNet shifted", "1", "C"] == "no bar"
+    assert verdicts["UNet shifted + divergence", "0.5", "B"] == "missed"
+    assert verdicts["UNet shifted + divergence", "0.125", "A"] == "not measured"

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+import time
+
+import pytest
+
+from monai_advdefense.experiments.paper.__main__ import main
+
+COMMAND = [sys.executable, "-W", "ignore", "-m", "monai_advdefense.experiments.paper", "--preset", "smoke"]
+# When to kill the run: as soon as there are so many files of a kind.
+MOMENTS = [("networks/*/run/*.pt", 1), ("networks/*/record.json", 9), ("attacks/*.npz", 13), ("scores/*.npz", 150)]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """Folder of one whole run of the smoke preset."""
+    work = tmp_path_factory.mktemp("unbroken")
+    main(["--preset", "smoke", "--work_dir", str(work)])
+    return work
+
+
+def test_one_command_makes_every_table_and_figure(unbroken):
+    results = unbroken / "results"
+    page = next(results.glob("*.html")).read_text(encoding="utf-8")
+    assert "UNet shifted" in page
+    tables = {path.stem: list(csv.DictReader(path.open(encoding="utf-8"))) for path in results.glob("*.csv")}
+    assert tables
+    assert all(rows for rows in tables.values())
+    figures = {path.stem for path in results.rglob("*.svg")}
+    assert figures
+    assert figures == {path.stem for path in results.rglob("*.png")}
+
+
+def test_a_finished_run_computes_nothing_again(unbroken, monkeypatch, capsys):
+    before = {path: path.stat().st_mtime_ns for path in unbroken.rglob("*.npz")}
+    main(["--preset", "smoke", "--work_dir", str(unbroken)])
+    assert {path: path.stat().st_mtime_ns for path in unbroken.rglob("*.npz")} == before
+
+
+def test_a_run_that_is_killed_again_and_again_ends_in_the_same_tables(unbroken, tmp_path):
+    for pattern, count in MOMENTS:
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen([*COMMAND, "--work_dir", str(tmp_path)], stdout=log, stderr=log)
+            while len(list(tmp_path.glob(pattern))) < count:
+                assert process.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.05)
+            process.kill()
+            process.wait()
+    subprocess.run([*COMMAND, "--work_dir", str(tmp_path)], check=True, capture_output=True)
+    tables = sorted(path.name for path in (unbroken / "results").glob("*.csv"))
+    assert tables == sorted(path.name for path in (tmp_path / "results").glob("*.csv"))
+    for name in tables:
+        # The file of facts tells of the run, the others of its results.
+        if name != "facts.csv":
+            assert (tmp_path / "results" / name).read_bytes() == (unbroken / "results" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--preset", "large"], "preset: expected one of smoke, small, full"),
+        (["--preset", "small"], "dataset_dir: expected a data set"),
+        (["--preset", "small", "--dataset_dir", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, "--work_dir", str(tmp_path)])
+    assert stopped.value.code == 2 or isinstance(stopped.value.code, str)
+    assert message in capsys.readouterr().err

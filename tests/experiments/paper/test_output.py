@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from monai_advdefense.errors import InputError
+from monai_advdefense.experiments.paper import output
+from monai_advdefense.experiments.paper.output import write
+from monai_advdefense.experiments.paper.page import markdown_page
+
+TABLES = ("facts", "detection", "guards", "attacks", "comparisons", "claims", "bars", "roc", "risk_coverage")
+FIGURES = ("figure_2", "figure_3", "figure_4", "roc", "risk_coverage")
+VOID = {"meta", "img", "source", "link", "br"}
+
+
+@pytest.fixture(scope="module")
+def small(build):
+    shifts = {"UNet unshifted": 0.5, "UNet shifted": 3.0, "UNet shifted + divergence": 5.0}
+    return build(targets=("SegNet",), shifts=shifts, strengths=(1.0,), slices=3)
+
+
+@pytest.fixture(scope="module")
+def folder(small, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("output")
+    assert write(small, folder, resamples=20) == folder / "results.html"
+    return folder
+
+
+class _Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self._open = [], []
+        self.feed(text)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+
+def _rows(folder, name):
+    with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_all_files_are_there_and_no_other(folder):
+    figures = {f"{name}{form}.{kind}" for name in FIGURES for form in ("", "_narrow") for kind in ("png", "svg")}
+    names = {path.name for path in folder.iterdir()}
+    assert names == figures | {f"{name}.csv" for name in TABLES} | {"results.md", "results.html"}
+
+
+def test_same_results_same_bytes(small, folder, tmp_path):
+    write(small, tmp_path, resamples=20)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        path.name: path.read_bytes() for path in folder.iterdir()
+    }
+
+
+def test_no_older_figure_stays(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "figure_bytes", lambda _: {"png": b"drawn", "svg": b"drawn"})
+    (tmp_path / "figure_2.png").write_bytes(b"old")
+    (tmp_path / "figure_4.png").write_bytes(b"old")
+    output.write(dataclasses.replace(small, examples={}), tmp_path, resamples=5)
+    assert not list(tmp_path.glob("figure_2*"))
+    page = (tmp_path / "results.html").read_text(encoding="utf-8")
+    assert "Figure 2:" not in page
+    assert "Figure 4:" in page
+    assert (tmp_path / "figure_4.png").read_bytes() == b"drawn"
+
+
+def test_html_is_well_formed_and_needs_no_other_file(folder):
+    text = (folder / "results.html").read_text(encoding="utf-8")
+    page = _Page(text)
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    for _, attributes in page.tags:
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("src", "srcset", "data", "action"):
+                assert value.startswith("data:image/png;base64,")
+            if name == "href":
+                assert value.startswith("#")
+    assert "http" not in re.sub(r"data:[^\"]*|http-equiv", "", text)
+    assert "url(" not in text
+    anchors = {attributes["id"] for tag, attributes in page.tags if "id" in attributes}
+    assert {attributes["href"][1:] for tag, attributes in page.tags if tag == "a"} == anchors
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
+
+
+def test_pages_say_what_the_files_say(folder):
+    row = next(
+        row
+        for row in _rows(folder, "guards")
+        if row["knows_guard"] and row["target"] == "SegNet" and row["strength"] == "1" and row["pair"] == "13"
+    )
+    estimate, low, high = (float(row[f"accepted_and_bad{end}"]) for end in ("", "_low", "_high"))
+    markdown = (folder / "results.md").read_text(encoding="utf-8")
+    html = (folder / "results.html").read_text(encoding="utf-8")
+    assert f"| {estimate:.3f} [{low:.3f}, {high:.3f}] |" in markdown
+    assert f'{estimate:.3f} <span class="interval">[{low:.3f}, {high:.3f}]</span>' in html
+    for claim in _rows(folder, "claims"):
+        assert f"| {claim['text']} | {claim['verdict_brain']} | {claim['verdict_whole']} |" in markdown
+    detection = next(
+        row
+        for row in _rows(folder, "detection")
+        if (row["detector"], row["target"], row["type"], row["support"]) == ("UNet shifted", "mean", "A+B+C", "brain")
+    )
+    line = next(line for line in markdown.splitlines() if line.startswith("| UNet shifted |"))
+    assert f"{float(detection['auc']):.3f}" in line
+    assert line.endswith("| 0.981 |")
+
+
+def test_every_caption_names_slices_subjects_seed_date_and_command(small, folder):
+    markdown = (folder / "results.md").read_text(encoding="utf-8")
+    captions = re.findall(r"^\*(?!\*).*\*$", markdown, flags=re.MULTILINE)
+    assert len(captions) > 10
+    for caption in captions[:-1]:
+        assert re.search(r"\d+ (clean|attacked)?.*slices.* of 8 volumes of 6 subjects", caption)
+        assert all(small.facts[name] in caption for name in ("preset", "sizes", "date", "command"))
+        assert "seed 0" in caption
+        assert "20 resamples" in caption
+
+
+def test_what_did_not_come_out_is_told_with_a_conjecture(folder):
+    markdown = (folder / "results.md").read_text(encoding="utf-8")
+    section = markdown.partition("## What we could not reproduce")[2].partition("\n## ")[0]
+    told = [row for row in _rows(folder, "claims") if row["verdict_brain"] in ("no", "undecided")]
+    assert told
+    for row in told:
+        assert f"**{row['text']}: {row['verdict_brain']}**" in section
+        assert f"Conjecture: {row['reason']}" in section
+    for row in _rows(folder, "claims"):
+        if row["verdict_brain"] == "yes":
+            assert row["text"] not in section
+    assert "Not measured in this run" in section
+
+
+def test_markdown_for_another_folder_links_to_the_files(folder):
+    text = markdown_page(folder, link_prefix="results/")
+    assert "](results/figure_4.png)" in text
+    assert "](results/guards.csv)" in text
+
+
+def test_missing_fact_is_named(small, tmp_path):
+    with pytest.raises(InputError, match="found no date"):
+        write(dataclasses.replace(small, facts=small.facts | {"date": ""}), tmp_path)
+    assert not list(tmp_path.iterdir())

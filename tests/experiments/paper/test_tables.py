@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import auc
+
+from monai_advdefense.experiments.paper.quantities import MEAN, pooled, quantities
+from monai_advdefense.experiments.paper.results import CLEAN
+from monai_advdefense.experiments.paper.tables import (
+    PERFECT,
+    attack_rows,
+    columns,
+    detection_rows,
+    guard_rows,
+    risk_coverage_rows,
+    roc_rows,
+)
+from monai_advdefense.metrics import Resampled
+
+
+@pytest.fixture(scope="module")
+def found(results):
+    return quantities(results, resamples=20)
+
+
+def test_columns_of_a_figure():
+    values = np.linspace(0, 1, 101)
+    assert columns({"auc": Resampled(0.5, values)}) == {"auc": "0.5", "auc_low": "0.025", "auc_high": "0.975"}
+    some = np.where(values > 0.5, np.nan, values)
+    assert columns({"dice": Resampled(0.25, some)})["dice_dropped"] == "50"
+    nothing = {"dice": "", "dice_low": "", "dice_high": ""}
+    assert columns({"dice": Resampled(np.nan, np.full(3, np.nan))}) == nothing
+
+
+def test_detection_rows_have_every_detector_attack_and_target(results, found):
+    rows = detection_rows(results, found)
+    attacks = len(results.settings) + 2
+    assert len(rows) == len(results.detectors) * attacks * (len(results.targets) + 1)
+    together = [row for row in rows if row["type"] == "A+B+C"]
+    assert {row["attacked_slices"] for row in together} == {str(3 * results.subject.size)}
+    assert {row["subjects"] for row in rows} == {"6"}
+    known = {(row["detector"], row["type"]) for row in rows if row["knows_guard"]}
+    assert known == {(name, name) for name in ("UNet shifted", "UNet shifted + divergence")}
+
+
+def test_guard_rows_begin_with_the_attacker_who_knows_the_guard(results, found):
+    rows = guard_rows(results, found)
+    forms = [row["form"] for row in rows]
+    assert forms[: forms.count("selective_pgd")] == ["selective_pgd"] * forms.count("selective_pgd")
+    figures = [name for name in rows[0] if name in ("accepted_and_bad", "coverage", "dice", "soft_dice")]
+    assert figures[0] == "accepted_and_bad"
+    known = {(row["pair"], row["type"]) for row in rows if row["knows_guard"]}
+    assert known == {("13", "UNet shifted"), ("18", "UNet shifted + divergence")}
+    numbered = {row["pair"]: (row["detector"], row["reformer"]) for row in rows if row["pair"]}
+    assert numbered["1"] == ("Autoencoder I", "Autoencoder I")
+    assert numbered["13"] == ("UNet shifted", "UNet")
+    assert {row["target"] for row in rows} == {*results.targets, MEAN}
+    assert all("clean_cost" in row for row in rows if row["form"] == CLEAN)
+
+
+def test_attack_rows_leave_empty_what_noise_has_not(results, found):
+    inside = [row for row in attack_rows(results, found) if row["support"] == "brain"]
+    rows = {(row["target"], row["form"], row["type"]): row for row in inside}
+    assert rows["UNet", "noise", "A"]["flipped"] == ""
+    assert float(rows["UNet", "dag", "A"]["flipped"]) == pytest.approx(0.9)
+    assert float(rows["UNet", "dag", "A"]["norm"]) == pytest.approx(
+        results.norm["UNet", "dag_A_1_brain"].mean(), rel=1e-5
+    )
+
+
+def test_roc_rows_enclose_the_area(results, found):
+    rows = [row for row in roc_rows(results, found) if (row["detector"], row["target"]) == ("UNet image", "SegNet")]
+    curve = np.array([[float(row[name]) for name in ("false_positive_rate", "true_positive_rate")] for row in rows])
+    assert curve[0].tolist() == [0, 0]
+    assert curve[-1].tolist() == [1, 1]
+    assert auc(*curve.T) == pytest.approx(found.detection["UNet image", "SegNet", pooled()]["auc"].estimate, abs=1e-5)
+
+
+def test_no_detector_has_less_risk_than_a_perfect_one(results, found):
+    rows = [row for row in risk_coverage_rows(results, found) if row["target"] == "UNet"]
+    curves = {
+        name: {row["coverage"]: float(row["risk"]) for row in rows if row["detector"] == name}
+        for name in {row["detector"] for row in rows}
+    }
+    assert set(curves) == {*results.detectors, PERFECT}
+    assert len({curve["1"] for curve in curves.values()}) == 1
+    for curve in curves.values():
+        shared = set(curve) & set(curves[PERFECT])
+        assert len(shared) > 20
+        assert all(curve[place] >= curves[PERFECT][place] - 1e-6 for place in shared)
