@@ -3,8 +3,9 @@
 The generator of sample brains is the module :mod:`monai_advdefense.data.template_sample`.
 """
 
-from monai_advdefense.data.checks import check_brain_box, check_label_values, check_volume_file
+from monai_advdefense.data.checks import check_brain_box, check_volume_file
 from monai_advdefense.data.folder import volume_datalist
+from monai_advdefense.data.load_volume import load_volume, load_volumes
 from monai_advdefense.data.malc2012 import malc2012_classes, malc2012_datalist, malc2012_source_labels
 from monai_advdefense.data.phantom import brain_phantom, write_phantom_dataset
 from monai_advdefense.data.slice_dataset import SliceDataset
@@ -16,8 +17,9 @@ __all__ = [
     "VolumeDataset",
     "brain_phantom",
     "check_brain_box",
-    "check_label_values",
     "check_volume_file",
+    "load_volume",
+    "load_volumes",
     "malc2012_classes",
     "malc2012_datalist",
     "malc2012_source_labels",

@@ -16,7 +16,7 @@ import torch
 from monai_advdefense.data.messages import broken_rule, reason
 from monai_advdefense.data.nifti_header import VoxelLayout, check_header, read_header
 
-__all__ = ["NIFTI_SUFFIXES", "check_brain_box", "check_label_values", "check_volume_file"]
+__all__ = ["NIFTI_SUFFIXES", "check_brain_box", "check_volume_file"]
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 
@@ -94,36 +94,6 @@ def check_brain_box(
             f"a brain (voxels above 0) of at most {size[0]} x {size[1]} mm in the plane of the slices",
             f"{extents[0]} x {extents[1]} mm",
             "check the voxel size, and that everything outside the brain is exactly 0 (skull-stripped)",
-        )
-
-
-def check_label_values(
-    label: torch.Tensor | np.ndarray[Any, Any], num_classes: int, *, path: str | os.PathLike[str] = "label"
-) -> None:
-    """Check that a label map holds nothing but the integers from 0 to ``num_classes`` - 1.
-
-    Args:
-        label: label map of any shape.
-        num_classes: number of classes, background included.
-        path: what to call the label map in the message.
-
-    Raises:
-        InputError: if a value is fractional, not finite or no class.
-
-    Example:
-        >>> check_label_values(np.array([0, 1, 2]), num_classes=3)
-    """
-    values = np.asarray(label)
-    wrong = ~np.isin(values, np.arange(num_classes))
-    if wrong.any():
-        found = np.unique(values[wrong])
-        listed = ", ".join(f"{value:g}" for value in found[:5]) + (", ..." if len(found) > 5 else "")
-        first = tuple(int(i[0]) for i in np.nonzero(wrong))
-        raise broken_rule(
-            path,
-            f"label values 0 to {num_classes - 1}",
-            f"{listed} in {wrong.sum()} voxels, first at {first}",
-            "merge source labels into the classes, or correct the number of classes",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,20 +82,50 @@ def malc2012_classes(dataset_dir: str | Path) -> list[str]:
 
 
 @exit_on_error
-def malc2012_source_labels(dataset_dir: str | Path) -> list[list[int]]:
-    """Source labels that each class merges, for class 1, 2, ...; what they do not name is background.
+def malc2012_source_labels(dataset_dir: str | Path, num_classes: int | None = None) -> list[list[int]]:
+    """Source labels that each class merges, for class 0 (the background), 1, 2, ...
+
+    To the background belong what classes.csv names for class 0 and, where the folder has a labels.csv (column Label
+    Number), all labels listed there that no class names.
+
+    Args:
+        dataset_dir: folder with classes.csv.
+        num_classes: number of classes that there must be, background included.
 
     Raises:
-        SystemExit: with code 2 and one line on stderr, if classes.csv is missing or malformed.
+        SystemExit: with code 2 and one line on stderr, if classes.csv is missing or malformed or has another number of
+            classes, or labels.csv is malformed.
     """
-    labels = [row["source_labels"].split() for row in _class_rows(Path(dataset_dir))[1:]]
-    wrong = [label for group in labels for label in group if not label.isdecimal()]
+    folder = Path(dataset_dir)
+    path = folder / "classes.csv"
+    rows = _class_rows(folder)
+    if num_classes is not None and len(rows) != num_classes:
+        raise InputError(
+            f"{path}: expected {num_classes} classes, as num_classes says, found {len(rows)}; make the two agree"
+        )
+    groups = [_labels(path, row["source_labels"].split()) for row in rows]
+    count = Counter(label for group in groups for label in group)
+    twice = [str(label) for label in sorted(count) if count[label] > 1]
+    if twice or 0 in count and 0 not in groups[0]:
+        raise InputError(
+            f"{path}: expected each source label in one class and 0 in the background, found "
+            f"{', '.join(twice or ['0'])} elsewhere; mend source_labels"
+        )
+    listed = folder / "labels.csv"
+    if listed.is_file():
+        numbers = _labels(listed, [row["Label Number"].strip() for row in _rows(listed, ("Label Number",))])
+        groups[0] += sorted(set(numbers) - set(count))
+    return groups
+
+
+def _labels(path: Path, texts: list[str]) -> list[int]:
+    """Source labels, which label maps hold in 16 bits."""
+    wrong = [text for text in texts if not (text.isdecimal() and int(text) <= 65535)]
     if wrong:
         raise InputError(
-            f"{Path(dataset_dir) / 'classes.csv'}: expected whole numbers in source_labels, found {', '.join(wrong)}; "
-            "separate them by spaces"
+            f"{path}: expected source labels from 0 to 65535, separated by spaces, found {', '.join(wrong)}; mend them"
         )
-    return [[int(label) for label in group] for group in labels]
+    return [int(text) for text in texts]
 
 
 def _class_rows(folder: Path) -> list[dict[str, str]]:

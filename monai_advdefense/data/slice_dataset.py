@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from monai.data import CacheDataset, Dataset
+from monai.data import Dataset
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.data.load_volume import load_volume
+from monai_advdefense.errors import InputError, exit_on_error
 
 __all__ = ["SliceDataset"]
 
@@ -26,14 +27,17 @@ class SliceDataset(Dataset):
         transform: applied to each slice when it is fetched, for example an augmentation.
         keys: the entries that are cut into slices.
         shared_keys: the entries that every slice of a case repeats.
+        max_slice_size: largest extent of a brain in a slice, in voxels.
 
     Raises:
-        InputError: if no slice is left, or ``every`` is below 1.
+        SystemExit: with code 2 and one line on stderr, if a volume cannot be used (see
+            :func:`~monai_advdefense.data.load_volume`), no slice is left, or ``every`` is below 1.
 
     Each item holds slices ``(C, *spatial)`` without the sliced axis, ``volume`` and ``slice`` (their indices) and the
     shared entries.
     """
 
+    @exit_on_error
     def __init__(
         self,
         data: Sequence[Mapping[str, Any]],
@@ -43,15 +47,15 @@ class SliceDataset(Dataset):
         transform: Callable[..., Any] | None = None,
         keys: Sequence[str] = ("image", "label"),
         shared_keys: Sequence[str] = ("subject", "domain"),
+        max_slice_size: Sequence[int] = (192, 192),
     ) -> None:
         if every < 1:
             raise InputError(f"every: expected 1 or more, found {every}; 1 takes all slices")
-        volumes = CacheDataset(data, volume_transform, copy_cache=False, progress=False, num_workers=1)
         items: list[dict[str, Any]] = []
-        for index in range(len(data)):
-            volume = volumes[index]
+        for index, case in enumerate(data):
+            volume = load_volume(case, volume_transform, keys=keys, max_slice_size=max_slice_size, slice_dim=slice_dim)
             sliced = {key: _tensor(volume[key]).movedim(slice_dim + 1, 0) for key in keys if key in volume}
-            shared = {key: data[index][key] for key in shared_keys if key in data[index]}
+            shared = {key: case[key] for key in shared_keys if key in case}
             filled = torch.nonzero((sliced["image"] > 0).flatten(1).any(1)).flatten().tolist()
             items.extend(
                 {
@@ -66,11 +70,12 @@ class SliceDataset(Dataset):
             raise InputError("data: expected at least one slice with a voxel above 0, found none; check the volumes")
         super().__init__(items, transform)
 
+    @exit_on_error
     def class_counts(self, num_classes: int, key: str = "label") -> list[int]:
         """Voxels of each class over all slices, for weights of a loss.
 
         Raises:
-            InputError: if a label is not below ``num_classes``.
+            SystemExit: with code 2 and one line on stderr, if a label is not below ``num_classes``.
         """
         counts = torch.zeros(num_classes, dtype=torch.int64)
         for item in self.data:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
+from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data.template_anatomy import (
     FloatArray,
     folded_tissues,
@@ -30,7 +30,7 @@ from monai_advdefense.data.template_anatomy import (
     wave_field,
 )
 from monai_advdefense.data.template_datalist import SPLIT_SEEDS, sample_paths, split_seeds
-from monai_advdefense.errors import InputError, OutputError, exit_on_error
+from monai_advdefense.errors import InputError, exit_on_error
 
 __all__ = ["TemplateSample", "template_sample", "write_template_samples"]
 
@@ -150,24 +150,14 @@ def _is_complete(path: Path, seed: int) -> bool:
 def _write(
     path: Path, array: npt.NDArray[np.int16] | npt.NDArray[np.uint8], affine: npt.NDArray[np.float64], seed: int
 ) -> None:
-    """Write a volume under a name that no reader looks for, then rename it."""
+    """Write a volume, whole or not at all."""
     volume = nib.Nifti1Image(array, affine)
     volume.set_qform(affine, code="mni")
     volume.set_sform(affine, code="mni")
     volume.header.set_xyzt_units("mm")
     volume.header["descrip"] = _description(seed)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(gzip.compress(volume.to_bytes(), compresslevel=4, mtime=0))
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: expected to write it, found {error}; free the place or give another folder"
-        ) from error
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(gzip.compress(volume.to_bytes(), compresslevel=4, mtime=0))
 
 
 @exit_on_error

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from monai_advdefense.data.checks import check_brain_box, check_volume_file
 from monai_advdefense.data.folder import volume_datalist
+from monai_advdefense.data.load_volume import load_volume
 from monai_advdefense.data.messages import broken_rule, one_line
 from monai_advdefense.errors import InputError
 
@@ -33,6 +33,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         slice_dim: spatial axis along which slices are stacked; 1 is coronal.
         key: name of the volume in an item.
         exclude: folder inside ``data`` that holds no inputs, usually the one to which results are written.
+        min_slices: refuse volumes with fewer slices that have a voxel above 0.
 
     Attributes:
         attempted: number of volumes looked at in the current pass.
@@ -53,6 +54,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         slice_dim: int = 1,
         key: str = "image",
         exclude: str | os.PathLike[str] | None = None,
+        min_slices: int = 0,
     ) -> None:
         self.data = data
         self.transform = transform
@@ -60,6 +62,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         self.slice_dim = slice_dim
         self.key = key
         self.exclude = exclude
+        self.min_slices = min_slices
         self.attempted = 0
         self.failures: list[tuple[str, str]] = []
 
@@ -97,27 +100,18 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         path = item.get(self.key)
         if not isinstance(path, (str, os.PathLike)):
             raise InputError(f"data: expected one path under {self.key!r}, found {one_line(path)}: check the datalist")
-        check_volume_file(path)
-        try:
-            loaded: dict[str, Any] = self.transform(dict(item))
-        except Exception as error:
-            remedy = "check the volume, or the preprocessing if it fails for all"
-            raise broken_rule(path, "a volume that can be preprocessed", _root_cause(error), remedy) from error
-        self._check_image(path, loaded[self.key])
+        loaded = load_volume(
+            item, self.transform, keys=(self.key,), max_slice_size=self.max_slice_size, slice_dim=self.slice_dim
+        )
+        self._check_slices(path, loaded[self.key])
         return loaded
 
-    def _check_image(self, path: str | os.PathLike[str], image: torch.Tensor) -> None:
-        if not torch.isfinite(image).all():
-            raise broken_rule(path, "finite intensities after preprocessing", "NaN or infinity", "check them")
-        check_brain_box(image, self.max_slice_size, slice_dim=self.slice_dim, path=path)
+    def _check_slices(self, path: str | os.PathLike[str], image: torch.Tensor) -> None:
         found = tuple(n for axis, n in enumerate(image.shape[1:]) if axis != self.slice_dim)
         if found != self.max_slice_size:
             rule = f"slices of {self.max_slice_size} voxels after preprocessing"
             raise broken_rule(path, rule, f"{found}", "make the padding in the preprocessing and max_slice_size agree")
-
-
-def _root_cause(error: BaseException) -> str:
-    """The first of a chain of exceptions, on one line; the later ones name only transforms."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return one_line(" ".join(f"{type(error).__name__}: {error}".split()))
+        filled = int((image > 0).movedim(self.slice_dim + 1, 0).flatten(1).any(1).sum())
+        if filled < self.min_slices:
+            rule = f"at least {self.min_slices} slices with a voxel above 0"
+            raise broken_rule(path, rule, f"{filled}", "ask for fewer slices, or leave the volume out")

@@ -2,23 +2,28 @@
 
 from monai_advdefense.handlers.attack_writer import AttackWriter
 from monai_advdefense.handlers.best_weights import BestWeights, save_weights
+from monai_advdefense.handlers.calibrate_combination import CalibrateCombination
 from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
 from monai_advdefense.handlers.epoch_seed import EpochSeed
 from monai_advdefense.handlers.failure_summary import FailureSummary
+from monai_advdefense.handlers.output_dir import OutputDir
+from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.report_writer import ReportWriter
 from monai_advdefense.handlers.resume import Resume
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
 from monai_advdefense.handlers.score_table_writer import ScoreTableWriter
 from monai_advdefense.handlers.training_progress import TrainingProgress
-from monai_advdefense.handlers.volume_writer import VolumeWriter, atomic_path, output_path, write_like
+from monai_advdefense.handlers.volume_writer import VolumeWriter, write_like
 from monai_advdefense.handlers.weights_loader import WeightsLoader, load_weights
 
 __all__ = [
     "AttackWriter",
     "BestWeights",
+    "CalibrateCombination",
     "CalibrateThreshold",
     "EpochSeed",
     "FailureSummary",
+    "OutputDir",
     "ReportWriter",
     "Resume",
     "ScoreRecorder",
@@ -26,7 +31,6 @@ __all__ = [
     "TrainingProgress",
     "VolumeWriter",
     "WeightsLoader",
-    "atomic_path",
     "load_weights",
     "output_path",
     "save_weights",

@@ -17,11 +17,15 @@ from monai.transforms import Compose, ScaleIntensityRangePercentilesd
 from monai.transforms.utils_pytorch_numpy_unification import percentile
 from torch import Tensor
 
+from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks.input_units import to_input_units
-from monai_advdefense.data.messages import one_line, reason
+from monai_advdefense.data.messages import one_line
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError
-from monai_advdefense.handlers.volume_writer import atomic_path, output_path, write_like
+from monai_advdefense.handlers.output_dir import OutputDir
+from monai_advdefense.handlers.output_path import output_path
+from monai_advdefense.handlers.recorded_failure import recorded_failure
+from monai_advdefense.handlers.volume_writer import write_like
 from monai_advdefense.networks.defended_segmenter import DefendedSegmenter
 
 __all__ = ["AttackWriter", "measure_attack"]
@@ -33,14 +37,14 @@ def measure_attack(network: DefendedSegmenter, clean: Tensor, attacked: Tensor) 
     """What an attack on slices achieves against the segmenter alone, and whether the detector sees it.
 
     Args:
-        network: detector and segmenter; the segmenter sees the images as they are, not reformed.
+        network: the guard; its segmenter sees the images as they are, not reformed.
         clean: slices ``(N, 1, H, W)`` in [0, 1].
         attacked: the same slices after the attack.
 
     Returns:
         For each slice ``norm``, L2 of the difference; ``flipped``, share of the pixels that were segmented as a
         structure and are no longer segmented as that one (None without such pixels); ``success``, all of them are
-        flipped; ``score``, ``accepted`` of the detector, and both with the suffix ``_clean`` for the clean slice.
+        flipped; ``score``, ``accepted`` of the guard, and both with the suffix ``_clean`` for the clean slice.
     """
     rows: list[dict[str, Any]] = []
     with eval_mode(network):
@@ -54,8 +58,8 @@ def measure_attack(network: DefendedSegmenter, clean: Tensor, attacked: Tensor) 
                 "success": flipped == 1,
             }
             for suffix, part in (("", after), ("_clean", before)):
-                score = network.detector.score(part)
-                columns |= {f"score{suffix}": score, f"accepted{suffix}": network.detector.decide(part, score)}
+                score = network.score(part)
+                columns |= {f"score{suffix}": score, f"accepted{suffix}": network.decide(part, score)}
             values = {key: [None if v != v else v for v in column.tolist()] for key, column in columns.items()}
             rows += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
     return rows
@@ -71,7 +75,7 @@ class AttackWriter:
     Args:
         output_dir: folder of the results.
         dataset_dir: folder of the inputs, or the one input file.
-        network: detector and segmenter to measure with.
+        network: the guard to measure with.
         preprocessing: preprocessing of the inputs; it must scale intensities between percentiles.
         slice_dim: spatial axis of the preprocessed volume that counts the slices; 1 is coronal.
         image_key: name of the preprocessed image ``(1, X, Y, Z)``.
@@ -82,6 +86,8 @@ class AttackWriter:
 
     Raises:
         InputError: if ``preprocessing`` has no ``ScaleIntensityRangePercentilesd``.
+        SystemExit: when the run starts, with code 2 and one line on stderr, if the folder of the results cannot be
+            made or written.
         OutputError: in the run, if a file cannot be written and there is no ``dataset``.
     """
 
@@ -116,6 +122,7 @@ class AttackWriter:
 
     def attach(self, engine: Engine) -> None:
         """Write after every iteration of ``engine``."""
+        OutputDir(self.output_dir).attach(engine)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
@@ -123,24 +130,24 @@ class AttackWriter:
         for output in engine.state.output:
             source = str(output[self.image_key].meta["filename_or_obj"])
             target = output_path(source, self.dataset_dir, self.output_dir, "attacked", ".nii.gz")
-            written = False
-            try:
-                self._write(source, output[self.inverted_key], target)
-                written = True
-                rows = self._measure(output[self.image_key], output[self.perturbation_key], target)
-                with atomic_path(output_path(source, self.dataset_dir, self.output_dir, "attack", ".csv")) as temporary:
-                    temporary.write_text(_csv(rows), encoding="utf-8", newline="")
-            except (InputError, OutputError) as error:
-                # A copy without its measurements would look like a finished one.
-                if written:
-                    target.unlink()
-                if self.dataset is None:
-                    raise
-                self.dataset.fail(source, f"{one_line(source)}: no attacked copy: {reason(error)}")
-            else:
+            with recorded_failure(self.dataset, source, "no attacked copy"):
+                rows = self._write_measured(source, output, target)
                 attacked = [row for row in rows if row["attacked"]]
                 rejected = sum(not row["accepted"] for row in attacked)
                 engine.logger.info("wrote %s: %d slices attacked, %d of them rejected", target, len(attacked), rejected)
+
+    def _write_measured(self, source: str, output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
+        """Write the attacked copy and its table; the rows of the table."""
+        self._write(source, output[self.inverted_key], target)
+        try:
+            rows = self._measure(output[self.image_key], output[self.perturbation_key], target)
+            with atomic_path(output_path(source, self.dataset_dir, self.output_dir, "attack", ".csv")) as temporary:
+                temporary.write_text(_csv(rows), encoding="utf-8", newline="")
+        except BaseException:
+            # A copy without its measurements would look like a finished one.
+            target.unlink()
+            raise
+        return rows
 
     def _write(self, source: str, perturbation: Any, target: Path) -> None:
         """Write the attacked copy."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -13,8 +12,9 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from monai_advdefense.data.messages import one_line, reason
-from monai_advdefense.errors import InputError, OutputError, exit_on_error
+from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.data.messages import reason
+from monai_advdefense.errors import InputError, exit_on_error
 
 __all__ = ["BestWeights", "save_weights"]
 
@@ -29,21 +29,13 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
     Raises:
         OutputError: if the file cannot be written; what was there stays.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     bare = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu() for name, value in bare.state_dict().items()}
+    with atomic_path(path) as temporary:
         try:
-            torch.save({name: value.detach().cpu() for name, value in bare.state_dict().items()}, temporary)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:
-        raise OutputError(
-            f"{one_line(target)}: expected to write the weights, found {reason(error)}; "
-            "check the folder, its permissions and the free space"
-        ) from error
+            torch.save(state, temporary)
+        except RuntimeError as error:  # how torch says that the disk is full
+            raise OSError(reason(error)) from error
 
 
 class BestWeights:
@@ -56,6 +48,8 @@ class BestWeights:
         path: file of the weights, ``model.pt`` of the bundle.
         metric: name of the metric of the validation engine.
         best: whether the largest or the smallest value is best.
+        calibrated: part of the network whose numbers were calibrated for other weights; saved as NaN, which is "not
+            calibrated".
 
     Raises:
         InputError: for another word than ``max`` or ``min``.
@@ -63,12 +57,20 @@ class BestWeights:
             cannot be written.
     """
 
-    def __init__(self, network: nn.Module, path: str | Path, metric: str, best: Literal["max", "min"] = "max") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        path: str | Path,
+        metric: str,
+        best: Literal["max", "min"] = "max",
+        calibrated: nn.Module | None = None,
+    ) -> None:
         if best not in ("max", "min"):
             raise InputError(f"best: expected 'max' or 'min', found {best!r}; choose one of them")
         self.network = network
         self.path = path
         self.metric = metric
+        self.calibrated = calibrated
         self.sign = 1.0 if best == "max" else -1.0
         self.best = -math.inf
 
@@ -87,6 +89,8 @@ class BestWeights:
         value = self.sign * float(engine.state.metrics[self.metric])
         if value > self.best:
             self.best = value
+            for numbers in self.calibrated.buffers() if self.calibrated is not None else ():
+                numbers.fill_(math.nan)
             if idist.get_rank() == 0:
                 save_weights(self.network, self.path)
                 # New weights have no calibrated threshold: a record of the old one would say otherwise.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, cast
@@ -13,15 +12,17 @@ import numpy as np
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys
+from torch import Tensor, nn
 
+from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.calibration import (
     minimum_scores,
     threshold_at_false_positive_rate,
     threshold_over_domains,
 )
-from monai_advdefense.errors import InputError, OutputError, exit_on_error
+from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.handlers.best_weights import save_weights
-from monai_advdefense.networks.reconstruction_detector import ReconstructionDetector
+from monai_advdefense.networks.acceptance import is_blank
 
 __all__ = ["CalibrateThreshold"]
 
@@ -43,7 +44,8 @@ class CalibrateThreshold:
     (``even_divisible=False``).
 
     Args:
-        network: the detector that the evaluator runs, without a parallel wrapper.
+        network: the :class:`~monai_advdefense.networks.ReconstructionDetector` that the evaluator runs, without a
+            parallel wrapper.
         save_path: file of the weights to write or replace.
         false_positive_rate: share of clean slices of a domain that may be rejected, between 0 and 1.
         domain_key: entry of the batch with the domain's name of each slice; where it is ``None`` or a batch lacks it,
@@ -57,7 +59,7 @@ class CalibrateThreshold:
 
     def __init__(
         self,
-        network: ReconstructionDetector,
+        network: nn.Module,
         save_path: str | Path,
         *,
         false_positive_rate: float = 0.05,
@@ -65,11 +67,11 @@ class CalibrateThreshold:
     ) -> None:
         # A rate that cannot be met must not be found out after all slices were scored.
         minimum_scores(false_positive_rate)
-        self.network = network
+        self.network: Any = network
         self.save_path = Path(save_path)
         self.false_positive_rate = false_positive_rate
         self.domain_key = domain_key
-        self._scores: dict[str, list[float]] = defaultdict(list)
+        self._scores: dict[str, list[Any]] = defaultdict(list)
         self._blank: Counter[str] = Counter()
 
     def attach(self, engine: Engine) -> None:
@@ -87,26 +89,40 @@ class CalibrateThreshold:
     def collect(self, engine: Engine) -> None:
         """Score the slices of one batch."""
         output: Any = engine.state.output
-        scores = self.network.residual_score(output[CommonKeys.PRED]).double().tolist()
-        blank = self.network.is_blank(output[CommonKeys.IMAGE]).tolist()
-        for name, score, is_blank in zip(self._domains(engine.state.batch, len(scores)), scores, blank, strict=True):
+        scores = self.score(output[CommonKeys.PRED]).double().tolist()
+        blank = is_blank(output[CommonKeys.IMAGE]).tolist()
+        for name, score, empty in zip(self._domains(engine.state.batch, len(scores)), scores, blank, strict=True):
             # A domain of blank slices alone must appear, so that it is found to have too few scores.
-            self._scores[name].extend([] if is_blank else [score])
-            self._blank[name] += is_blank
+            self._scores[name].extend([] if empty else [score])
+            self._blank[name] += empty
 
     @exit_on_error
     def calibrate(self, engine: Engine) -> None:
         """Compute the threshold from the slices of all processes and write it."""
-        scores: dict[str, list[float]] = defaultdict(list)
+        scores: dict[str, list[Any]] = defaultdict(list)
         blank: Counter[str] = Counter()
         gathered = idist.all_gather((dict(self._scores), self._blank))
-        for process_scores, process_blank in cast(list[tuple[dict[str, list[float]], Counter[str]]], gathered):
+        for process_scores, process_blank in cast(list[tuple[dict[str, list[Any]], Counter[str]]], gathered):
             blank.update(process_blank)
             for name, values in process_scores.items():
                 scores[name].extend(values)
-        self.network.threshold.fill_(threshold_over_domains(scores, self.false_positive_rate))
+        calibration, decisive = self.fit(scores)
         if idist.get_rank() == 0:
-            self._write(self._record(scores, blank))
+            self._write(self._record(calibration, decisive, blank))
+
+    def score(self, prediction: Tensor) -> Tensor:
+        """Scores of the slices of a batch ``(B,)`` or, of several kinds, ``(B, S)``, from the prediction."""
+        scores: Tensor = self.network.residual_score(prediction)
+        return scores
+
+    def fit(self, scores: dict[str, list[Any]]) -> tuple[dict[str, Any], dict[str, list[float]]]:
+        """Calibrate the network by the scores of each domain.
+
+        Returns:
+            What the record says of the calibration, and the scores of each domain to which the threshold applies.
+        """
+        self.network.threshold.fill_(threshold_over_domains(scores, self.false_positive_rate))
+        return {"threshold": float(self.network.threshold)}, scores
 
     def _domains(self, batch: Any, count: int) -> list[str]:
         """Domain of each slice of a batch."""
@@ -120,12 +136,14 @@ class CalibrateThreshold:
             )
         return list(names)
 
-    def _record(self, scores: dict[str, list[float]], blank: Counter[str]) -> dict[str, Any]:
+    def _record(
+        self, calibration: dict[str, Any], scores: dict[str, list[float]], blank: Counter[str]
+    ) -> dict[str, Any]:
         """What the JSON file beside the weights says."""
         return {
             "weights": self.save_path.name,
             "false_positive_rate": self.false_positive_rate,
-            "threshold": float(self.network.threshold),
+            **calibration,
             "domains": {
                 name: {
                     "slices": len(scores[name]),
@@ -140,21 +158,5 @@ class CalibrateThreshold:
     def _write(self, record: dict[str, Any]) -> None:
         """Replace the weights, then the record."""
         save_weights(self.network, self.save_path)
-        path = self.save_path.with_suffix(".calibration.json")
-        try:
-            _replace_text(path, json.dumps(record, indent=4, allow_nan=False) + "\n")
-        except OSError as error:
-            raise OutputError(
-                f"{path}: expected to write the calibration's record, found {str(error).splitlines()[0]}; "
-                "check the folder, its permissions and the free space"
-            ) from error
-
-
-def _replace_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with atomic_path(self.save_path.with_suffix(".calibration.json")) as temporary:
+            temporary.write_text(json.dumps(record, indent=4, allow_nan=False) + "\n", encoding="utf-8")

@@ -10,11 +10,12 @@ import numpy as np
 from ignite.engine import Engine, Events
 from torch import nn
 
+from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data.messages import one_line, reason
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError, exit_on_error
+from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
-from monai_advdefense.handlers.volume_writer import atomic_path, output_path
 from monai_advdefense.report import (
     BundleFacts,
     Case,
@@ -38,7 +39,7 @@ _MAX_SUSPICIOUS = 6
 class ReportWriter:
     """Ignite handler that writes ``NAME_scores.csv``, ``NAME_scores.json`` and ``NAME_report.html`` for each volume.
 
-    They lie beside the segmentation, see :func:`~monai_advdefense.handlers.volume_writer.output_path`. Attach it after
+    They lie beside the segmentation, see :func:`~monai_advdefense.handlers.output_path.output_path`. Attach it after
     the recorder and after the handler that writes the segmentation: a volume that failed there gets no report.
 
     Args:
@@ -173,7 +174,7 @@ class ReportWriter:
             scores,
             self.scores.accepted,
             self.scores.blank,
-            threshold=float(self.scores.detector.threshold),
+            threshold=float(self.scores.network.threshold),
             positions=positions,
             input_path=source,
             segmentation_path=str(output_path(source, self.dataset_dir, self.output_dir, self.postfix, self.suffix)),

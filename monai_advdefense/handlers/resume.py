@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, DiskSaver
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from monai_advdefense.errors import InputError, exit_on_error
 
@@ -20,7 +22,9 @@ __all__ = ["Resume"]
 class Resume:
     """Write the state of a training after every epoch, and load the newest one at the start.
 
-    The file appears whole or not at all. To start afresh, use another run folder or delete this one.
+    The file appears whole or not at all. To start afresh, use another run folder or delete this one. A training can be
+    prolonged, also a finished one: where a cosine schedule of another length or learning rate is stored, the learning
+    rate goes on as the new schedule has it for the epoch that was reached.
 
     Args:
         run_dir: folder of the run, outside the bundle's models/.
@@ -57,6 +61,7 @@ class Resume:
             return
         device = getattr(engine.state, "device", idist.device())
         objects = {**self.objects, "trainer": _Position(engine)}
+        schedules = {part: _settings(part) for part in self.objects.values() if isinstance(part, CosineAnnealingLR)}
         try:
             state = torch.load(stored[-1], map_location=device, weights_only=True)
             Checkpoint.load_objects(objects, state)
@@ -66,6 +71,10 @@ class Resume:
                 f"{stored[-1]}: expected the state of this training, found another one ({reason}); "
                 "delete it or choose another run_dir"
             ) from error
+        for schedule, settings in schedules.items():
+            if _settings(schedule) != settings:
+                _apply(schedule, settings)
+                engine.logger.info("learning rate goes on by %s, not by the schedule of %s", settings, stored[-1])
 
     def remove_older(self, engine: Engine) -> None:
         """Delete all states but that of the epoch just stored, those of an interrupted run too."""
@@ -76,6 +85,19 @@ class Resume:
     def _stored(self) -> list[Path]:
         """Files of states, the newest last."""
         return sorted(self.run_dir.glob("resume_checkpoint_*.pt"), key=lambda path: int(path.stem.split("_")[-1]))
+
+
+def _settings(schedule: CosineAnnealingLR) -> dict[str, Any]:
+    """What the user has asked for, and not how far it has got."""
+    return {name: getattr(schedule, name) for name in ("T_max", "eta_min", "base_lrs")}
+
+
+def _apply(schedule: CosineAnnealingLR, settings: Mapping[str, Any]) -> None:
+    """Set the learning rate to that of other settings at the epoch of the schedule, which goes on from there."""
+    vars(schedule).update(settings)
+    fraction = (1 + math.cos(math.pi * schedule.last_epoch / schedule.T_max)) / 2
+    for group, base in zip(schedule.optimizer.param_groups, schedule.base_lrs, strict=True):
+        group["lr"] = schedule.eta_min + (base - schedule.eta_min) * fraction
 
 
 class _Position:

@@ -1,8 +1,6 @@
-"""Scores and decisions of the detector, gathered while the network runs."""
+"""Scores and decisions of the guard, gathered while the network runs."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
@@ -10,12 +8,16 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from monai_advdefense.errors import InputError
+from monai_advdefense.networks.acceptance import is_blank
+from monai_advdefense.networks.defended_segmenter import DefendedSegmenter
 
 __all__ = ["ScoreRecorder"]
 
 
 class ScoreRecorder:
-    """Keep the detector's scores and decisions of the current iteration, in slice order.
+    """Keep the guard's scores and decisions of the current iteration, in slice order.
+
+    The scores are those in use: the detector's or, if ``network.combine``, the combined ones.
 
     Forward hooks see every group of slices that a sliding window passes through the network. They are there only while
     an iteration runs, so the network keeps no state and nothing is computed a second time. After the iteration other
@@ -23,21 +25,19 @@ class ScoreRecorder:
     Attach it before handlers that end the run on an exception.
 
     Args:
-        network: a :class:`~monai_advdefense.networks.DefendedSegmenter`, the one that the evaluator runs.
+        network: the guard that the evaluator runs, without a wrapper.
 
     Raises:
-        InputError: if ``network`` has no detector module.
+        InputError: if ``network`` is no defended segmenter.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        detector = getattr(network, "detector", None)
-        if not isinstance(detector, nn.Module):
+    def __init__(self, network: DefendedSegmenter) -> None:
+        if not isinstance(network, DefendedSegmenter):
             raise InputError(
-                f"network: expected a module with a submodule 'detector', found {type(network).__name__} without one; "
-                "give the DefendedSegmenter itself"
+                f"network: expected a DefendedSegmenter, found {type(network).__name__}; give the guard itself, "
+                "without a wrapper"
             )
         self.network = network
-        self.detector: Any = detector
         self._scores: list[Tensor] = []
         self._accepted: list[Tensor] = []
         self._blank: list[Tensor] = []
@@ -67,9 +67,10 @@ class ScoreRecorder:
     def _start(self, _: Engine) -> None:
         self._remove_hooks()
         self._scores, self._accepted, self._blank = [], [], []
+        scorer = self.network.combination if self.network.combine else self.network.detector
         self._hooks = [
-            self.detector.register_forward_hook(self._record),
-            self.network.register_forward_hook(self._record_refusal),
+            scorer.register_forward_hook(self._record_score),
+            self.network.register_forward_hook(self._record_decision),
         ]
 
     def _stop(self, _: Engine) -> None:
@@ -87,18 +88,16 @@ class ScoreRecorder:
         self._hooks = []
 
     @torch.no_grad()
-    def _record(self, _: nn.Module, inputs: tuple[Tensor, ...], residual: Tensor) -> None:
-        image = inputs[0]
-        score = self.detector.residual_score(residual)
-        self._scores.append(score)
-        self._accepted.append(self.detector.decide(image, score))
-        self._blank.append(self.detector.is_blank(image))
+    def _record_score(self, _: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
+        self._scores.append(output if self.network.combine else self.network.detector.residual_score(output))
 
     @torch.no_grad()
-    def _record_refusal(self, _: nn.Module, __: tuple[Tensor, ...], logits: Tensor) -> None:
-        # The network also rejects what its segmenter cannot handle; "rejected" wins everywhere in a slice or nowhere.
+    def _record_decision(self, _: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
+        # Taken from the result: the network also rejects what its segmenter cannot handle. "Rejected" wins everywhere
+        # in a slice or nowhere; where logits are huge, the smallest class less 1 is that class.
         first_voxel = logits.flatten(2)[:, :, 0]
-        self._accepted[-1] = self._accepted[-1] & (first_voxel[:, -1] < first_voxel[:, 0])
+        self._accepted.append(first_voxel[:, -1] <= first_voxel[:, 0])
+        self._blank.append(is_blank(inputs[0]))
 
 
 def _gathered(groups: list[Tensor], dtype: torch.dtype) -> Tensor:

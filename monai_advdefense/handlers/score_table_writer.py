@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from ignite.engine import Engine, Events
 
-from monai_advdefense.data.messages import one_line, reason
+from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import InputError, OutputError
-from monai_advdefense.handlers.volume_writer import atomic_path, output_path
+from monai_advdefense.handlers.output_dir import OutputDir
+from monai_advdefense.handlers.output_path import output_path
+from monai_advdefense.handlers.recorded_failure import recorded_failure
 from monai_advdefense.networks.reconstruction_detector import ReconstructionDetector
 from monai_advdefense.report import Case, case_from_scores, case_to_csv, case_to_json, slice_positions
 
@@ -23,7 +24,7 @@ class ScoreTableWriter:
     """Ignite handler that writes ``NAME_scores.csv`` and ``NAME_scores.json`` for each volume.
 
     For an evaluator whose network is the detector itself, run slice by slice: its prediction is the volume of the
-    residuals. The path mirrors the input's, see :func:`~monai_advdefense.handlers.volume_writer.output_path`.
+    residuals. The path mirrors the input's, see :func:`~monai_advdefense.handlers.output_path.output_path`.
 
     Args:
         output_dir: folder of the results.
@@ -36,6 +37,8 @@ class ScoreTableWriter:
             without it the error is raised.
 
     Raises:
+        SystemExit: when the run starts, with code 2 and one line on stderr, if the folder of the results cannot be
+            made or written.
         OutputError: in the run, if a table cannot be written and there is no ``dataset``.
     """
 
@@ -60,23 +63,19 @@ class ScoreTableWriter:
 
     def attach(self, engine: Engine) -> None:
         """Write after every iteration of ``engine``."""
+        OutputDir(self.output_dir).attach(engine)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
         """Write the scores of the volumes of the current iteration."""
         for output in engine.state.output:
             source = str(output[self.image_key].meta["filename_or_obj"])
-            try:
+            with recorded_failure(self.dataset, source, "no scores"):
                 case = self._case(source, output[self.image_key], output[self.residual_key])
                 for suffix, text in ((".csv", case_to_csv(case)), (".json", case_to_json(case))):
                     target = output_path(source, self.dataset_dir, self.output_dir, "scores", suffix)
                     with atomic_path(target) as temporary:
                         temporary.write_text(text, encoding="utf-8", newline="")
-            except (InputError, OutputError) as error:
-                if self.dataset is None:
-                    raise
-                self.dataset.fail(source, f"{one_line(source)}: no scores: {reason(error)}")
-            else:
                 engine.logger.info("wrote %s", target)
 
     @torch.no_grad()

@@ -27,7 +27,8 @@ def load_weights(
     Args:
         load_path: file written by ``torch.save(network.state_dict(), ...)``.
         network: network with exactly these names and shapes.
-        require_calibrated: refuse a buffer called ``threshold`` that is NaN, which means "not calibrated".
+        require_calibrated: refuse weights whose threshold, that which ``network.threshold`` is, is not finite, which
+            means "not calibrated".
 
     Raises:
         InputError: if the file is missing, is no flat state dict of tensors, belongs to another network, or holds
@@ -38,12 +39,12 @@ def load_weights(
     state = _read(Path(load_path), name)
     _check_keys(name, state, network)
     for key, value in state.items():
-        if not _is_threshold(key) and not torch.isfinite(value).all():
+        if not torch.isfinite(value).all() and not _is_uncalibrated(key, state):
             raise InputError(
                 f"{name}: expected finite weights, found NaN or infinity in {key!r}: train or copy it again"
             )
     if require_calibrated:
-        _check_calibrated(name, state)
+        _check_calibrated(name, state, network)
     network.load_state_dict(state, strict=True)
 
 
@@ -56,7 +57,8 @@ class WeightsLoader(CheckpointLoader):  # type: ignore[misc]
     Args:
         load_path: file with a flat state dict.
         network: network with exactly these names and shapes.
-        require_calibrated: refuse a buffer called ``threshold`` that is NaN, which means "not calibrated".
+        require_calibrated: refuse weights whose threshold, that which ``network.threshold`` is, is not finite, which
+            means "not calibrated".
     """
 
     def __init__(
@@ -125,13 +127,18 @@ def _kind(value: torch.Tensor) -> str:
     return f"shape {tuple(value.shape)}" + ("" if value.is_floating_point() else f" {value.dtype}")
 
 
-def _is_threshold(key: str) -> bool:
-    return key.rpartition(".")[2] == "threshold"
+def _is_uncalibrated(key: str, state: dict[str, torch.Tensor]) -> bool:
+    """Whether an entry is a threshold that is not calibrated, or stands beside one."""
+    threshold = state.get(".".join([*key.split(".")[:-1], "threshold"]))
+    return threshold is not None and not torch.isfinite(threshold).all()
 
 
-def _check_calibrated(name: str, state: dict[str, torch.Tensor]) -> None:
-    thresholds = [value for key, value in state.items() if _is_threshold(key)]
-    if not thresholds or not all(torch.isfinite(value).all() for value in thresholds):
+def _check_calibrated(name: str, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
+    # A guard has a threshold for each way to decide; that in use is a property, not a buffer of its own.
+    in_use = getattr(network, "threshold", None)
+    keys = [key for key, buffer in network.named_buffers() if buffer is in_use]
+    if not keys or not all(torch.isfinite(state[key]).all() for key in keys):
+        wanted = keys[0] if keys else "threshold"
         raise CalibrationError(
-            f"{name}: expected a calibrated threshold, found none: run configs/calibrate.json of the detector bundle"
+            f"{name}: expected a calibrated threshold, found no {wanted!r}: run configs/calibrate.json of the bundle"
         )

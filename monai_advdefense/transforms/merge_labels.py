@@ -5,61 +5,76 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.config.type_definitions import NdarrayOrTensor
+from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor
 
+from monai_advdefense.data.messages import broken_rule
 from monai_advdefense.errors import InputError
 
 __all__ = ["MergeLabels", "MergeLabelsD", "MergeLabelsDict", "MergeLabelsd"]
 
+_UNNAMED = -1
+_LISTED = 5
+
 
 class MergeLabels(Transform):
-    """Merge source labels into classes ``1, 2, ...``; what no class names becomes background, class 0.
+    """Merge source labels into classes ``0, 1, 2, ...``; a source label that no class names is an error.
 
     Args:
-        source_labels: for class 1, 2, ... the source labels that it merges.
+        source_labels: for class 0 (the background), 1, 2, ... the source labels that it merges. Source label 0 is
+            background without being named.
 
     Raises:
-        InputError: if a source label belongs to two classes or is not in ``[1, 65535]``, or if the image holds
-            values that are no integers in ``[0, 65535]``.
+        InputError: if a source label belongs to two classes or is not in ``[0, 65535]``, or if the label map holds
+            other values than the named ones; the message names its file where the metadata tell it.
 
     Example:
-        >>> MergeLabels([[45], [44, 7]])(torch.tensor([[0, 7, 44, 45, 99]])).tolist()
+        >>> MergeLabels([[99], [45], [44, 7]])(torch.tensor([[0, 7, 44, 45, 99]])).tolist()
         [[0, 2, 2, 1, 0]]
     """
 
     backend = [TransformBackends.TORCH]
 
     def __init__(self, source_labels: Sequence[Sequence[int]]) -> None:
+        classes = {label: number for number, group in enumerate(source_labels) for label in group}
         named = [label for group in source_labels for label in group]
-        if len(set(named)) != len(named) or any(not 0 < label <= 65535 for label in named):
+        if len(classes) != len(named) or classes.get(0, 0) != 0 or any(not 0 <= label <= 65535 for label in named):
             raise InputError(
-                f"source_labels: expected labels from 1 to 65535, each in one class, found {sorted(named)}; "
-                "mend the class list"
+                "source_labels: expected labels from 0 to 65535, each in one class and 0 in the background, found "
+                f"{sorted(named)}; mend the class list"
             )
-        self.table = torch.zeros(65536, dtype=torch.int64)
-        for index, group in enumerate(source_labels, start=1):
-            self.table[list(group)] = index
+        self.table = torch.full((65536,), _UNNAMED)
+        self.table[[0, *classes]] = torch.tensor([0, *classes.values()])
 
     def __call__(self, label: NdarrayOrTensor) -> NdarrayOrTensor:
         """Classes of a label map of any shape, as int64."""
-        source = convert_to_tensor(label, track_meta=False)
-        # In the source's own type 65536 would wrap to 0.
+        # In a small integer type 65536 would wrap to 0; double holds every label exactly.
+        source = convert_to_tensor(label, track_meta=False).double()
         index = source.long()
-        whole = index == source if source.is_floating_point() else torch.ones_like(index, dtype=torch.bool)
-        if not bool(((index >= 0) & (index < len(self.table)) & whole).all()):
-            found = np.unique(source.cpu().numpy())
-            raise InputError(
-                f"label: expected integers from 0 to 65535, found values from {found[0]} to {found[-1]}; "
-                "give the label map, not the image"
-            )
-        merged = self.table.to(source.device)[index]
+        valid = (index >= 0) & (index < len(self.table)) & (index == source)
+        merged = self.table.to(source.device)[index.where(valid, 0)].where(valid, _UNNAMED)
+        wrong = merged == _UNNAMED
+        if wrong.any():
+            raise _unnamed(label, source[wrong])
         result: NdarrayOrTensor = convert_to_dst_type(merged, label, dtype=torch.int64)[0]
         return result
+
+
+def _unnamed(label: NdarrayOrTensor, values: torch.Tensor) -> InputError:
+    """The error of a label map with these values, which no class names."""
+    found = torch.unique(values).tolist()
+    listed = ", ".join(f"{value:g}" for value in found[:_LISTED]) + (", ..." if len(found) > _LISTED else "")
+    path = label.meta.get("filename_or_obj", "label") if isinstance(label, MetaTensor) else "label"
+    return broken_rule(
+        path,
+        "source labels of the classes",
+        f"{listed} in {len(values)} voxels",
+        "correct the label map, or name them in the class list (class 0 is the background)",
+    )
 
 
 class MergeLabelsd(MapTransform):

@@ -49,7 +49,7 @@ def source(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def write_weights() -> Callable[..., dict[str, Any]]:
-    """Writes random weights for a bundle's network, with a threshold in place of NaN if one is given."""
+    """Writes random weights for a bundle's network; if a threshold is given, calibrated with it in place of NaN."""
     return _write_weights
 
 
@@ -58,9 +58,12 @@ def _write_weights(bundle: Path, seed: int = 0, threshold: float | None = None, 
     parser.update(overrides)
     torch.manual_seed(seed)
     state = parser.get_parsed_content("network_def").state_dict()
-    for key in state:
-        if threshold is not None and key.endswith("threshold"):
-            state[key].fill_(threshold)
+    if threshold is not None:
+        for key in state:
+            if key.endswith("threshold"):
+                state[key].fill_(threshold)
+            elif key.startswith("combination."):
+                state[key].fill_(1.0)
     (bundle / "models").mkdir(exist_ok=True)
     torch.save(state, bundle / "models" / "model.pt")
     return state

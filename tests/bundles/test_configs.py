@@ -132,6 +132,17 @@ def test_networks_are_defined_alike(bundles, config):
             assert own_classes == classes
 
 
+def test_validation_of_several_processes_runs_the_bare_network(source):
+    """A parallel wrapper waits in every pass for the other processes, which may have fewer slices to validate."""
+    overlay = json.loads((source / "configs" / "multi_gpu_train.json").read_text(encoding="utf-8"))
+    (wrapped,) = (
+        key
+        for key, value in overlay.items()
+        if isinstance(value, dict) and value["_target_"] == "torch.nn.parallel.DistributedDataParallel"
+    )
+    assert overlay["validate#evaluator#network"] == f"$@{wrapped}.module"
+
+
 def test_other_processes_keep_what_training_needs_and_leave_out_what_prints(source):
     overlay = json.loads((source / "configs" / "multi_gpu_train.json").read_text(encoding="utf-8"))
     expression = overlay["train#trainer#train_handlers"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_advdefense.data.checks import check_brain_box, check_label_values, check_volume_file
+from monai_advdefense.data.checks import check_brain_box, check_volume_file
 from monai_advdefense.errors import InputError
 
 
@@ -180,25 +180,3 @@ def test_the_brain_box_counts_and_not_the_field_of_view(slice_dim):
 
 def test_an_empty_volume_fits():
     check_brain_box(np.zeros((1, 300, 300, 300), np.int8), (192, 192))
-
-
-@pytest.mark.parametrize(
-    ("values", "found"),
-    [
-        ([0, 1, 4], r"4 in 1 voxels, first at \(0, 2\)"),
-        ([0, -1, 1], "-1 in 1 voxels"),
-        ([0, 0.5, 1], "0.5 in 1 voxels"),
-        ([0, np.nan, 1], "nan in 1 voxels"),
-        ([45, 101, 45], "45, 101 in 3 voxels"),
-        (list(range(4, 40)), r"4, 5, 6, 7, 8, \.\.\. in 36 voxels"),
-    ],
-)
-@pytest.mark.parametrize("container", [np.array, torch.tensor], ids=["numpy", "torch"])
-def test_values_that_are_no_class_are_named(values, found, container):
-    with pytest.raises(InputError, match=f"lab.nii: expected label values 0 to 3, found {found}"):
-        check_label_values(container([values]), 4, path="lab.nii")
-
-
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32])
-def test_classes_are_accepted_in_any_type(dtype):
-    check_label_values(torch.tensor([[0, 3], [1, 2]], dtype=dtype), 4)

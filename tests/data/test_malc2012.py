@@ -45,6 +45,34 @@ def test_source_labels_merge_to_the_classes_that_were_drawn(folder):
     np.testing.assert_array_equal(merge(source), brain_phantom((16, 16, 16), seed=4)[1])
 
 
+def test_listed_labels_that_no_class_names_are_background(folder):
+    (folder / "labels.csv").write_text("Label Number,Label Name\n11,cortex\n77,vessel\n5,lesion\n")
+    assert malc2012_source_labels(folder) == [[0, 5, 77], [11, 12], [21, 22], [31, 32]]
+    classes = (folder / "classes.csv").read_text()
+    (folder / "classes.csv").write_text(classes.replace("background,0", "background,0 99"))
+    assert malc2012_source_labels(folder, num_classes=4)[0] == [0, 99, 5, 77]
+
+
+def test_without_a_list_of_labels_only_the_classes_count(folder):
+    groups = malc2012_source_labels(folder)
+    assert groups == [[0], [11, 12], [21, 22], [31, 32]]
+    with pytest.raises(InputError, match="found 77 in 1 voxels"):
+        MergeLabels(groups)(np.array([77, 11]))
+
+
+def test_another_number_of_classes_is_refused(folder, capsys):
+    line = _stopped(capsys, malc2012_source_labels, folder, 28)
+    assert line.startswith(f"error: {folder / 'classes.csv'}: expected 28 classes, as num_classes says, found 4;")
+
+
+def test_a_malformed_list_of_labels_is_named(folder, capsys):
+    for content, found in (("Number\n5\n", "found Number;"), ("Label Number\nfive\n", "found five;")):
+        (folder / "labels.csv").write_text(content)
+        line = _stopped(capsys, malc2012_source_labels, folder)
+        assert line.startswith(f"error: {folder / 'labels.csv'}: expected")
+        assert found in line
+
+
 def test_domain_is_the_folders_name_also_from_within(folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert malc2012_datalist(".", "test")[0]["domain"] == "phantoms"
@@ -102,6 +130,9 @@ def test_an_empty_split_is_refused(folder, capsys):
         ("class,name,source_labels\n0,background,0\n2,cortex,11\n", "found 0, 2;"),
         ("class,name,source_labels\n0,background,0\n1,cortex,11 x\n", "found x;"),
         ("class,name,source_labels\n0,background,0\n1,cortex\n", "in row 2"),
+        ("class,name,source_labels\n0,background,0\n1,cortex,65536\n", "found 65536;"),
+        ("class,name,source_labels\n0,background,0\n1,cortex,4 5\n2,white,5\n", "found 5 elsewhere;"),
+        ("class,name,source_labels\n0,background,\n1,cortex,0\n", "found 0 elsewhere;"),
     ],
 )
 def test_a_malformed_class_list_is_named(folder, capsys, content, found):

@@ -236,7 +236,7 @@ def test_a_failed_write_leaves_no_file(written):
     (folder / "images").write_text("in the way")
     with pytest.raises(OutputError, match="images"):
         module.write_template_samples(folder, 1)
-    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob(".*"))
 
 
 @pytest.mark.parametrize("options", [{"count": 0}, {"count": 2, "first_seed": 999}, {"count": 1, "first_seed": -1}])

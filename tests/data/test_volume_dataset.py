@@ -153,6 +153,18 @@ def test_a_tensor_that_the_networks_cannot_take_is_refused(image, rule, folder):
     assert all(f"expected {rule}" in message for _, message in dataset.failures)
 
 
+def test_volumes_with_too_few_filled_slices_fail_alone(tmp_path):
+    for name, count in (("few", 3), ("enough", 4)):
+        image = np.zeros((20, 20, 20), np.int16)
+        image[5:15, 5 : 5 + count, 5:15] = np.random.default_rng(0).integers(1, 100, (10, count, 10))
+        _write(tmp_path / "in" / f"{name}.nii", image, np.eye(4))
+    dataset = _dataset(tmp_path / "in", min_slices=4)
+    assert _paths(dataset) == [str(tmp_path / "in" / "enough.nii")]
+    ((path, message),) = dataset.failures
+    assert path.endswith("few.nii")
+    assert message.startswith(f"{path}: expected at least 4 slices with a voxel above 0, found 3: ")
+
+
 def test_worker_processes_are_refused(folder):
     loader = DataLoader(_dataset(folder), batch_size=1, num_workers=1)
     with pytest.raises(InputError, match="num_workers: expected 0"):

@@ -150,6 +150,15 @@ def test_a_copy_that_cannot_be_written_is_recorded(scan, network, preprocessing,
         _run(scan, tmp_path / "out", network, preprocessing, added_to=0.05)
 
 
+def test_a_copy_that_cannot_be_measured_is_not_left_behind(scan, network, preprocessing, tmp_path):
+    (tmp_path / "out" / "scan_attack.csv").mkdir(parents=True)
+    dataset = VolumeDataset([], preprocessing)
+    _run(scan, tmp_path / "out", network, preprocessing, added_to=0.05, dataset=dataset)
+    ((_, message),) = dataset.failures
+    assert "scan_attack.csv: expected to write here" in message
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["scan_attack.csv"]
+
+
 def test_preprocessing_without_scaling_is_refused(network, tmp_path):
     with pytest.raises(InputError, match="ScaleIntensityRangePercentilesd"):
         AttackWriter(tmp_path, tmp_path, network, Compose([LoadImaged("image")]))

@@ -7,6 +7,7 @@ from torch import nn
 
 from monai_advdefense.errors import InputError, OutputError
 from monai_advdefense.handlers import BestWeights, save_weights
+from monai_advdefense.networks import CombinedScore
 
 
 def _network(value):
@@ -67,6 +68,21 @@ def test_state_round_trip_goes_on_comparing(tmp_path, best, worse, better):
     assert _weight(path) == 2
 
 
+def test_numbers_calibrated_for_other_weights_are_saved_as_not_calibrated(tmp_path):
+    network, path = _network(3), tmp_path / "model.pt"
+    network.combination = CombinedScore()
+    network.detector = CombinedScore()
+    for buffer in network.buffers():
+        buffer.fill_(1.0)
+    _validate(BestWeights(network, path, "dice", calibrated=network.combination), 0.5)
+    saved = torch.load(path, weights_only=True)
+    assert saved["combination.threshold"].isnan()
+    assert saved["combination.center"].isnan().all()
+    assert saved["combination.scale"].isnan().all()
+    assert saved["detector.threshold"] == 1.0
+    assert saved["weight"].item() == 3
+
+
 def test_saved_weights_are_flat_detached_and_load_strictly(tmp_path):
     network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     save_weights(network, tmp_path / "deep" / "er" / "model.pt")
@@ -96,7 +112,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeyp
         raise error
 
     monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(OutputError, match=r"model\.pt: expected to write the weights, found") as caught:
+    with pytest.raises(OutputError, match=r"model\.pt: expected to write here, found") as caught:
         save_weights(_network(2), path)
     assert len(str(caught.value).splitlines()) == 1
     assert os.listdir(tmp_path) == ["model.pt"]
@@ -120,7 +136,7 @@ def test_a_folder_that_cannot_be_made_ends_the_run_with_code_2(tmp_path, capsys)
     with pytest.raises(SystemExit) as stop:
         _validate(BestWeights(_network(1), path, "dice"), 0.5)
     assert stop.value.code == 2
-    assert capsys.readouterr().err.splitlines()[0].startswith(f"error: {path}: expected to write the weights, found")
+    assert capsys.readouterr().err.splitlines()[0].startswith(f"error: {path}: expected to write here, found")
 
 
 def test_an_unknown_metric_ends_the_run_with_code_2(tmp_path, capsys):

@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_info:
         _evaluator(network, _slices([1.0] * 20), CalibrateThreshold(network, path)).run()
     assert exit_info.value.code == 2
-    assert f"error: {path}: expected to write the weights" in capsys.readouterr().err
+    assert f"error: {path}: expected to write here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rate", [0, 1.5, "often"])

@@ -1,3 +1,4 @@
+import math
 import multiprocessing
 import os
 import signal
@@ -20,11 +21,17 @@ class _KilledError(Exception):
 class _Training:
     """A training with everything that has a state or is random."""
 
-    def __init__(self, folder: Path, epochs: int, layers: int = 2) -> None:
+    def __init__(self, folder: Path, epochs: int, layers: int = 2, lr: float = 0.1, cosine: bool = False) -> None:
         torch.manual_seed(0)
         self.network = nn.Sequential(*(nn.Linear(3, 3) for _ in range(layers)), nn.BatchNorm1d(3), nn.Dropout(0.5))
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=0.1)
-        self.scheduler = torch.optim.lr_scheduler.ExponentialLR(self.optimizer, 0.7)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=lr)
+        schedules = torch.optim.lr_scheduler
+        self.scheduler = (
+            schedules.CosineAnnealingLR(self.optimizer, epochs)
+            if cosine
+            else schedules.ExponentialLR(self.optimizer, 0.7)
+        )
+        self.rates: list[float] = []
         self.best = BestWeights(self.network, folder / "models" / "model.pt", "loss", "min")
         self.run_dir = folder / "run"
         self.epochs = epochs
@@ -55,6 +62,7 @@ class _Training:
         return loss.item()
 
     def _end_epoch(self, engine):
+        self.rates.append(self.optimizer.param_groups[0]["lr"])
         self.scheduler.step()
         engine.state.metrics["loss"] = engine.state.output
         self.best(engine)
@@ -116,6 +124,32 @@ def test_a_finished_run_does_nothing_and_can_be_prolonged(tmp_path, unbroken):
     longer = _Training(tmp_path, epochs=5).run()
     assert longer.iterations == list(range(9, 21))
     _assert_equal(longer, unbroken)
+
+
+def _cosine(lr, epochs):
+    return [lr * (1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
+
+
+@pytest.mark.parametrize(("first", "lr"), [(2, 0.1), (3, 0.1), (2, 0.3)])
+def test_a_prolonged_training_goes_on_by_the_new_schedule(tmp_path, first, lr, caplog):
+    """The stored one would end at a learning rate of 0 and then rise again."""
+    short = _Training(tmp_path, epochs=first, cosine=True).run()
+    assert short.rates == pytest.approx(_cosine(0.1, first))
+    longer = _Training(tmp_path, epochs=5, lr=lr, cosine=True)
+    longer.engine.logger.setLevel("INFO")
+    longer.run()
+    assert longer.rates == pytest.approx(_cosine(lr, 5)[first:])
+    assert "learning rate goes on by {'T_max': 5" in caplog.text
+    assert str(tmp_path / "run" / f"resume_checkpoint_{first}.pt") in caplog.text
+
+
+def test_an_unchanged_schedule_is_resumed_bit_for_bit(tmp_path, caplog):
+    unbroken = _Training(tmp_path / "unbroken", epochs=5, cosine=True).run()
+    _Training(tmp_path / "killed", epochs=5, cosine=True).run(kill_at=10)
+    resumed = _Training(tmp_path / "killed", epochs=5, cosine=True)
+    resumed.engine.logger.setLevel("INFO")
+    _assert_equal(resumed.run(), unbroken)
+    assert "learning rate" not in caplog.text
 
 
 def test_the_newest_state_is_taken_by_number(tmp_path):

@@ -72,6 +72,49 @@ def test_scores_and_decisions_are_in_slice_order_for_every_batch_size(network, s
     assert rejected == (~recorder.accepted).tolist()
 
 
+@pytest.mark.parametrize("sw_batch_size", [1, 4, 16])
+def test_combined_scores_and_their_decisions_are_recorded_if_they_are_in_use(network, sw_batch_size):
+    network.combine = True
+    network.detector.threshold.fill_(-1.0)
+    network.combination.center.copy_(torch.tensor([2.0, 0.01]))
+    network.combination.scale.copy_(torch.tensor([0.5, 0.002]))
+    volume = _volume(1)
+    slices = volume.as_tensor().movedim(2, 0)
+    with torch.no_grad():
+        spectral, divergence = network.scores(slices).unbind(1)
+    torch.testing.assert_close(
+        spectral.double(), _independent_scores(network, volume.as_tensor()), rtol=1e-4, atol=1e-5
+    )
+    expected = (spectral - 2.0) / 0.5 + (divergence - 0.01) / 0.002
+    threshold = expected[:-1].sort().values[5] + 1e-3
+    network.combination.threshold.fill_(threshold)
+    recorder = ScoreRecorder(network)
+    evaluator = _evaluator(network, [volume], sw_batch_size, [recorder])
+    evaluator.run()
+
+    torch.testing.assert_close(recorder.scores, expected, rtol=1e-4, atol=1e-3)
+    assert recorder.blank.tolist() == [False] * (SLICES - 1) + [True]
+    assert recorder.accepted.tolist() == ((expected <= threshold) | recorder.blank).tolist()
+    assert recorder.accepted[:-1].sum() == 6
+    labels = evaluator.state.output[0]["pred"].argmax(0)
+    rejected = [bool((labels[:, index] == 3).all()) for index in range(SLICES)]
+    assert rejected == (~recorder.accepted).tolist()
+    assert not network.combination._forward_hooks
+
+
+def test_an_accepted_slice_with_huge_logits_is_recorded_as_accepted(network):
+    """Such that less 1 is the same float."""
+    network.detector.threshold.fill_(1e6)
+    with torch.no_grad():
+        network.segmenter.weight.zero_()
+        network.segmenter.bias.copy_(torch.tensor([1e9, 2e9, 3e9]))
+    recorder = ScoreRecorder(network)
+    evaluator = _evaluator(network, [_volume(1)], handlers=[recorder])
+    evaluator.run()
+    assert recorder.accepted.all()
+    assert (evaluator.state.output[0]["pred"].argmax(0)[:, : SLICES - 1] == 2).all()
+
+
 def test_values_are_there_for_other_handlers_and_belong_to_one_volume(network):
     recorder = ScoreRecorder(network)
     volumes = [_volume(1), _volume(2, slices=7)]
@@ -152,6 +195,7 @@ def test_an_exception_reaches_the_other_handlers(network):
     assert not network.detector._forward_hooks
 
 
-def test_a_network_without_detector_is_refused():
-    with pytest.raises(InputError, match="network: expected a module with a submodule 'detector', found Conv2d"):
-        ScoreRecorder(nn.Conv2d(1, 1, 1))
+@pytest.mark.parametrize("wrap", [lambda network: network.detector, nn.Sequential])
+def test_what_is_no_defended_segmenter_is_refused(network, wrap):
+    with pytest.raises(InputError, match="network: expected a DefendedSegmenter, found (Rec|Seq)"):
+        ScoreRecorder(wrap(network))

@@ -6,7 +6,7 @@ from monai.data import MetaTensor
 from monai_advdefense.errors import InputError
 from monai_advdefense.transforms import MergeLabels, MergeLabelsd
 
-GROUPS = [[45], [44, 7], [65535], []]
+GROUPS = [[0, 99, 100], [45], [44, 7], [65535], []]
 SOURCE = np.array([[[0, 7, 44], [45, 99, 65535]]])
 MERGED = [[[0, 2, 2], [1, 0, 3]]]
 
@@ -47,19 +47,50 @@ def test_meta_tensor_keeps_its_geometry_and_the_source_its_values():
 
 @pytest.mark.parametrize("value", [-1, 65536, 1.5, float("nan"), float("inf")])
 def test_values_that_are_no_label_are_refused(value):
-    with pytest.raises(InputError, match="expected integers from 0 to 65535, found values from"):
+    with pytest.raises(InputError, match=f"expected source labels of the classes, found {value:g} in 1 voxels"):
         MergeLabels(GROUPS)(torch.tensor([0, value], dtype=torch.float64))
 
 
 @pytest.mark.parametrize("dtype", [torch.int8, torch.int64])
 def test_negative_integers_are_refused(dtype):
-    with pytest.raises(InputError, match="found values from -3 to 2"):
-        MergeLabels(GROUPS)(torch.tensor([-3, 2], dtype=dtype))
+    with pytest.raises(InputError, match="found -3 in 1 voxels"):
+        MergeLabels(GROUPS)(torch.tensor([-3, 7], dtype=dtype))
 
 
-@pytest.mark.parametrize("groups", [[[1], [1]], [[1, 1]], [[0]], [[-4]], [[65536]]])
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([45, 98, 7, 98], "98 in 2 voxels"),
+        ([1, 2, 3], "1, 2, 3 in 3 voxels"),
+        ([65534, 0.5, 45], "0.5, 65534 in 2 voxels"),
+        (range(36, 44), "36, 37, 38, 39, 40, ... in 8 voxels"),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.array, torch.tensor], ids=["numpy", "torch"])
+def test_labels_that_no_class_names_are_refused_and_listed(values, found, kind):
+    """What is not named would otherwise become background without a word."""
+    with pytest.raises(InputError) as raised:
+        MergeLabels(GROUPS)(kind(list(values)))
+    rule = "label: expected source labels of the classes, found "
+    assert str(raised.value).startswith(f"{rule}{found}: ")
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_the_file_is_named_where_the_metadata_tell_it():
+    source = MetaTensor(torch.tensor([0, 8]), meta={"filename_or_obj": "labels/1.nii.gz"})
+    with pytest.raises(
+        InputError, match=r"labels/1\.nii\.gz: expected source labels of the classes, found 8 in 1 voxels"
+    ):
+        MergeLabels(GROUPS)(source)
+
+
+def test_zero_is_background_without_being_named():
+    assert MergeLabels([[], [4]])(torch.tensor([0, 4])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("groups", [[[1], [1]], [[1, 1]], [[], [0]], [[-4]], [[65536]]])
 def test_duplicate_or_impossible_source_labels_are_refused(groups):
-    with pytest.raises(InputError, match="source_labels: expected labels from 1 to 65535, each in one class"):
+    with pytest.raises(InputError, match="source_labels: expected labels from 0 to 65535, each in one class"):
         MergeLabels(groups)
 
 

@@ -1,0 +1,102 @@
+"""Load and preprocess a case, with all checks of an input before and after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import torch
+
+from monai_advdefense.data.checks import check_brain_box, check_volume_file
+from monai_advdefense.data.messages import broken_rule, one_line
+from monai_advdefense.errors import InputError, exit_on_error
+
+__all__ = ["load_volume", "load_volumes"]
+
+_SAME_MM = 0.01
+
+
+def load_volume(
+    case: Mapping[str, Any],
+    transform: Callable[..., Any],
+    *,
+    keys: Sequence[str] = ("image", "label"),
+    max_slice_size: Sequence[int] = (192, 192),
+    slice_dim: int = 1,
+) -> dict[str, Any]:
+    """Load and preprocess one case.
+
+    Args:
+        case: the paths of the volumes, and further entries; an array in place of a path is not checked as a file.
+        transform: loading and preprocessing; it leaves a tensor ``(1, X, Y, Z)`` under the first key, RAS, 1 mm.
+        keys: the entries that are volumes, the image first; those that the case lacks are left out.
+        max_slice_size: largest extent of the brain in a slice, in voxels.
+        slice_dim: spatial axis along which slices are stacked; 1 is coronal.
+
+    Returns:
+        What ``transform`` gives.
+
+    Raises:
+        InputError: if a file breaks a rule of :func:`~monai_advdefense.data.check_volume_file`, the volumes of the case
+            do not lie on one grid, preprocessing fails, or its result is not finite or too large; the message is one
+            line that names the file.
+    """
+    paths = {key: case[key] for key in keys if isinstance(case.get(key), (str, os.PathLike))}
+    for path in paths.values():
+        check_volume_file(path)
+    _check_grids(list(paths.values()))
+    name = paths.get(keys[0], keys[0])
+    try:
+        loaded: dict[str, Any] = transform(dict(case))
+    except Exception as error:
+        cause = _first_cause(error)
+        if isinstance(cause, InputError):
+            raise cause from None
+        found = one_line(" ".join(f"{type(cause).__name__}: {cause}".split()))
+        remedy = "check the volume, or the preprocessing if it fails for all"
+        raise broken_rule(name, "a volume that can be preprocessed", found, remedy) from error
+    image = loaded[keys[0]]
+    if not torch.isfinite(torch.as_tensor(image)).all():
+        raise broken_rule(name, "finite intensities after preprocessing", "NaN or infinity", "check them")
+    check_brain_box(image, max_slice_size, slice_dim=slice_dim, path=name)
+    return loaded
+
+
+@exit_on_error
+def load_volumes(
+    data: Sequence[Mapping[str, Any]],
+    transform: Callable[..., Any],
+    *,
+    keys: Sequence[str] = ("image", "label"),
+    max_slice_size: Sequence[int] = (192, 192),
+    slice_dim: int = 1,
+) -> list[dict[str, Any]]:
+    """Load and preprocess cases that are all needed, such as those of a test split; see :func:`load_volume`.
+
+    Raises:
+        SystemExit: with code 2 and one line on stderr, for the first case that cannot be used.
+    """
+    return [
+        load_volume(case, transform, keys=keys, max_slice_size=max_slice_size, slice_dim=slice_dim) for case in data
+    ]
+
+
+def _check_grids(paths: Sequence[str | os.PathLike[str]]) -> None:
+    volumes = [nib.load(path) for path in paths]
+    for path, volume in zip(paths[1:], volumes[1:], strict=True):
+        shapes = volume.shape[:3], volumes[0].shape[:3]
+        rule = f"the voxel grid of {one_line(paths[0])}"
+        if shapes[0] != shapes[1]:
+            raise broken_rule(path, rule, f"shape {shapes[0]} beside {shapes[1]}", "resample it to that grid")
+        if not np.allclose(volume.affine, volumes[0].affine, rtol=0, atol=_SAME_MM):
+            raise broken_rule(path, rule, "another affine", "resample it, or correct the wrong header")
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """The first of a chain of exceptions; the later ones name only transforms."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -1,0 +1,47 @@
+import tempfile
+
+import pytest
+from ignite.engine import Engine
+
+from monai_advdefense.handlers import OutputDir
+
+
+def _run(folder):
+    computed = []
+    engine = Engine(lambda engine, batch: computed.append(batch))
+    OutputDir(folder).attach(engine)
+    try:
+        engine.run([0])
+    finally:
+        assert not computed or folder.is_dir()
+    return computed
+
+
+def test_the_folder_is_made_and_left_empty(tmp_path):
+    assert _run(tmp_path / "new" / "out") == [0]
+    assert list((tmp_path / "new" / "out").iterdir()) == []
+
+
+def _stopped(folder, capsys):
+    with pytest.raises(SystemExit) as stop:
+        _run(folder)
+    assert stop.value.code == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    return line
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_named_as_the_argument(tmp_path, name, capsys):
+    (tmp_path / "file").touch()
+    line = _stopped(tmp_path / name, capsys)
+    assert line.startswith("error: output_dir: expected a folder that can be written, found ")
+    assert f"for {tmp_path / name}: choose another folder" in line
+
+
+def test_a_folder_that_cannot_be_written_is_named_as_the_argument(tmp_path, monkeypatch, capsys):
+    def refuse(dir):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    line = _stopped(tmp_path, capsys)
+    assert f"output_dir: expected a folder that can be written, found Read-only file system for {tmp_path}: " in line
