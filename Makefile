@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit benchmarks results clean
+.PHONY: help demo samples test lint types unit benchmarks results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
@@ -16,6 +16,7 @@ help:
 	@echo "make samples     generated brains, part of the training data of detector and reformer"
 	@echo "make benchmarks  speed and memory"
 	@echo "make results     the figures of docs/results.md (needs DATASET_DIR)"
+	@echo "make paper       the experiments of the paper (needs DATASET_DIR and WORK_DIR; hours, resumable)"
 	@echo "make clean       remove the environment and what the demo wrote"
 
 $(READY): setup.cfg constraints.txt
@@ -49,6 +50,10 @@ benchmarks: $(READY)
 
 results: $(READY)
 	$(BIN)/python -m monai_advdefense.experiments.evaluation --dataset_dir $(DATASET_DIR)
+
+paper: $(READY)
+	$(ONE_THREAD) $(BIN)/torchrun --standalone --nproc_per_node 2 -m monai_advdefense.experiments.paper \
+		--dataset_dir $(DATASET_DIR) --work_dir $(WORK_DIR)
 
 clean:
 	rm -rf $(VENV) demo

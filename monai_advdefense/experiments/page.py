@@ -57,62 +57,71 @@ def render(folder: Path) -> str:
     """Make the page from the tables in a folder."""
     tables = {name: _read(folder / f"{name}.csv") for name in ("facts", "claims", "segmenters", "guard", "attacks")}
     facts = tables["facts"][0]
+    attacked = f"{facts['attacked_slices']} slices, {facts['slices']} of each" if facts.get("attacked_slices") else ""
     sections = [
-        f"# Results on the test split\n\nMade by `{facts['command']}` on {facts['date']}. "
-        "In brackets: 95 % intervals by bootstrap over subjects. Dice: counts summed over the slices of a volume, "
-        "mean over the structures present in label or prediction, mean over volumes. "
-        "Nothing was tuned on these volumes. An attacker who knows the guard and optimizes against it is not measured "
-        "here; the guard is no protection against one.",
+        "# Results on the test split\n\nIn brackets: 95 % intervals by bootstrap over subjects. Nothing was tuned on "
+        "these volumes. An attacker who knows the guard and optimizes against it is not measured here; the guard is no "
+        "protection against one.",
         "## Claims\n\n" + _caption(facts) + _claims(tables["claims"]),
-        "## Segmenters\n\n" + _caption(facts, "All slices that are not blank.") + _segmenters(tables["segmenters"]),
-        "## Guard on clean slices\n\n" + _caption(facts, _clean_caption(facts)) + _guard(tables["guard"][0]),
+        "## Segmenters\n\n" + _caption(facts, "all slices that are not blank") + _segmenters(tables["segmenters"]),
+        "## Guard on clean slices\n\n" + _caption(facts, _clean_slices(facts)) + _guard(tables["guard"][0]),
         "## Detection of attacks\n\n"
-        + _caption(facts, _attack_caption(facts) + NOISE_CAPTION)
+        + NOISE
+        + _caption(facts, _attacked_slices(facts))
         + _detection(tables["attacks"]),
-        "## Dice under attack\n\n" + _caption(facts, _attack_caption(facts) + DICE_CAPTION) + _dice(tables["attacks"]),
+        "## Dice under attack\n\n" + DICE + _caption(facts, _attacked_slices(facts)) + _dice(tables["attacks"]),
         "## Structures (UNet)\n\n"
-        + _caption(facts, "All slices that are not blank.")
+        + _caption(facts, "all slices that are not blank")
         + _structures(tables["segmenters"]),
+        "## How it was measured\n\n" + _methods(facts),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-NOISE_CAPTION = (
-    " Where noise is told from clean slices as well as the attack of the same norm, the detector sees that a slice was "
-    "changed, not that the change is adversarial."
+NOISE = (
+    "Where noise is told from clean slices as well as the attack of the same norm, the detector sees that a slice was "
+    "changed, not that the change is adversarial.\n\n"
 )
 
-DICE_CAPTION = (
-    " Accepted and bad: share of all attacked slices that are accepted although the Dice of the slice behind the "
+DICE = (
+    "Accepted and bad: share of all attacked slices that are accepted although the Dice of the slice behind the "
     "reformer lies more than 0.1 below that of the clean slice without guard. Won back: (reformed - attacked) / "
-    "(clean - attacked), not given where no more than 0.01 was lost."
+    "(clean - attacked), not given where no more than 0.01 was lost.\n\n"
+)
+
+ATTACKS = (
+    "White box against the segmenter alone; label: ground truth.",
+    "DAG: L2 steps, label logit only, 20 steps, no early stop, last iterate; γ = 0.5 side/256. A: all background, B: "
+    "most frequent structures exchanged, C: one structure dilated.",
+    "Form of Xie et al.: random derangement, L-infinity steps of 0.5/255, target logit, early stop, best iterate, but "
+    "20 steps instead of 200, in [0, 1], background not targeted.",
+    "Noise: Rician, brain only, with the norm of DAG type A.",
+    "Clean comparison: the same slices.",
 )
 
 
-def _caption(facts: Row, more: str = "") -> str:
-    size = f" Guard: {facts['size']}." if facts.get("size") else ""
+def _caption(facts: Row, slices: str = "") -> str:
+    counted = f", {slices}" if slices else ""
     return (
-        f"*{facts['volumes']} volumes of {facts['subjects']} subjects. {more + ' ' if more else ''}"
-        f"Seed {facts['seed']} (training: {facts['training_seed']}), {facts['resamples']} resamples.{size} "
-        f"{facts['date']}, `{facts['command']}`.*\n\n"
+        f"*{facts['volumes']} volumes of {facts['subjects']} subjects{counted}; seed {facts['seed']}, "
+        f"{facts['resamples']} resamples, {facts['date']}.*\n\n"
     )
 
 
-def _clean_caption(facts: Row) -> str:
-    return f"{facts['clean_slices']} slices, all that are not blank." if facts.get("clean_slices") else ""
+def _clean_slices(facts: Row) -> str:
+    return f"{facts['clean_slices']} slices, all that are not blank" if facts.get("clean_slices") else ""
 
 
-def _attack_caption(facts: Row) -> str:
-    count = (
-        f" {facts['attacked_slices']} slices, {facts['slices']} of each volume." if "attacked_slices" in facts else ""
-    )
-    return (
-        "White box against the segmenter alone; label: ground truth. DAG: L2 steps, label logit only, 20 steps, no "
-        "early stop, last iterate; γ = 0.5 side/256. Form of Xie et al.: random derangement, L-infinity steps of "
-        "0.5/255, target logit, early stop, best iterate, but 20 steps instead of 200, in [0, 1], background not "
-        "targeted. A: all background, B: most frequent structures exchanged, C: one structure dilated. Noise: Rician, "
-        "brain only, with the norm of DAG type A. Clean comparison: the same slices." + count
-    )
+def _methods(facts: Row) -> str:
+    lines = [
+        f"Command: `{facts['command']}`, {facts['date']}.",
+        f"Networks trained with seed {facts['training_seed']}."
+        + (f" Guard: {facts['size']}." if facts.get("size") else ""),
+        "Dice: counts summed over the slices of a volume, mean over the structures present in label or prediction, "
+        "mean over volumes.",
+        *ATTACKS,
+    ]
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _claims(rows: Sequence[Row]) -> str:
