@@ -65,11 +65,8 @@ def render(folder: Path) -> str:
         "## Claims\n\n" + _caption(facts) + _claims(tables["claims"]),
         "## Segmenters\n\n" + _caption(facts, "all slices that are not blank") + _segmenters(tables["segmenters"]),
         "## Guard on clean slices\n\n" + _caption(facts, _clean_slices(facts)) + _guard(tables["guard"][0]),
-        "## Detection of attacks\n\n"
-        + NOISE
-        + _caption(facts, _attacked_slices(facts))
-        + _detection(tables["attacks"]),
-        "## Dice under attack\n\n" + DICE + _caption(facts, _attacked_slices(facts)) + _dice(tables["attacks"]),
+        "## Detection of attacks\n\n" + NOISE + _caption(facts, attacked) + _detection(tables["attacks"]),
+        "## Dice under attack\n\n" + DICE + _caption(facts, attacked) + _dice(tables["attacks"]),
         "## Structures (UNet)\n\n"
         + _caption(facts, "all slices that are not blank")
         + _structures(tables["segmenters"]),
