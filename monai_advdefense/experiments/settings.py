@@ -13,11 +13,18 @@ from monai_advdefense.attacks import (
     dilate_structure,
     random_derangement,
     rician_noise,
+    selective_pgd,
     step_size_for,
     swap_most_frequent,
 )
+from monai_advdefense.networks import DefendedSegmenter
 
-__all__ = ["AttackSetting", "attack_settings", "attacked"]
+__all__ = ["BUDGETS", "SELECTIVE_STEPS", "AttackSetting", "attack_settings", "attacked", "attacked_by_insider"]
+
+BUDGETS = (1.0, 1 / 3, 0.1)
+SELECTIVE_STEPS = 60
+# Share of the threshold that the attacker who knows the guard keeps as a distance: another batch rounds otherwise.
+MARGIN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,11 @@ class AttackSetting:
         form: ``"dag"``, the runs of Park et al. 2020 (defaults of :func:`monai_advdefense.attacks.dag`); ``"xie"``, the
             form of Xie et al. 2017 (L-infinity steps of 0.5/255, target logit, early stop, best iterate), cut to 20
             steps, kept in [0, 1] and without the background among the targeted pixels; ``"noise"``, the control:
-            Rician noise.
-        target: ``"A"``, ``"B"``, ``"C"`` or ``"derangement"``; of noise, the target of the attack whose norm it has.
-        strength: step size as a fraction of ``step_size_for(side)``.
+            Rician noise; ``"selective_pgd"``, the attacker who knows the guard.
+        target: ``"A"``, ``"B"``, ``"C"`` or ``"derangement"``; of noise, the target of the attack whose norm it has; of
+            selective PGD, the guard that it is made for.
+        strength: step size as a fraction of ``step_size_for(side)``; of selective PGD, the L2 norm as a fraction of
+            that of DAG type A at full strength.
         support: ``"brain"``, only pixels above 0 change, or ``"whole"``.
     """
 
@@ -46,11 +55,12 @@ class AttackSetting:
 
 
 def attack_settings() -> list[AttackSetting]:
-    """All settings; each noise control comes after the attack whose norm it takes."""
+    """All settings; what takes its norm from another attack comes after that."""
     brain = [AttackSetting("dag", target, strength, "brain") for strength in (1.0, 0.5, 0.125) for target in "ABC"]
     noise = [AttackSetting("noise", "A", strength, "brain") for strength in (1.0, 0.5, 0.125)]
     whole = [AttackSetting("dag", target, 1.0, "whole") for target in "ABC"]
-    return [*brain, *noise, *whole, AttackSetting("xie", "derangement", 1.0, "brain")]
+    selective = [AttackSetting("selective_pgd", "guard", budget, "brain") for budget in BUDGETS]
+    return [*brain, *noise, *whole, AttackSetting("xie", "derangement", 1.0, "brain"), *selective]
 
 
 def attacked(
@@ -113,3 +123,25 @@ def _target(name: str, label: Tensor, num_classes: int, generator: torch.Generat
     if name == "C":
         return dilate_structure(label, generator=generator)
     return random_derangement(label, num_classes, generator=generator)
+
+
+def attacked_by_insider(
+    guard: DefendedSegmenter, image: Tensor, label: Tensor, *, radius: Tensor, steps: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Attack a batch of slices as one does who knows the guard, brain only; see :func:`attacked` for the results.
+
+    Args:
+        guard: detector, reformer and segmenter in evaluation mode, calibrated.
+        image: slices ``(B, 1, H, W)`` in [0, 1].
+        label: true classes ``(B, H, W)``.
+        radius: largest L2 norm ``(B,)`` of each perturbation.
+        steps: number of steps.
+    """
+    behind = nn.Sequential(guard.reformer, guard.segmenter)
+    margin = MARGIN * float(guard.threshold.abs())
+
+    def excess(batch: Tensor) -> Tensor:
+        return guard.excess(batch).unsqueeze(1) + margin
+
+    result = selective_pgd(behind, image, label, excess=excess, radius=radius.to(image), steps=steps, mask=image > 0)
+    return result.image, result.norm, result.flipped

@@ -7,18 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks import selective_pgd
 from monai_advdefense.divergence import divergence_score
 from monai_advdefense.experiments.measurement import Arrays
-from monai_advdefense.experiments.settings import AttackSetting, attacked
+from monai_advdefense.experiments.settings import AttackSetting, attacked, attacked_by_insider
 from monai_advdefense.metrics import overlap_counts, soft_dice
 from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector
 
 __all__ = ["craft", "craft_selective", "divergence", "overlaps", "scores"]
 
 BATCH_SIZE = 16
-# Share of the threshold that the attacker who knows the guard keeps as a distance: another batch rounds otherwise.
-MARGIN = 1e-4
 
 
 def craft(
@@ -68,19 +65,10 @@ def craft_selective(guard: DefendedSegmenter, image: Tensor, label: Tensor, *, r
     Returns:
         As :func:`craft`.
     """
-    behind = nn.Sequential(guard.reformer, guard.segmenter)
-    margin = MARGIN * float(guard.threshold.abs())
-
-    def excess(batch: Tensor) -> Tensor:
-        return guard.excess(batch).unsqueeze(1) + margin
-
     parts = []
     for rows in _batches(len(image)):
         batch, classes = _to_device(guard, image[rows], label[rows])
-        result = selective_pgd(
-            behind, batch, classes, excess=excess, radius=radius[rows].to(batch), steps=steps, mask=batch > 0
-        )
-        parts.append((result.image, result.norm, result.flipped))
+        parts.append(attacked_by_insider(guard, batch, classes, radius=radius[rows], steps=steps))
     return _joined(("image", "norm", "flipped"), parts)
 
 

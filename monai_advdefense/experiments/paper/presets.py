@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from monai_advdefense.experiments.settings import BUDGETS, SELECTIVE_STEPS
+
 __all__ = ["PRESETS", "Preset"]
 
 
@@ -35,8 +37,8 @@ class Preset:
     every: int = 2
     slices: int | None = 12
     strengths: tuple[float, ...] = (1.0, 0.5, 0.125)
-    pgd_steps: int = 60
-    pgd_budgets: tuple[float, ...] = (1.0, 1 / 3, 0.1)
+    pgd_steps: int = SELECTIVE_STEPS
+    pgd_budgets: tuple[float, ...] = BUDGETS
     num_classes: int = 28
     phantoms: int = 0
     resamples: int = 1000
