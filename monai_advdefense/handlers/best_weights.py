@@ -86,11 +86,11 @@ class BestWeights:
                 f"metric: expected one of {', '.join(engine.state.metrics) or 'none'}, found {self.metric!r}; "
                 "name a metric of the validation"
             )
+        for numbers in self.calibrated.buffers() if self.calibrated is not None else ():
+            numbers.fill_(math.nan)
         value = self.sign * float(engine.state.metrics[self.metric])
         if value > self.best:
             self.best = value
-            for numbers in self.calibrated.buffers() if self.calibrated is not None else ():
-                numbers.fill_(math.nan)
             if idist.get_rank() == 0:
                 save_weights(self.network, self.path)
                 # New weights have no calibrated threshold: a record of the old one would say otherwise.

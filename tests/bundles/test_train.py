@@ -69,12 +69,13 @@ def _iterations(folder, name):
 
 
 @pytest.mark.parametrize("source", ["brain_mri_defended_segmentation"], indirect=True)
-def test_training_behind_the_guard_changes_the_segmenter_alone(train, bundle):
+def test_training_behind_the_guard_changes_the_segmenter_and_what_was_calibrated_for_it(train, bundle):
     guard = torch.load(bundle / "models" / "model.pt", weights_only=True)
     state, _ = train("run")
     assert state.keys() == guard.keys()
     changed = {key.split(".")[0] for key in state if not torch.equal(state[key], guard[key])}
-    assert changed == {"segmenter"}
+    assert changed == {"segmenter", "combination"}
+    assert all(state[key].isnan().all() for key in state if key.startswith("combination."))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,8 +59,7 @@ def run_experiments(
     if dataset_dir is None and not sizes.phantoms:
         raise InputError(f"dataset_dir: expected a data set for preset {preset}, found none; only smoke makes its own")
     if dataset_dir is None:
-        dataset_dir = work / "phantoms"
-        write_phantom_dataset(dataset_dir, sizes.phantoms, shape=(28, 24, 28), classes=sizes.num_classes)
+        dataset_dir = _phantoms(work, sizes, workers)
     experiment = Experiment(sizes, Path(dataset_dir).absolute(), work, Path(bundles), seed)
     todo = stages(experiment, seconds_per_slice(experiment))
     if workers.rank == 0:
@@ -76,6 +76,18 @@ def run_experiments(
         **package_versions(),
     }
     return write(collect(experiment, facts), Path(output_dir or work / "results"), resamples=sizes.resamples)
+
+
+def _phantoms(work: Path, preset: Preset, workers: Workers) -> Path:
+    """The phantoms of a preset: made once, by one process, and there whole or not at all."""
+    folder = work / "phantoms"
+    if workers.rank == 0 and not folder.is_dir():
+        unfinished = work / ".phantoms"
+        write_phantom_dataset(unfinished, preset.phantoms, shape=(28, 24, 28), classes=preset.num_classes)
+        unfinished.rename(folder)
+    while not folder.is_dir():
+        time.sleep(0.1)
+    return folder
 
 
 def _sizes(preset: Preset) -> str:

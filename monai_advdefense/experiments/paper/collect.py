@@ -61,13 +61,17 @@ def collect(experiment: Experiment, facts: dict[str, str]) -> Results:
         for target in TARGETS
         for name in measured
     }
-    attacks = {
-        (target, name): experiment.attack(target, name).load() for target in TARGETS for name in experiment.settings
-    }
     items = experiment.items("test")
     # The middle of a brain shows most of it.
     place = sum(item["volume"] == items[0]["volume"] for item in items) // 2
-    clean = {(target, CLEAN): items[place]["image"][0].numpy() for target in TARGETS}
+    examples = {(target, CLEAN): items[place]["image"][0].numpy() for target in TARGETS}
+    norm, flipped = {}, {}
+    for target in TARGETS:
+        for name in experiment.settings:
+            attack = experiment.attack(target, name).load()
+            norm[target, name], flipped[target, name] = attack["norm"], attack["flipped"]
+            # A copy, so that the images of one attack at a time are in memory.
+            examples[target, name] = attack["image"][place, 0].copy()
     return Results(
         facts=facts,
         targets=TARGETS,
@@ -80,7 +84,7 @@ def collect(experiment: Experiment, facts: dict[str, str]) -> Results:
         calibration=calibration,
         counts={key: arrays["counts"] for key, arrays in overlaps.items()},
         soft_dice={key: arrays["soft_dice"] for key, arrays in overlaps.items()},
-        norm={key: arrays["norm"] for key, arrays in attacks.items()},
-        flipped={key: arrays["flipped"] for key, arrays in attacks.items()},
-        examples=clean | {key: arrays["image"][place, 0] for key, arrays in attacks.items()},
+        norm=norm,
+        flipped=flipped,
+        examples=examples,
     )

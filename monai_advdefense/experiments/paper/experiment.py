@@ -20,17 +20,16 @@ from monai_advdefense.experiments.measurement import Arrays, evenly_spaced
 from monai_advdefense.experiments.paper import measuring
 from monai_advdefense.experiments.paper.attacks import GUARDS, attack_settings
 from monai_advdefense.experiments.paper.presets import Preset
-from monai_advdefense.experiments.paper.results import CLEAN, NO_REFORMER
+from monai_advdefense.experiments.paper.results import CLEAN, FALSE_POSITIVE_RATE, NO_REFORMER
 from monai_advdefense.experiments.paper.training import configuration, is_trained, load, train
 from monai_advdefense.experiments.paper.trainings import DETECTORS, TARGETS, trainings
 from monai_advdefense.experiments.settings import AttackSetting
 from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.report.provenance import file_sha256
 
-__all__ = ["CALIBRATION", "FALSE_POSITIVE_RATE", "Experiment"]
+__all__ = ["CALIBRATION", "Experiment"]
 
 CALIBRATION = "calibration"
-FALSE_POSITIVE_RATE = 0.05
 
 
 class Experiment:
@@ -98,7 +97,7 @@ class Experiment:
             if combine:
                 parts.append(self.divergence(target, CALIBRATION))
             settings["guard"] = [part.digest for part in parts]
-            settings["steps"] = self.preset.pgd_steps
+            settings |= {"steps": self.preset.pgd_steps, "false_positive_rate": FALSE_POSITIVE_RATE}
         return Artefact(self.work_dir / "attacks", f"{target} {name}", settings)
 
     def norm_of(self, setting: AttackSetting) -> str:

@@ -113,7 +113,7 @@ def risk_coverage_figure(rows: Sequence[Row], targets: Sequence[str], *, narrow:
         narrow: for a phone: panels under each other.
     """
     figure, panels = _panels(targets, narrow, ("Coverage: share of slices accepted", "Bad among the accepted"))
-    highest = max((float(row["risk"]) for row in rows), default=1.0)
+    highest = max((float(row["risk"]) for row in rows), default=1.0) or 1.0
     for axes, target in zip(panels, targets, strict=True):
         _curves(axes, rows, target, "coverage", "risk")
         axes.set(xlim=(0, 1.01), ylim=(-0.02 * highest, 1.04 * highest))

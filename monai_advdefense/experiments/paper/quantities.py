@@ -12,13 +12,12 @@ import torch
 
 from monai_advdefense.calibration import threshold_at_false_positive_rate
 from monai_advdefense.experiments.figures import volume_dice
-from monai_advdefense.experiments.paper.results import CLEAN, NO_REFORMER, Results
+from monai_advdefense.experiments.paper.results import CLEAN, FALSE_POSITIVE_RATE, NO_REFORMER, Results
 from monai_advdefense.experiments.settings import AttackSetting
 from monai_advdefense.metrics import Resampled, SubjectResampling, dice_from_counts, mean_of
 
 __all__ = [
     "DROP",
-    "FALSE_POSITIVE_RATE",
     "HALF",
     "MEAN",
     "NO_DETECTOR",
@@ -45,9 +44,6 @@ HALF = "clean+A+B+C"
 
 DROP = 0.1
 """An accepted slice is bad if its Dice lies by more than this under that of the clean slice without guard."""
-
-FALSE_POSITIVE_RATE = 0.05
-"""Rate that thresholds are calibrated to keep."""
 
 _Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 Figures: TypeAlias = dict[str, Resampled]

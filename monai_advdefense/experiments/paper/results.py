@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from monai_advdefense.experiments.settings import AttackSetting
 
-__all__ = ["CLEAN", "NO_REFORMER", "Results"]
+__all__ = ["CLEAN", "FALSE_POSITIVE_RATE", "NO_REFORMER", "Results"]
 
 CLEAN = "clean"
 NO_REFORMER = "none"
+# Share of clean calibration slices that every threshold may reject.
+FALSE_POSITIVE_RATE = 0.05
 
 _Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 import torch.distributed as dist
 from torch.distributed import rendezvous
 
@@ -22,12 +23,14 @@ class Task:
 
     Attributes:
         name: what the progress display calls it.
+        key: tells its result from every other one; processes claim tasks by it.
         seconds: planned time in one process.
         done: whether the result is there.
         run: makes the result; it must appear whole or not at all.
     """
 
     name: str
+    key: str
     seconds: float
     done: Callable[[], bool]
     run: Callable[[], None]
@@ -45,6 +48,8 @@ class Workers:
         self._store: dist.Store | None = None
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             self._store, self.rank, self.count = next(rendezvous("env://"))
+            if torch.cuda.is_available():
+                torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", self.rank)) % torch.cuda.device_count())
 
     def claim(self, key: str) -> bool:
         """Whether the caller is the first to ask for ``key``."""
@@ -79,7 +84,7 @@ def run(stages: Stages, workers: Workers, report: Callable[[str], None], *, poll
     for stage, tasks in stages:
         # The longest first, so that no process is left alone with a long one.
         for task in sorted(tasks, key=lambda task: -task.seconds):
-            if task.done() or not workers.claim(f"{stage}/{task.name}"):
+            if task.done() or not workers.claim(task.key):
                 continue
             start = time.perf_counter()
             task.run()

@@ -85,6 +85,7 @@ def _train(experiment: Experiment, unit: Mapping[str, float]) -> list[Task]:
     return [
         Task(
             f"{role} {name}",
+            experiment.network(role, name).digest,
             experiment.preset.epochs[role][training.architecture] * slices * unit[training.architecture],
             partial(experiment.is_trained, role, name),
             partial(experiment.train, role, name),
@@ -134,4 +135,7 @@ def _task(name: str, seconds: float, parts: list[_Part]) -> Task:
             if not artefact.arrays_path.is_file():
                 artefact.save(compute())
 
-    return Task(name, seconds, lambda: all(artefact.arrays_path.is_file() for artefact, _ in parts), run)
+    def done() -> bool:
+        return all(artefact.arrays_path.is_file() for artefact, _ in parts)
+
+    return Task(name, "/".join(artefact.digest for artefact, _ in parts), seconds, done, run)

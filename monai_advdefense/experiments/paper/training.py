@@ -50,6 +50,11 @@ def train(training: Training, artefact: Artefact, bundles: Path, dataset_dir: Pa
     finally:
         # The bundle has seeded the process; what comes next seeds itself.
         set_determinism(seed=None)
+    if not (artefact.path / "model.pt").is_file():
+        raise InputError(
+            f"{artefact.path}: expected weights at the end of the training, found none, because no validation gave a "
+            "finite figure; delete the folder, and mend epochs, val_interval or learning_rate"
+        )
     with atomic_path(artefact.path / "record.json") as temporary:
         temporary.write_text(artefact.record(), encoding="utf-8")
 

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+import torch
 
 from monai_advdefense.experiments.paper.__main__ import main
 
-COMMAND = [sys.executable, "-W", "ignore", "-m", "monai_advdefense.experiments.paper", "--preset", "smoke"]
+COMMAND = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+COMMAND += ["-m", "monai_advdefense.experiments.paper", "--preset", "smoke", "--work_dir"]
+ROOT = Path(__file__).parents[3]
 # When to kill the run: as soon as there are so many files of a kind.
 MOMENTS = [("networks/*/run/*.pt", 1), ("networks/*/record.json", 9), ("attacks/*.npz", 13), ("scores/*.npz", 150)]
 
@@ -18,7 +24,11 @@ MOMENTS = [("networks/*/run/*.pt", 1), ("networks/*/record.json", 9), ("attacks/
 def unbroken(tmp_path_factory):
     """Folder of one whole run of the smoke preset."""
     work = tmp_path_factory.mktemp("unbroken")
+    # Sums depend on the number of threads.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     main(["--preset", "smoke", "--work_dir", str(work)])
+    torch.set_num_threads(threads)
     return work
 
 
@@ -40,16 +50,18 @@ def test_a_finished_run_computes_nothing_again(unbroken, monkeypatch, capsys):
     assert {path: path.stat().st_mtime_ns for path in unbroken.rglob("*.npz")} == before
 
 
-def test_a_run_that_is_killed_again_and_again_ends_in_the_same_tables(unbroken, tmp_path):
+def test_two_processes_that_are_killed_again_and_again_end_in_the_same_tables(unbroken, tmp_path):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(ROOT)}
     for pattern, count in MOMENTS:
         with (tmp_path / "log").open("wb") as log:
-            process = subprocess.Popen([*COMMAND, "--work_dir", str(tmp_path)], stdout=log, stderr=log)
+            options = {"stdout": log, "stderr": log, "env": environment, "start_new_session": True}
+            process = subprocess.Popen([*COMMAND, str(tmp_path)], **options)
             while len(list(tmp_path.glob(pattern))) < count:
                 assert process.poll() is None, (tmp_path / "log").read_text()
                 time.sleep(0.05)
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    subprocess.run([*COMMAND, "--work_dir", str(tmp_path)], check=True, capture_output=True)
+    subprocess.run([*COMMAND, str(tmp_path)], check=True, capture_output=True, env=environment)
     tables = sorted(path.name for path in (unbroken / "results").glob("*.csv"))
     assert tables == sorted(path.name for path in (tmp_path / "results").glob("*.csv"))
     for name in tables:

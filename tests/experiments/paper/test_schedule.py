@@ -19,7 +19,7 @@ class Log:
             self.order.append(name)
             self.done.add(name)
 
-        return Task(name, seconds, lambda: name in self.done, execute)
+        return Task(name, name, seconds, lambda: name in self.done, execute)
 
 
 def test_stages_run_in_order_the_longest_task_first_and_what_is_done_not_again():
@@ -35,7 +35,11 @@ def test_stages_run_in_order_the_longest_task_first_and_what_is_done_not_again()
 
 def test_a_failing_task_stops_the_run_and_the_next_run_goes_on_there():
     log = Log()
-    good, bad, later = log.task("good", 3), Task("bad", 2, lambda: "bad" in log.done, lambda: 1 / 0), log.task("later")
+    good, bad, later = (
+        log.task("good", 3),
+        Task("bad", "bad", 2, lambda: "bad" in log.done, lambda: 1 / 0),
+        log.task("later"),
+    )
     with pytest.raises(ZeroDivisionError):
         run([("one", [good, bad]), ("two", [later])], Workers(), str)
     assert log.order == ["good"]
@@ -57,7 +61,7 @@ def test_workers_share_the_tasks_and_wait_for_each_other():
 
     first = [log.task(f"a{i}") for i in range(20)]
     second = [
-        Task("b", 1.0, lambda: "b" in log.done, lambda: (log.order.append("b"), log.done.add("b"))),
+        Task("b", "b", 1.0, lambda: "b" in log.done, lambda: (log.order.append("b"), log.done.add("b"))),
     ]
     ranks = [
         threading.Thread(
