@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -95,7 +95,8 @@ class _Evaluation:
     def segmenter(self, overlay: tuple[str, ...]) -> _Network | None:
         """A segmenter of the segmentation bundle, None without weights."""
         parser = self.parser("train", *overlay)
-        return _load(parser, Path(parser.get_parsed_content("ckpt_path")))
+        network = _load(parser, Path(parser.get_parsed_content("ckpt_path")))
+        return network and replace(network, description=f"{network.description}, {parser['epochs']} epochs")
 
     @cached_property
     def guard(self) -> _Network | None:

@@ -76,11 +76,11 @@ class DefendedSegmenter(nn.Module):
         logits = self.segmenter(self.reformer(image))
         if self.combine:
             score = self.combination(score, self._divergence(image, logits))
-        # A sum is not finite as soon as one logit is not: one pass, and no mask of the size of the logits.
-        accepted = self.decide(image, score) & torch.isfinite(logits.flatten(1).sum(dim=1))
+        # A sum is not finite as soon as one logit is not: one pass, and no mask or copy of the size of the logits.
+        accepted = self.decide(image, score) & torch.isfinite(logits.sum(dim=list(range(1, logits.dim()))))
         segmented = accepted & torch.logical_not(is_blank(image))
 
-        zeros = torch.zeros_like(logits.flatten(2)[:1, :, 0])
+        zeros = logits.new_zeros([1, logits.shape[1]])
         one = torch.ones_like(zeros[:, :1])
         background = torch.cat([one, zeros[:, 1:], -one], dim=1)
         rejection = torch.cat([zeros, one], dim=1)
