@@ -1,3 +1,3 @@
 """Guard medical image segmentation against adversarial and otherwise tampered inputs, in MONAI."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
