@@ -87,6 +87,8 @@ class DefendedSegmenter(nn.Module):
         constant = torch.where(accepted.unsqueeze(1), background, rejection)
 
         axes = [1] * (logits.dim() - 2)
+        # In one layout: joined with the last class, logits in channels-last take several times as long.
+        logits = logits.contiguous()
         guarded = torch.cat([logits, logits.amin(dim=1, keepdim=True) - 1.0], dim=1)
         return torch.where(
             segmented.reshape([-1, 1] + axes), guarded, constant.reshape([-1, logits.shape[1] + 1] + axes)
