@@ -19,9 +19,21 @@ from monai_advdefense.metrics import (
     dice_from_counts,
 )
 
-__all__ = ["attack_figures", "guard_figures", "interval", "recovered_share", "segmenter_figures", "volume_dice"]
+__all__ = [
+    "SCORES",
+    "attack_figures",
+    "detection_figures",
+    "guard_figures",
+    "interval",
+    "recovered_share",
+    "segmenter_figures",
+    "volume_dice",
+]
 
 _Floats = npt.NDArray[np.float64]
+
+SCORES = ("spectral", "combined")
+"""The scores of the guard; one of them is in use."""
 
 LEAST_LOSS = 0.01
 """Dice that must be lost before a share of it can be won back; below, the share is noise."""
@@ -119,10 +131,8 @@ def attack_figures(clean: Arrays, attacked: Arrays, threshold: float, resamples:
     def over_volumes(statistic: Callable[..., float], *arrays: npt.ArrayLike) -> Interval:
         return interval(statistic, by_volume, *arrays, resamples=resamples)
 
-    scores = (clean["score"], attacked["score"])
     return {
-        "auc": over_slices(lambda a, b: detection_metrics(a, b).roc_auc, *scores),
-        "tpr_at_5": over_slices(lambda a, b: detection_metrics(a, b).true_positive_rate, *scores),
+        **detection_figures(clean, attacked, resamples),
         "tpr_shipped": over_slices(np.mean, ~accepted),
         "norm": over_slices(np.mean, attacked["norm"]),
         "flipped": over_slices(np.mean, attacked["flipped"]),
@@ -134,6 +144,29 @@ def attack_figures(clean: Arrays, attacked: Arrays, threshold: float, resamples:
         "coverage": over_slices(np.mean, accepted),
         "accepted_and_bad": over_slices(accepted_and_bad, accepted, *slice_dice),
     }
+
+
+def detection_figures(clean: Arrays, attacked: Arrays, resamples: int) -> dict[str, Interval]:
+    """ROC-AUC and true positive rate at a false positive rate of 5 % of both scores of the guard.
+
+    Args:
+        clean: measured on the clean slices.
+        attacked: measured on the attacked slices, in the same order.
+        resamples: number of bootstrap resamples.
+    """
+    undefined = Interval(float("nan"), float("nan"), float("nan"))
+    figures = {}
+    for name in SCORES:
+        scores = clean[name], attacked[name]
+        # The combined score of a guard that has no calibration for it.
+        defined = all(np.isfinite(values).all() for values in scores)
+        for figure, statistic in (
+            ("auc", lambda a, b: detection_metrics(a, b).roc_auc),
+            ("tpr_at_5", lambda a, b: detection_metrics(a, b).true_positive_rate),
+        ):
+            found = interval(statistic, clean["subject"], *scores, resamples=resamples) if defined else undefined
+            figures[f"{figure}_{name}"] = found
+    return figures
 
 
 def _dice(counts: npt.NDArray[Any]) -> _Floats:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from monai_advdefense.divergence import divergence_score
 from monai_advdefense.metrics import overlap_counts
 from monai_advdefense.networks import DefendedSegmenter
 
@@ -46,14 +47,15 @@ def measure(
         items: slices of :class:`monai_advdefense.data.SliceDataset` with labels.
         segmenter: network from ``(B, 1, H, W)`` to logits, in evaluation mode.
         num_classes: number of classes, background included.
-        guard: its detector scores each slice, and the segmenter sees each slice once more through its reformer.
+        guard: scores each slice; the segmenter sees each slice once more through its reformer.
         attack: from slices, labels and their places in ``items`` to attacked slices, norms and flipped fractions.
         batch_size: slices in one pass.
         description: stands beside the progress bar.
 
     Returns:
         For each slice: ``volume``, ``slice``, ``subject`` and ``plain``, the overlap counts ``(N, C, 3)``; with a guard
-        ``score`` and ``reformed``, the counts behind the reformer; with an attack ``norm`` and ``flipped``.
+        ``reformed``, the counts behind the reformer, and its scores ``spectral`` and ``combined`` (NaN if it has no
+        calibration for it); with an attack ``norm`` and ``flipped``.
     """
     device = next(segmenter.parameters()).device
     columns: dict[str, list[Tensor]] = {}
@@ -65,10 +67,14 @@ def measure(
         if attack is not None:
             image, found["norm"], found["flipped"] = attack(image, label, rows)
         with torch.no_grad():
-            found["plain"] = overlap_counts(segmenter(image).argmax(1), label, num_classes)
+            plain = segmenter(image)
+            found["plain"] = overlap_counts(plain.argmax(1), label, num_classes)
             if guard is not None:
-                found["score"] = guard.detector.score(image)
-                found["reformed"] = overlap_counts(segmenter(guard.reformer(image)).argmax(1), label, num_classes)
+                reformed = segmenter(guard.reformer(image))
+                found["reformed"] = overlap_counts(reformed.argmax(1), label, num_classes)
+                found["spectral"] = guard.detector.score(image)
+                divergence = divergence_score(plain, reformed, image, guard.temperature)
+                found["combined"] = guard.combination(found["spectral"], divergence)
         for name, values in found.items():
             columns.setdefault(name, []).append(values.cpu())
     arrays = {name: torch.cat(parts).numpy() for name, parts in columns.items()}

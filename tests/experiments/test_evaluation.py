@@ -52,7 +52,8 @@ def forbid(monkeypatch):
 def test_the_page_has_every_row_and_a_second_run_computes_nothing(run, write_weights, forbid, tmp_path):
     write_weights()
     page = run()
-    tables = {name: _rows(tmp_path / "work" / f"{name}.csv") for name in ("segmenters", "guard", "attacks", "claims")}
+    names = ("segmenters", "guard", "choice", "attacks", "claims")
+    tables = {name: _rows(tmp_path / "work" / f"{name}.csv") for name in names}
     assert len(tables["attacks"]) == len(attack_settings())
     assert len(tables["claims"]) == 6
     means = {row["network"]: row for row in tables["segmenters"] if row["structure"] == "mean"}
@@ -62,6 +63,9 @@ def test_the_page_has_every_row_and_a_second_run_computes_nothing(run, write_wei
     assert float(tables["guard"][0]["coverage"]) == pytest.approx(1 - float(tables["guard"][0]["false_positive_rate"]))
     for row in tables["attacks"]:
         assert float(row["tpr_shipped"]) == pytest.approx(1 - float(row["coverage"]))
+    # Brain only, three targets at three strengths, on slices of other volumes than those of the test split.
+    assert len(tables["choice"]) == 9
+    assert {row["support"] for row in tables["choice"]} == {"brain"}
     # Two volumes, all structures, all claims, two tables of attacks: nothing is left out of the page.
     assert page.count("| DAG |") == 2 * 12
     assert page.count("| Rician noise of the norm of DAG |") == 2 * 3
@@ -128,8 +132,8 @@ def test_a_run_that_was_stopped_goes_on(run, write_weights, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run()
     run()
-    # One batch each: 13 settings with DAG, of which one was tried twice.
-    assert len(calls) == 14
+    # One batch each: 13 settings with DAG on the test split, of which one was tried twice, and 9 on validation.
+    assert len(calls) == 14 + 9
 
 
 def test_without_weights_every_row_says_so(run):

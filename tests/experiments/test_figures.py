@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_advdefense.experiments.figures import attack_figures, guard_figures, recovered_share, volume_dice
+from monai_advdefense.experiments.figures import (
+    attack_figures,
+    detection_figures,
+    guard_figures,
+    recovered_share,
+    volume_dice,
+)
 
 
 def _counts(dice):
@@ -15,7 +21,8 @@ def _counts(dice):
 
 def _measured(plain, reformed, score, **others):
     rows = {"volume": np.array([0, 0, 1, 1]), "subject": np.array(["a", "a", "b", "b"])}
-    return {**rows, "plain": _counts(plain), "reformed": _counts(reformed), "score": np.array(score), **others}
+    scores = {"score": np.array(score), "spectral": np.array(score), "combined": -np.array(score)}
+    return {**rows, "plain": _counts(plain), "reformed": _counts(reformed), **scores, **others}
 
 
 @pytest.mark.parametrize(("attacked", "reformed", "share"), [(0.4, 0.6, 0.5), (0.4, 0.8, 1.0), (0.4, 0.3, -0.25)])
@@ -41,7 +48,8 @@ def test_attack_figures():
     norm, flipped = np.array([1.0, 3.0, 1.0, 3.0]), np.array([0.5] * 4)
     attacked = _measured([0.2] * 4, [0.5, 0.75] * 2, [1.5, 3.0, 2.5, 5.0], norm=norm, flipped=flipped)
     figures = {name: figure.estimate for name, figure in attack_figures(clean, attacked, 2.6, 20).items()}
-    assert figures["auc"] == pytest.approx(14 / 16)
+    assert figures["auc_spectral"] == pytest.approx(14 / 16)
+    assert figures["auc_combined"] == pytest.approx(2 / 16)
     assert figures["coverage"] == figures["tpr_shipped"] == 0.5
     assert (figures["norm"], figures["flipped"]) == (2.0, 0.5)
     assert figures["dice_reformed"] == pytest.approx(0.625)
@@ -49,6 +57,15 @@ def test_attack_figures():
     # Accepted are the first slices of both volumes: 0.5 behind the reformer, which is 0.3 below 0.8.
     assert figures["dice_accepted"] == pytest.approx(0.5)
     assert figures["accepted_and_bad"] == 0.5
+
+
+def test_a_score_without_calibration_has_no_figures():
+    clean, attacked = (_measured([0.8] * 4, [0.7] * 4, score) for score in ([1.0, 2.0, 1.0, 2.0], [1.5, 3.0, 2.5, 5.0]))
+    clean["combined"] = attacked["combined"] = np.full(4, np.nan)
+    figures = detection_figures(clean, attacked, 20)
+    assert figures["auc_spectral"].estimate == pytest.approx(14 / 16)
+    assert np.isnan(figures["auc_combined"].estimate)
+    assert np.isnan(figures["tpr_at_5_combined"].estimate)
 
 
 def test_nothing_accepted_has_no_dice():

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from monai_advdefense.experiments.measurement import measure
 from monai_advdefense.metrics import dice_from_counts
+from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector
 
 
 @pytest.mark.parametrize("batch_size", [2, 5])
@@ -26,3 +28,17 @@ def test_measure_counts_each_slice_in_order(batch_size):
     assert dice[:, 1].tolist() == [1, 1, 1, 0, 1]
     assert measured["slice"].tolist() == [0, 1, 2, 3, 4]
     assert measured["subject"].tolist() == ["s0", "s0", "s0", "s1", "s1"]
+
+
+def test_measure_gives_both_scores_of_a_guard():
+    torch.manual_seed(0)
+    detector, reformer, segmenter = (nn.Conv2d(1, channels, 3, padding=1) for channels in (1, 1, 2))
+    image, label = torch.rand(3, 1, 8, 8), torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
+    items = [{"image": image[n], "label": label[n], "volume": 0, "slice": n, "subject": "s"} for n in range(3)]
+    for combine in (False, True):
+        guard = DefendedSegmenter(ReconstructionDetector(detector), reformer, segmenter, combine=combine).eval()
+        guard.combination.center.copy_(torch.tensor([1.0, 0.1]))
+        guard.combination.scale.copy_(torch.tensor([2.0, 0.5]))
+        measured = measure(items, segmenter, num_classes=2, guard=guard, batch_size=2)
+        with torch.no_grad():
+            np.testing.assert_allclose(measured["combined" if combine else "spectral"], guard.score(image), rtol=1e-5)
