@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 
 import monai.bundle
+import onnxruntime
 import pytest
 import torch
-from monai.bundle import ConfigParser, ckpt_export, verify_net_in_out
+from monai.bundle import ConfigParser, ckpt_export, onnx_export, verify_net_in_out
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,33 @@ def test_loaded_from_another_folder_and_exported_the_network_gives_the_same(bund
             rejected = scripted(image).argmax(1).flatten(1) == 28
             assert rejected.all(1).sum() == 2
             assert rejected.any(1).sum() == 2
+
+
+def test_onnx_gives_the_same_for_every_batch_and_size(bundle, image, tmp_path):
+    if bundle.name != "brain_mri_defended_segmentation":
+        pytest.skip("its parts are in the composite")
+    axes = {0: "batch", 2: "height", 3: "width"}
+    path = tmp_path / "model.onnx"
+    onnx_export(
+        net_id="network_def",
+        filepath=str(path),
+        ckpt_file=str(bundle / "models" / "model.pt"),
+        config_file=str(bundle / "configs" / "inference.json"),
+        input_shape=[2, 1, 96, 96],
+        converter_kwargs={
+            "input_names": ["image"],
+            "output_names": ["pred"],
+            "dynamic_axes": {"image": axes, "pred": axes},
+        },
+    )
+    network = monai.bundle.load(
+        name=bundle.name, bundle_dir=str(bundle.parent), workflow_type="inference", device="cpu"
+    ).eval()
+    session = onnxruntime.InferenceSession(path)
+    for images in (image, image[:3, :, :48]):
+        with torch.no_grad():
+            expected = network(images)
+        (found,) = session.run(None, {"image": images.numpy()})
+        torch.testing.assert_close(torch.from_numpy(found), expected, atol=1e-4, rtol=1e-4)
+    rejected = (network(image).argmax(1) == 28).flatten(1).all(1)
+    assert rejected.sum() == 2
