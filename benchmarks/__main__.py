@@ -47,12 +47,16 @@ def _sections(bundle_root: Path, *, repeats: int, steps: int, volumes: int) -> d
     """All measurements, by title."""
     with tempfile.TemporaryDirectory() as folder:
         # Weights that cannot be used are found before the minutes that the rest takes.
-        parser = composite(bundle_root, Path(folder, "images"), Path(folder, "output"))
+        parser, spectral = (
+            composite(bundle_root, Path(folder, "images"), Path(folder, "output"), *overlays)
+            for overlays in ([], ["spectral"])
+        )
         [sample] = write_template_samples(folder, 1, first_seed=_SEED)
         print("peak memory ...", flush=True)
         peak = memory.measure(bundle_root, sample, volumes=volumes)
         print("defended inference ...", flush=True)
-        defended = inference.measure(parser, str(sample), repeats=repeats)
+        defended = inference.measure(spectral, str(sample), repeats=repeats)
+        combined = inference.measure(parser, str(sample), repeats=repeats)
         print("DAG ...", flush=True)
         volume = inference.preprocessed(parser, str(sample))
         first = (volume.shape[2] - _BATCH) // 2
@@ -62,6 +66,7 @@ def _sections(bundle_root: Path, *, repeats: int, steps: int, volumes: int) -> d
     return {
         "DAG": (dag.EXPLANATION.format(batch=_BATCH, steps=steps, repeats=repeats), attack),
         "Defended inference of one volume": (inference.EXPLANATION.format(repeats=repeats), defended),
+        "With the combined score": (inference.COMBINED, combined),
         "Peak memory": (memory.EXPLANATION.format(volumes=volumes), peak),
     }
 

@@ -11,14 +11,15 @@ from monai_advdefense.handlers import load_weights
 __all__ = ["composite"]
 
 
-def composite(bundle_root: Path, dataset_dir: Path, output_dir: Path) -> ConfigParser:
-    """Read inference.json for the CPU and load the weights into its network.
+def composite(bundle_root: Path, dataset_dir: Path, output_dir: Path, *overlays: str) -> ConfigParser:
+    """Read inference.json and overlays for the CPU and load the weights into its network.
 
     Raises:
         InputError: if the weights are missing or do not fit.
         CalibrationError: if the detector has no threshold.
     """
-    parser = ConfigParser(ConfigParser.load_config_file(bundle_root / "configs" / "inference.json"))
+    files = [bundle_root / "configs" / f"{name}.json" for name in ("inference", *overlays)]
+    parser = ConfigParser(ConfigParser.load_config_files(files))
     parser.update(
         {
             "bundle_root": str(bundle_root),

@@ -19,11 +19,16 @@ from benchmarks.table import Row
 __all__ = ["EXPLANATION", "measure", "preprocessed"]
 
 EXPLANATION = (
-    "One sample brain, with the transforms, the inferer and the handlers of the composite bundle's inference.json. "
-    "*Total* is what happens between the preprocessed volume and the labels in the input grid: the inferer (three "
-    "networks, decision, stitching; scores recorded) and the postprocessing. Load and save are listed apart. The "
-    "baseline is the sum of the bare forward passes of the three networks, each on its own input, over the same slices "
-    "in the same batches. Both take turns; medians over {repeats} turns, after one that is not counted."
+    "One sample brain, with the transforms, the inferer and the handlers of the composite bundle's inference.json and "
+    "its overlay spectral.json. *Total* is what happens between the preprocessed volume and the labels in the input "
+    "grid: the inferer (three networks, decision, stitching; scores recorded) and the postprocessing. Load and save "
+    "are listed apart. The baseline is the sum of the bare forward passes of the three networks, each on its own "
+    "input, over the same slices in the same batches. Both take turns; medians over {repeats} turns, after one that is "
+    "not counted."
+)
+COMBINED = (
+    "The same without the overlay: the guard decides by the combined score, the default, which takes a second pass "
+    "through the segmenter and compares its predictions. The baseline has this pass as well."
 )
 _BAR = 1.20
 _LOAD, _INFERER, _POST, _SAVE = "load: ", "inferer", "postprocessing: ", "save: "
@@ -43,6 +48,7 @@ def measure(parser: ConfigParser, path: str, *, repeats: int) -> list[Row]:
     for _ in range(repeats + 1):
         engine.run([path])
         _bare(parser, engine.state.output[0]["image"].as_tensor(), times)
+    combine = parser.get_parsed_content("network").combine
     part = {name: median(seconds[1:]) for name, seconds in times.items()}
     bare = sum(seconds for name, seconds in part.items() if name.startswith("bare"))
     post = sum(seconds for name, seconds in part.items() if name.startswith(_POST))
@@ -52,7 +58,7 @@ def measure(parser: ConfigParser, path: str, *, repeats: int) -> list[Row]:
         Row(f"bare forward passes together ({shape[1]} slices)", bare, unit=" s"),
         Row("total: inferer and postprocessing", part[_INFERER] + post, unit=" s"),
         Row("inferer alone: ratio to the bare forward passes", part[_INFERER] / bare),
-        Row("total: ratio to the bare forward passes", (part[_INFERER] + post) / bare, _BAR),
+        Row("total: ratio to the bare forward passes", (part[_INFERER] + post) / bare, None if combine else _BAR),
     ]
 
 
@@ -106,6 +112,7 @@ def _bare(parser: ConfigParser, volume: Tensor, times: _Times) -> None:
         ("detector", guard.detector.network, spectra),
         ("reformer", guard.reformer.network, batches),
         ("segmenter", guard.segmenter, reformed),
+        *([("segmenter on the unreformed slices", guard.segmenter, batches)] if guard.combine else []),
     ):
         with _clock(times, f"bare forward passes: {name}"):
             for batch in inputs:

@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", required=True, metavar="DIR", help="bundle of the defended segmenter")
     options = parser.parse_args(arguments)
     path = assemble(options.detector, options.reformer, options.segmenter, options.output)
-    print(f"wrote {path}; its combined score is not calibrated: configs/calibrate.json of the bundle does that")
+    print(f"wrote {path}; now calibrate the sum of its scores by configs/calibrate.json of the bundle")
 
 
 if __name__ == "__main__":

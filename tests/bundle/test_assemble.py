@@ -130,7 +130,7 @@ def test_command_line(bundles, capsys):
     arguments = [word for name, path in bundles.items() for word in (f"--{name}", str(path))]
     main(arguments)
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"wrote {bundles['output'] / 'models' / 'model.pt'}; its combined score is not calibrated")
+    assert line.startswith(f"wrote {bundles['output'] / 'models' / 'model.pt'}; now calibrate the sum of its scores")
     (bundles["segmenter"] / "configs" / "inference.json").unlink()
     with pytest.raises(SystemExit) as stopped:
         main(arguments)

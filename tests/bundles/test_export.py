@@ -21,13 +21,13 @@ def bundle(source, copy_bundle, write_weights, image):
     """A copy of each bundle with random weights; a threshold lies between the scores of the slices."""
     copy = copy_bundle(source.name)
     state = write_weights(copy)
-    prefix = {"brain_mri_detector": "", "brain_mri_defended_segmentation": "detector."}.get(source.name)
-    if prefix is not None:
+    if source.name in ("brain_mri_detector", "brain_mri_defended_segmentation"):
+        state = write_weights(copy, threshold=0.0)
         config = ConfigParser.load_config_file(copy / "configs" / "inference.json")
         network = ConfigParser(config).get_parsed_content("network_def").eval()
         network.load_state_dict(state)
         with torch.no_grad():
-            scores = network.get_submodule(prefix.rstrip(".")).score(image)
+            scores = network.score(image)
         write_weights(copy, threshold=float(scores.sort().values[1:3].mean()))
     return copy
 

@@ -14,6 +14,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from monai_advdefense.bundle.assemble import assemble
+from monai_advdefense.divergence import divergence_score
 
 REJECTED = 28
 
@@ -133,7 +134,7 @@ def test_detector_without_a_threshold_is_refused(phantoms, copy_bundle, write_we
 
 @pytest.fixture(scope="module")
 def assembled(copy_bundle, write_weights):
-    """The guard, assembled from parts with random weights, and its parts."""
+    """The guard, assembled from parts with random weights and calibrated to accept everything; and its parts."""
     parts = {
         part: copy_bundle(f"brain_mri_{name}")
         for part, name in (("detector", "detector"), ("reformer", "reformer"), ("segmenter", "segmentation"))
@@ -141,7 +142,10 @@ def assembled(copy_bundle, write_weights):
     for seed, bundle in enumerate(parts.values()):
         write_weights(bundle, seed, threshold=1000.0)
     whole = copy_bundle("brain_mri_defended_segmentation")
-    assemble(**parts, output=whole)
+    path = assemble(**parts, output=whole)
+    state = torch.load(path, weights_only=True)
+    calibration = {"center": torch.ones(2), "scale": torch.ones(2), "threshold": torch.tensor(1000.0)}
+    torch.save({**state, **{f"combination.{key}": value for key, value in calibration.items()}}, path)
     return whole, parts
 
 
@@ -191,13 +195,16 @@ def test_guard_segments_accepted_slices_as_its_parts_do_and_rejects_the_others(a
     slices = run.preprocessing({"image": str(scan)})["image"].as_tensor().movedim(2, 0)
     networks = {part: _loaded(bundle) for part, bundle in parts.items()}
     with torch.no_grad():
-        scores = networks["detector"].score(slices)
-        labels = networks["segmenter"](networks["reformer"](slices)).argmax(1)
+        spectral = networks["detector"].score(slices)
+        plain, reformed = (networks["segmenter"](images) for images in (slices, networks["reformer"](slices)))
+        # Center and scale of the weights are 1.
+        scores = spectral - 1.0 + divergence_score(plain, reformed, slices) - 1.0
+        labels = reformed.argmax(1)
     # Between two scores: the memory format of the whole rounds them otherwise than that of its parts.
     threshold = scores.sort().values[len(scores) // 2 - 1 :][:2].mean()
     labels[scores > threshold] = REJECTED
     state = torch.load(whole / "models" / "model.pt", weights_only=True)
-    torch.save({**state, "detector.threshold": threshold}, tmp_path / "model.pt")
+    torch.save({**state, "combination.threshold": threshold}, tmp_path / "model.pt")
 
     run.run()
     record = json.loads((tmp_path / "out" / "1000_scores.json").read_text(encoding="utf-8"))

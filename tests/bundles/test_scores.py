@@ -1,4 +1,4 @@
-"""The composite that decides by the sum of spectral and divergence score: calibrated, and run by an overlay."""
+"""The composite that decides by the sum of spectral and divergence score: calibrated, run, and attacked."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def test_calibration_fits_the_combination_alone_and_its_threshold_holds_in_every
     }
 
 
-def test_overlay_lets_the_combined_score_decide_what_is_written_and_reported(bundle, phantoms, workflow, tmp_path):
+def test_the_combined_score_decides_what_is_written_and_reported(bundle, phantoms, workflow, tmp_path):
     """By the detector alone, whose threshold no score reaches, everything would be rejected."""
     scan = phantoms / "images" / "1003.nii.gz"
     state = torch.load(bundle / "models" / "model.pt", weights_only=True)
     paths = {"dataset_dir": str(scan), "output_dir": str(tmp_path / "out"), "ckpt_path": str(tmp_path / "model.pt")}
-    run = workflow(bundle, "inference", "combined", kind="infer", **paths)
+    run = workflow(bundle, "inference", kind="infer", **paths)
     assert run.check_properties() == []
     run.network_def.load_state_dict(state)
     images = run.preprocessing({"image": str(scan)})["image"].as_tensor().movedim(2, 0)
@@ -106,7 +106,7 @@ def test_a_combined_score_that_is_not_calibrated_is_refused(bundle, phantoms, wo
     nan = {key: torch.full_like(value, torch.nan) for key, value in state.items() if key.startswith("combination.")}
     torch.save({**state, **nan}, tmp_path / "model.pt")
     paths = {"dataset_dir": str(phantoms), "output_dir": str(tmp_path / "out"), "ckpt_path": str(tmp_path / "model.pt")}
-    run = workflow(bundle, "inference", "combined", kind="infer", **paths)
+    run = workflow(bundle, "inference", kind="infer", **paths)
     with pytest.raises(SystemExit) as stopped:
         run.run()
     assert stopped.value.code == 2
@@ -121,7 +121,7 @@ def test_attacked_copies_are_measured_by_the_combined_score(bundle, phantoms, wo
         "slices": 2,
         "inferer": {"_target_": "monai_advdefense.bundle.AttackInferer", "attack": "@attack", "slices": "@slices"},
     }
-    run = workflow(bundle, "inference", "attack", "combined", kind="infer", **options)
+    run = workflow(bundle, "inference", "attack", kind="infer", **options)
     run.run()
     with (tmp_path / "out" / "1003_attack.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -134,13 +134,37 @@ def test_attacked_copies_are_measured_by_the_combined_score(bundle, phantoms, wo
     assert (accepted == (scores <= float(combination["threshold"])))[sure].all()
 
 
+def test_overlay_lets_the_spectral_score_decide_alone(bundle, phantoms, workflow, tmp_path):
+    """The combined score, whose threshold no score reaches, would reject everything."""
+    scan = phantoms / "images" / "1003.nii.gz"
+    state = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    paths = {"dataset_dir": str(scan), "output_dir": str(tmp_path / "out"), "ckpt_path": str(tmp_path / "model.pt")}
+    run = workflow(bundle, "inference", "spectral", kind="infer", **paths)
+    assert run.check_properties() == []
+    run.network_def.load_state_dict(state)
+    images = run.preprocessing({"image": str(scan)})["image"].as_tensor().movedim(2, 0)
+    with torch.no_grad():
+        scores = run.network_def.eval().detector.score(images).numpy()
+    threshold = float(np.median(scores) + 1e-5)
+    thresholds = {"detector.threshold": torch.tensor(threshold), "combination.threshold": torch.tensor(-1e6)}
+    torch.save({**state, **thresholds}, tmp_path / "model.pt")
+
+    run.run()
+    record = json.loads((tmp_path / "out" / "1003_scores.json").read_text(encoding="utf-8"))
+    assert record["threshold"] == pytest.approx(threshold)
+    np.testing.assert_allclose([row["score"] for row in record["slices"]], scores, rtol=1e-4)
+    decisions = [row["decision"] == "accepted" for row in record["slices"]]
+    assert decisions == (scores <= threshold).tolist()
+    assert 0 < sum(decisions) < len(images)
+
+
 def test_evaluation_counts_what_the_combined_score_accepts(copy_bundle, write_weights, workflow, tmp_path):
     whole = copy_bundle("brain_mri_defended_segmentation")
     state = write_weights(whole, threshold=1000.0, num_classes=4)
     state["detector.threshold"].fill_(-1.0)
     torch.save(state, whole / "models" / "model.pt")
     options = {"output_dir": str(tmp_path / "out"), "validate#inferer#roi_size": [48, 48]}
-    run = workflow(whole, "train", "evaluate", "combined", **options)
+    run = workflow(whole, "train", "evaluate", **options)
     assert run.check_properties() == []
     run.run()
     with (tmp_path / "out" / "metrics.csv").open(newline="") as file:
