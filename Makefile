@@ -8,12 +8,13 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit benchmarks results paper clean
+.PHONY: help demo samples test lint types unit bundles benchmarks results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
 	@echo "make test        install, linter, types and tests"
 	@echo "make samples     generated brains, part of the training data of detector and reformer"
+	@echo "make bundles     check the bundles as the model zoo does, and pack them into dist/"
 	@echo "make benchmarks  speed and memory"
 	@echo "make results     the figures of docs/results.md (needs DATASET_DIR)"
 	@echo "make paper       the experiments of the paper (needs DATASET_DIR and WORK_DIR; hours, resumable)"
@@ -44,6 +45,11 @@ types: $(READY)
 
 unit: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+bundles: $(READY)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/bundles/test_metadata.py tests/bundles/test_configs.py \
+		tests/bundles/test_export.py
+	$(BIN)/python -m monai_advdefense.bundle.package $(wildcard bundles/*/) --output_dir dist
 
 benchmarks: $(READY)
 	$(BIN)/python -m benchmarks
