@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data.messages import one_line, reason
 from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import InputError, OutputError
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.recorded_failure import recorded_failure
 from monai_advdefense.report import GroupEntry, case_from_json, group_to_csv, group_to_html, worst_first
@@ -37,7 +37,7 @@ class GroupReportWriter:
             cannot be read is recorded there.
 
     Raises:
-        OutputError: at the end of the run, if the report cannot be written; nothing else is lost.
+        OutputError: in the run, if an older report cannot be removed or the new one not be written.
     """
 
     def __init__(
@@ -56,7 +56,14 @@ class GroupReportWriter:
     def remove(self, engine: Engine) -> None:
         """Remove the report of an earlier run."""
         for name in ("report.html", "report.csv"):
-            (self.output_dir / name).unlink(missing_ok=True)
+            path = self.output_dir / name
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(
+                    f"{one_line(path)}: expected to write here, found {error.strerror}: check its permissions, or "
+                    "choose another output_dir"
+                ) from error
 
     def __call__(self, engine: Engine) -> None:
         """Write the page and the table."""

@@ -20,13 +20,12 @@ from monai_advdefense.report.templating import page_template
 __all__ = ["group_to_html"]
 
 
-def group_to_html(entries: Iterable[GroupEntry], *, inputs: str = "", created: str | None = None) -> str:
+def group_to_html(entries: Iterable[GroupEntry], *, inputs: str = "") -> str:
     """Render many volumes as one page that needs no script and no network; it links to the volumes' own reports.
 
     Args:
         entries: the volumes in any order; the page shows the worst first.
         inputs: folder of the inputs, to be named on the page.
-        created: time of the run, ISO 8601 in UTC; now by default.
 
     Returns:
         The page, to be written into the folder of the results; about 2 kB per volume.
@@ -57,7 +56,7 @@ def group_to_html(entries: Iterable[GroupEntry], *, inputs: str = "", created: s
         rate=_same([case.provenance.false_positive_rate for case in cases]),
         about=_about(cases),
         inputs=inputs,
-        created=created or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
 
 

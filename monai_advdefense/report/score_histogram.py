@@ -53,7 +53,7 @@ def histogram_paths(entry: GroupEntry, edges: NDArray[np.float64]) -> dict[str, 
 
     The highest bar fills the box; a bar of few slices is 3 high at least, so that it is seen.
     """
-    paths = {}
+    paths: dict[str, str] = {}
     base = np.zeros(_BINS)
     counts = score_counts([entry], edges)
     top = max(int(sum(counts.values()).max()), 1)  # type: ignore[union-attr]
