@@ -34,15 +34,17 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         key: name of the volume in an item.
         exclude: folder inside ``data`` that holds no inputs, usually the one to which results are written.
         min_slices: refuse volumes with fewer slices that have a voxel above 0.
+        rank: number of this process among those that share the volumes, from 0.
+        world_size: number of these processes; each takes every ``world_size``-th volume, and may get none.
 
     Attributes:
-        attempted: number of volumes looked at in the current pass.
+        attempted: path of each volume looked at in the current pass.
         failures: path and message of each volume of the current pass that failed, later steps included
             (see :meth:`fail`).
 
     Raises:
-        InputError: when the iteration starts, if the folder is missing or holds no NIfTI file, or with worker
-            processes, in which failures would be lost (use ``num_workers=0``).
+        InputError: if ``rank`` is out of range; when the iteration starts, if the folder is missing or holds no NIfTI
+            file, or with worker processes, in which failures would be lost (use ``num_workers=0``).
     """
 
     def __init__(
@@ -55,7 +57,11 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         key: str = "image",
         exclude: str | os.PathLike[str] | None = None,
         min_slices: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
+        if not 0 <= rank < world_size:
+            raise InputError(f"rank: expected a number from 0 to {world_size - 1}, found {rank}: start with torchrun")
         self.data = data
         self.transform = transform
         self.max_slice_size = tuple(max_slice_size)
@@ -63,17 +69,19 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         self.key = key
         self.exclude = exclude
         self.min_slices = min_slices
-        self.attempted = 0
+        self.rank = rank
+        self.world_size = world_size
+        self.attempted: list[str] = []
         self.failures: list[tuple[str, str]] = []
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the preprocessed items of the usable volumes, in order."""
         if get_worker_info() is not None:
             raise InputError("num_workers: expected 0, found worker processes, which lose failures: set it to 0")
-        self.attempted = 0
+        self.attempted.clear()
         self.failures.clear()
-        for item in self._items():
-            self.attempted += 1
+        for item in self._items()[self.rank :: self.world_size]:
+            self.attempted.append(str(item.get(self.key)))
             try:
                 yield self._load(item)  # bound to no name here, so that one volume is not kept while the next is read
             except InputError as error:

@@ -6,6 +6,8 @@ from monai_advdefense.handlers.calibrate_combination import CalibrateCombination
 from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
 from monai_advdefense.handlers.epoch_seed import EpochSeed
 from monai_advdefense.handlers.failure_summary import FailureSummary
+from monai_advdefense.handlers.gather_failures import GatherFailures
+from monai_advdefense.handlers.group_report_writer import GroupReportWriter
 from monai_advdefense.handlers.output_dir import OutputDir
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.report_writer import ReportWriter
@@ -23,6 +25,8 @@ __all__ = [
     "CalibrateThreshold",
     "EpochSeed",
     "FailureSummary",
+    "GatherFailures",
+    "GroupReportWriter",
     "OutputDir",
     "ReportWriter",
     "Resume",

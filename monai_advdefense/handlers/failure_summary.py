@@ -17,7 +17,8 @@ class FailureSummary:
 
     It also ends a run that one of this package's errors stopped as a whole (a missing input folder, for example) with
     that error's message and exit code 2 instead of a traceback. Attach it as the last handler, so that results are
-    complete when it exits.
+    complete when it exits. Of several processes that share the volumes the first speaks for all, see
+    :class:`~monai_advdefense.handlers.GatherFailures`.
 
     Args:
         dataset: dataset of the run, which keeps the failures.
@@ -34,8 +35,10 @@ class FailureSummary:
     @exit_on_error
     def __call__(self, engine: Engine) -> None:
         """Print the summary; exit with code 2 if a volume failed."""
+        if self.dataset.rank:
+            return
         failed = len({path for path, _ in self.dataset.failures})
-        total = self.dataset.attempted
+        total = len(self.dataset.attempted)
         print(f"{total - failed} of {total} volumes written, {failed} failed", flush=True)
         if failed:
             self._list_failures()

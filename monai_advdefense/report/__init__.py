@@ -2,23 +2,28 @@
 
 from monai_advdefense.report.case import Case, Decision, SliceRecord, Verdict, case_from_scores, slice_positions
 from monai_advdefense.report.figures import color_bar, figure_to_data_uri, score_curve, slice_panels
+from monai_advdefense.report.group import GroupEntry, GroupVerdict, group_headline, group_to_csv, worst_first
+from monai_advdefense.report.group_html import group_to_html
 from monai_advdefense.report.html import case_to_html
 from monai_advdefense.report.label_colors import LABEL_COLORS, label_colors, structure_name
 from monai_advdefense.report.provenance import BundleFacts, Provenance, bundle_facts, file_sha256, package_versions
 from monai_advdefense.report.slice_view import Plane, SliceView, plane_of, slice_views
-from monai_advdefense.report.tables import case_to_csv, case_to_json
+from monai_advdefense.report.tables import case_from_json, case_to_csv, case_to_json
 
 __all__ = [
     "LABEL_COLORS",
     "BundleFacts",
     "Case",
     "Decision",
+    "GroupEntry",
+    "GroupVerdict",
     "Plane",
     "Provenance",
     "SliceRecord",
     "SliceView",
     "Verdict",
     "bundle_facts",
+    "case_from_json",
     "case_from_scores",
     "case_to_csv",
     "case_to_html",
@@ -26,6 +31,9 @@ __all__ = [
     "color_bar",
     "figure_to_data_uri",
     "file_sha256",
+    "group_headline",
+    "group_to_csv",
+    "group_to_html",
     "label_colors",
     "package_versions",
     "plane_of",
@@ -34,4 +42,5 @@ __all__ = [
     "slice_positions",
     "slice_views",
     "structure_name",
+    "worst_first",
 ]

@@ -17,15 +17,18 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from monai_advdefense.report.case import Case, SliceRecord
+from monai_advdefense.report.case import Case, Decision, SliceRecord
 from monai_advdefense.report.slice_view import Plane, SliceView
 
-__all__ = ["color_bar", "figure_to_data_uri", "score_curve", "slice_panels"]
+__all__ = ["DECISION_COLORS", "INK", "color_bar", "figure_to_data_uri", "score_curve", "slice_panels"]
 
-_INK = "#1f2933"
-_FAINT = "#7b8794"
-_ACCEPTED = "#0072B2"
-_REJECTED = "#C2410C"
+INK = "#1f2933"
+DECISION_COLORS: dict[Decision, str] = {
+    "accepted": "#0072B2",
+    "rejected": "#C2410C",
+    "not_checked": "#7b8794",
+    "blank": "#7b8794",
+}
 _DIRECTION = {"x": "left to right", "y": "posterior to anterior", "z": "inferior to superior"}
 _PIXEL = 2
 # The same for all slices, so that they can be compared: magnitudes from 6e-6 to 0.2.
@@ -46,34 +49,46 @@ def score_curve(case: Case, *, narrow: bool = False) -> Figure:
     curve = np.full(len(case.slices), np.nan)
     curve[[record.index for record in finite]] = [record.score for record in finite]
     axes.plot(curve, color="#9fb3c8", linewidth=1.2, zorder=1, gid="curve")
-    _plot(axes, _with(finite, "accepted"), "o", color=_ACCEPTED, markersize=3.5, label="accepted")
-    _plot(axes, _with(finite, "rejected"), "v", color=_REJECTED, markersize=6.5, label="rejected")
-    _plot(axes, _with(finite, "not_checked"), "s", color=_FAINT, markersize=3.5, label="not checked")
+    _plot(axes, _with(finite, "accepted"), "o", color=DECISION_COLORS["accepted"], markersize=3.5, label="accepted")
+    _plot(axes, _with(finite, "rejected"), "v", color=DECISION_COLORS["rejected"], markersize=6.5, label="rejected")
+    _plot(
+        axes,
+        _with(finite, "not_checked"),
+        "s",
+        color=DECISION_COLORS["not_checked"],
+        markersize=3.5,
+        label="not checked",
+    )
     unknown = [record.index for record in case.slices if not math.isfinite(record.score)]
     if unknown:
-        style: dict[str, Any] = {"color": _FAINT, "marker": "x", "linestyle": "none", "label": "score not a number"}
+        style: dict[str, Any] = {
+            "color": DECISION_COLORS["not_checked"],
+            "marker": "x",
+            "linestyle": "none",
+            "label": "score not a number",
+        }
         axes.plot(unknown, [0.03] * len(unknown), transform=axes.get_xaxis_transform(), gid="unknown", **style)
     marked = [record.score for record in finite]
     if math.isfinite(case.threshold):
         axes.axhline(
-            case.threshold, color=_INK, linewidth=1.2, linestyle=(0, (5, 3)), gid="threshold", label="threshold"
+            case.threshold, color=INK, linewidth=1.2, linestyle=(0, (5, 3)), gid="threshold", label="threshold"
         )
         marked.append(case.threshold)
     low, high = min(marked, default=0.0), max(marked, default=1.0)
     margin = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
     axes.set_ylim(max(low - margin, min(low, 0.0)), high + margin)
     axes.set_xlim(-1, max(len(case.slices), 1))
-    axes.set_ylabel("Score (no unit)", fontsize=10, color=_INK)
-    axes.set_xlabel("Slice number", fontsize=10, color=_INK)
+    axes.set_ylabel("Score (no unit)", fontsize=10, color=INK)
+    axes.set_xlabel("Slice number", fontsize=10, color=INK)
     axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(labelsize=9, colors=_INK)
+    axes.tick_params(labelsize=9, colors=INK)
     axes.locator_params(axis="x", nbins=5 if narrow else 12, integer=True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     _position_axis(axes, case, narrow)
     if axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside upper left", ncols=2 if narrow else 5, fontsize=9, frameon=False, labelcolor=_INK)
+        figure.legend(loc="outside upper left", ncols=2 if narrow else 5, fontsize=9, frameon=False, labelcolor=INK)
     return figure
 
 
@@ -114,7 +129,7 @@ def color_bar(limit: float) -> Figure:
     axes = figure.subplots()
     axes.imshow(np.linspace(0, 1, 256)[None], cmap="inferno", aspect="auto", extent=(0, limit, 0, 1))
     axes.set_yticks([])
-    axes.tick_params(labelsize=11, colors=_INK)
+    axes.tick_params(labelsize=11, colors=INK)
     axes.locator_params(axis="x", nbins=5)
     return figure
 
@@ -164,8 +179,8 @@ def _position_axis(axes: Axes, case: Case, narrow: bool) -> None:
     secondary = axes.secondary_xaxis("top", functions=(to_position, to_index))
     words = _DIRECTION[case.position_axis]
     direction = words if step > 0 else " to ".join(reversed(words.split(" to ")))
-    secondary.set_xlabel(f"World position {case.position_axis} (mm), {direction}", fontsize=10, color=_INK)
-    secondary.tick_params(labelsize=9, colors=_INK)
+    secondary.set_xlabel(f"World position {case.position_axis} (mm), {direction}", fontsize=10, color=INK)
+    secondary.tick_params(labelsize=9, colors=INK)
     secondary.locator_params(axis="x", nbins=5 if narrow else 12)
 
 

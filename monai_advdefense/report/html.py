@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from monai_advdefense.report.case import Case
 from monai_advdefense.report.figures import color_bar, figure_to_data_uri, score_curve, slice_panels
 from monai_advdefense.report.label_colors import label_colors, structure_name
 from monai_advdefense.report.slice_view import Plane, SliceView
+from monai_advdefense.report.templating import page_template
 
 __all__ = ["case_to_html"]
 
@@ -42,18 +42,7 @@ def case_to_html(
     colors = label_colors(max([*labels, *names]) + 1, names) if labels else {}
     limit = max([float(np.quantile(view.residual, 0.995)) for view in views], default=0.0)
     finite = [record.score for record in case.slices if record.decision != "blank" and math.isfinite(record.score)]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("monai_advdefense.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = _number
-    environment.filters["millimeters"] = lambda position: f"{position:.1f}".replace("-", "\N{MINUS SIGN}")
-    environment.filters["percent"] = lambda rate: f"{100 * rate:.3g} %"
-    environment.tests["finite"] = math.isfinite
-    return environment.get_template("case.html.j2").render(
+    return page_template("case.html.j2").render(
         case=case,
         counts={name: case.count(name) for name in ("accepted", "rejected", "blank", "not_checked")},
         file_name=PurePath(case.input_path).name,
@@ -74,7 +63,3 @@ def case_to_html(
 def _shown(view: SliceView, plane: Plane, colors: Mapping[int, str], limit: float) -> dict[str, Any]:
     panels = slice_panels(view, plane, colors, residual_limit=limit)
     return {"record": view.record, "view": view, "panels": {name: figure_to_data_uri(panels[name]) for name in panels}}
-
-
-def _number(value: float) -> str:
-    return f"{value:#.4g}".replace("-", "\N{MINUS SIGN}") if math.isfinite(value) else "not a number"

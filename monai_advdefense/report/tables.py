@@ -1,4 +1,4 @@
-"""A case as CSV and as JSON."""
+"""A case as CSV and as JSON, and back."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import json
 import math
 from typing import Any
 
-from monai_advdefense.report.case import Case
+from monai_advdefense.errors import InputError
+from monai_advdefense.report.case import Case, SliceRecord
+from monai_advdefense.report.provenance import Provenance
 
-__all__ = ["case_to_csv", "case_to_json"]
+__all__ = ["case_from_json", "case_to_csv", "case_to_json"]
 
 
 def case_to_csv(case: Case) -> str:
@@ -68,6 +70,42 @@ def case_to_json(case: Case) -> str:
         ],
     }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def case_from_json(text: str) -> Case:
+    """The case that :func:`case_to_json` wrote; values that were not finite are NaN.
+
+    Raises:
+        InputError: if the text is no such record.
+    """
+    try:
+        content = json.loads(text)
+        return Case(
+            input_path=content["input"],
+            segmentation_path=content["segmentation"],
+            threshold=_number(content["threshold"]),
+            slices=tuple(
+                SliceRecord(
+                    entry["slice"],
+                    entry["position_mm"],
+                    entry["input_index"],
+                    _number(entry["score"]),
+                    entry["decision"],
+                )
+                for entry in content["slices"]
+            ),
+            position_axis=content["position_axis"],
+            provenance=Provenance(**content["provenance"]),
+            created=content["created"],
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"expected the record of a volume's scores, found something else ({type(error).__name__}): run it again"
+        ) from error
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _finite(value: Any) -> Any:

@@ -178,7 +178,9 @@ def test_guard_defends_volumes_end_to_end(assembled, inputs, tmp_path):
         assert "All" in (folder / "a_report.html").read_text(encoding="utf-8")
         assert REJECTED not in np.unique(written.dataobj)
     names = {path.name for path in out.rglob("*") if path.is_file()}
-    assert names == {"a_seg.nii.gz", "a_scores.csv", "a_scores.json", "a_report.html"}
+    assert names == {"a_seg.nii.gz", "a_scores.csv", "a_scores.json", "a_report.html", "report.html", "report.csv"}
+    assert [row["input"] for row in _table(out / "report.csv")][0] == "broken.nii.gz"
+    assert {row["report"] for row in _table(out / "report.csv")} == {"", "a_report.html", "site/a_report.html"}
 
 
 def test_guard_segments_accepted_slices_as_its_parts_do_and_rejects_the_others(assembled, phantoms, workflow, tmp_path):

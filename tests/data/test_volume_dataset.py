@@ -60,7 +60,7 @@ def test_a_broken_volume_in_the_middle_is_left_out_and_recorded(folder, capsys):
     broken.write_bytes(broken.read_bytes()[:-30])
     dataset = _dataset(folder)
     assert _paths(dataset) == [str(folder / "images" / f"{scan}.nii.gz") for scan in (1000, 1002)]
-    assert dataset.attempted == 3
+    assert dataset.attempted == [str(folder / "images" / f"{scan}.nii.gz") for scan in (1000, 1001, 1002)]
     ((path, message),) = dataset.failures
     assert path == str(broken)
     assert message.startswith(f"{broken}: expected ")
@@ -71,7 +71,19 @@ def test_each_pass_starts_anew(folder):
     (folder / "images" / "1000.nii.gz").write_text("no volume")
     dataset = _dataset(folder)
     assert _paths(dataset) == _paths(dataset)
-    assert (dataset.attempted, len(dataset.failures)) == (3, 1)
+    assert (len(dataset.attempted), len(dataset.failures)) == (3, 1)
+
+
+@pytest.mark.parametrize("processes", [2, 5])
+def test_processes_share_the_volumes_and_some_get_none(folder, processes):
+    shares = [_paths(_dataset(folder, rank=rank, world_size=processes)) for rank in range(processes)]
+    assert sorted(path for share in shares for path in share) == _paths(_dataset(folder))
+    assert {len(share) for share in shares} == ({1, 2} if processes == 2 else {0, 1})
+
+
+def test_a_process_outside_the_group_is_refused(folder):
+    with pytest.raises(InputError, match="rank: expected a number from 0 to 1, found 2"):
+        _dataset(folder, rank=2, world_size=2)
 
 
 def test_missing_and_nameless_items_of_a_list_fail_alone(folder):

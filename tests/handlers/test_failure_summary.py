@@ -11,7 +11,7 @@ from monai_advdefense.handlers.failure_summary import FailureSummary
 
 def _dataset(attempted, *failures):
     dataset = VolumeDataset([], lambda item: item)
-    dataset.attempted = attempted
+    dataset.attempted.extend(f"{number}.nii" for number in range(attempted))
     dataset.failures.extend(failures)
     return dataset
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from html.parser import HTMLParser
 
 import pytest
 import torch
@@ -28,3 +29,43 @@ def make_case():
         )
 
     return make
+
+
+@pytest.fixture
+def read_page():
+    """Read a page as a browser would, and fail if its tags do not match."""
+    return _Page
+
+
+_VOID = {"meta", "img", "source", "link", "br"}
+
+
+class _Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self._open = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self._open
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if self._open[-1:] != ["style"]:
+            self.text.append(data)
+
+    def named(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+    @property
+    def words(self):
+        return " ".join("".join(self.text).split())

@@ -2,43 +2,13 @@ from __future__ import annotations
 
 import math
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from monai_advdefense.report import Plane, SliceView, case_to_html
 
-VOID = {"meta", "img", "source", "link", "br"}
 PLANE = Plane("LRIS", (1.0, 1.0), (slice(0, 192), slice(0, 192)))
-
-
-class _Page(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.text, self._open = [], [], []
-        self.feed(text)
-        self.close()
-        assert not self._open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        if self._open[-1:] != ["style"]:
-            self.text.append(data)
-
-    def named(self, name):
-        return [attributes for tag, attributes in self.tags if tag == name]
-
-    @property
-    def words(self):
-        return " ".join("".join(self.text).split())
 
 
 def _views(case, number=1, size=24):
@@ -56,10 +26,10 @@ def names():
     return {0: "background", 1: "left thalamus", 2: "right thalamus", 3: "brain stem"}
 
 
-def test_page_is_well_formed_self_contained_and_small(make_case, names):
+def test_page_is_well_formed_self_contained_and_small(make_case, names, read_page):
     case = make_case([0.1, 3.0, 0.4, 2.0, 0.9] * 40, false_positive_rate=0.05)
     text = case_to_html(case, _views(case, 6, 192), PLANE, class_names=names)
-    page = _Page(text)
+    page = read_page(text)
     assert len(text.encode()) < 3_000_000
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
     for _, attributes in page.tags:
@@ -72,9 +42,9 @@ def test_page_is_well_formed_self_contained_and_small(make_case, names):
     assert page.named("html") == [{"lang": "en"}]
 
 
-def test_every_picture_has_a_text_and_headings_do_not_skip(make_case, names):
+def test_every_picture_has_a_text_and_headings_do_not_skip(make_case, names, read_page):
     case = make_case([0.1, 3.0])
-    page = _Page(case_to_html(case, _views(case, 2), PLANE, class_names=names))
+    page = read_page(case_to_html(case, _views(case, 2), PLANE, class_names=names))
     texts = [image["alt"] for image in page.named("img")]
     assert len(texts) == 1 + 2 * 5 + 1
     assert all(texts)
@@ -95,9 +65,11 @@ def test_every_picture_has_a_text_and_headings_do_not_skip(make_case, names):
         ([0.1, 0.5], 1.0, (0, 1), "not_checked"),
     ],
 )
-def test_verdict_comes_first_and_its_limits_are_always_said(make_case, names, scores, threshold, blank, state):
+def test_verdict_comes_first_and_its_limits_are_always_said(
+    make_case, names, scores, threshold, blank, state, read_page
+):
     case = make_case(scores, threshold, blank, false_positive_rate=0.05)
-    page = _Page(case_to_html(case, _views(case), PLANE, class_names=names))
+    page = read_page(case_to_html(case, _views(case), PLANE, class_names=names))
     assert case.headline in page.words
     assert page.named("section")[0]["class"] == f"verdict is-{state}"
     assert page.words.index(case.headline) < page.words.index("What this does not tell you")
@@ -105,52 +77,52 @@ def test_verdict_comes_first_and_its_limits_are_always_said(make_case, names, sc
     assert ("Use the segmentation as you would" in page.words) == (state == "accepted")
 
 
-def test_uncalibrated_guard_claims_neither_a_threshold_nor_a_rate(make_case, names):
-    words = _Page(case_to_html(make_case([0.5], math.nan, false_positive_rate=0.05))).words
+def test_uncalibrated_guard_claims_neither_a_threshold_nor_a_rate(make_case, names, read_page):
+    words = read_page(case_to_html(make_case([0.5], math.nan, false_positive_rate=0.05))).words
     assert "no calibrated threshold" in words
     assert "5 %" not in words
     assert "dashed threshold" not in words
 
 
-def test_expected_false_alarms_are_stated(make_case):
+def test_expected_false_alarms_are_stated(make_case, read_page):
     for rejected, few in ((5, True), (6, False)):
         case = make_case([0.5] * (100 - rejected) + [3.0] * rejected, false_positive_rate=0.05)
-        words = _Page(case_to_html(case)).words
+        words = read_page(case_to_html(case)).words
         assert "about 5 of 100 slices would be rejected by mistake" in words
         assert ("So few rejections are expected in a clean volume" in words) == few
 
 
-def test_slice_that_only_the_segmenter_refused_is_explained(make_case):
+def test_slice_that_only_the_segmenter_refused_is_explained(make_case, read_page):
     case = make_case([0.5, 0.6])
     refused = type(case.slices[0])(0, 0.0, 0, 0.5, "rejected")
     changed = type(case)(case.input_path, case.segmentation_path, case.threshold, (refused, case.slices[1]))
-    assert "1 of them have a score at or under the threshold" not in _Page(case_to_html(case)).words
-    assert "score at or under the threshold" in _Page(case_to_html(changed)).words
+    assert "1 of them have a score at or under the threshold" not in read_page(case_to_html(case)).words
+    assert "score at or under the threshold" in read_page(case_to_html(changed)).words
 
 
-def test_table_lists_every_slice_and_is_closed_at_first(make_case):
+def test_table_lists_every_slice_and_is_closed_at_first(make_case, read_page):
     case = make_case([0.25, 3.5, math.nan])
-    page = _Page(case_to_html(case))
+    page = read_page(case_to_html(case))
     assert page.named("details") == [{}]
     assert len(page.named("tr")) == 1 + 3
     assert "0−10.030.2500accepted" in "".join(page.text).replace("\n", "")
     assert "5not a numbernot checked" in "".join(page.text).replace("\n", "")
 
 
-def test_text_from_outside_is_escaped(make_case):
+def test_text_from_outside_is_escaped(make_case, read_page):
     case = make_case([0.5], model="<b>model</b>", weights_license="CC BY-NC & more")
     text = case_to_html(case)
     assert "<b>" not in text
     assert "site <1>" not in text
-    words = _Page(text).words
+    words = read_page(text).words
     assert "scan & more.nii.gz" in words
     assert "<b>model</b>" in words
     assert "CC BY-NC & more" in words
 
 
-def test_legend_names_the_structures_in_the_pictures(make_case, names):
+def test_legend_names_the_structures_in_the_pictures(make_case, names, read_page):
     case = make_case([0.5])
-    words = _Page(case_to_html(case, _views(case), PLANE, class_names=names)).words
+    words = read_page(case_to_html(case, _views(case), PLANE, class_names=names)).words
     assert "thalamus" in words
     assert "left thalamus" not in words
     assert "brain stem" in words

@@ -7,7 +7,8 @@ import math
 
 import pytest
 
-from monai_advdefense.report import case_to_csv, case_to_json
+from monai_advdefense.errors import InputError
+from monai_advdefense.report import case_from_json, case_to_csv, case_to_json
 
 SCORES = [0.25, 2.5, math.nan, math.inf, 0.75]
 
@@ -43,3 +44,21 @@ def test_json_is_strict_and_agrees_with_the_case(make_case, threshold):
 def test_csv_of_an_uncalibrated_guard_states_no_threshold(make_case):
     rows = list(csv.DictReader(io.StringIO(case_to_csv(make_case([0.5], math.nan)))))
     assert (rows[0]["threshold"], rows[0]["decision"]) == ("", "not_checked")
+
+
+@pytest.mark.parametrize("threshold", [1.0, math.nan])
+def test_a_case_comes_back_from_its_json(make_case, threshold):
+    case = make_case(SCORES, threshold, blank=(4,), false_positive_rate=0.05, model="guard 1.0")
+    text = case_to_json(case)
+    back = case_from_json(text)
+    assert case_to_json(back) == text
+    assert back.headline == case.headline
+    # NaN is not equal to itself, and infinity became one.
+    assert [record.decision for record in back.slices] == [record.decision for record in case.slices]
+    assert [math.isnan(record.score) for record in back.slices] == [not math.isfinite(score) for score in SCORES]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"input": "a.nii", "slices": [{}]}', "\x00"])
+def test_another_json_is_refused(text):
+    with pytest.raises(InputError, match="expected the record of a volume's scores"):
+        case_from_json(text)

@@ -1,0 +1,116 @@
+"""How the scores of many volumes are distributed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from monai_advdefense.report.case import Decision
+from monai_advdefense.report.figures import DECISION_COLORS, INK
+from monai_advdefense.report.group import GroupEntry
+
+__all__ = ["histogram_paths", "score_counts", "score_edges", "score_histogram"]
+
+_BINS = 48
+_DECISIONS: tuple[Decision, ...] = ("accepted", "rejected", "not_checked")
+WIDTH, HEIGHT = 144, 30
+"""Size of a small histogram in its own units."""
+
+
+def score_edges(entries: Sequence[GroupEntry]) -> NDArray[np.float64]:
+    """Edges of the bins that all histograms of a group share.
+
+    They begin at the lowest score and end at the highest, but not so far beyond the threshold that it would come to
+    lie in the first third: very high scores are counted in the last bin.
+    """
+    scores = [score for entry in entries for score in entry.scores]
+    thresholds = [entry.threshold for entry in entries if math.isfinite(entry.threshold)]
+    low, high = min([*scores, *thresholds], default=0.0), max([*scores, *thresholds], default=1.0)
+    limit = max(thresholds, default=high)
+    if limit > low:
+        high = min(high, low + 3 * (limit - low))
+    margin = 0.02 * (high - low) or 0.1 * abs(high) or 0.5
+    return np.linspace(low - margin, high + margin, _BINS + 1)
+
+
+def score_counts(entries: Sequence[GroupEntry], edges: NDArray[np.float64]) -> dict[Decision, NDArray[np.int64]]:
+    """Number of slices per bin for each decision; blank slices and scores that are not finite are left out."""
+    records = [record for entry in entries for record in entry.records if math.isfinite(record.score)]
+    return {
+        decision: np.histogram(
+            np.clip([record.score for record in records if record.decision == decision], edges[0], edges[-1]), edges
+        )[0]
+        for decision in _DECISIONS
+    }
+
+
+def histogram_paths(entry: GroupEntry, edges: NDArray[np.float64]) -> dict[str, str]:
+    """The histogram of one volume as SVG paths in a box of 144 x 30, by decision, and the line ``threshold``.
+
+    The highest bar fills the box; a bar of few slices is 3 high at least, so that it is seen.
+    """
+    paths: dict[str, str] = {}
+    base = np.zeros(_BINS)
+    counts = score_counts([entry], edges)
+    top = max(int(sum(counts.values()).max()), 1)  # type: ignore[union-attr]
+    step = WIDTH / _BINS
+    for decision, numbers in counts.items():
+        heights = np.where(numbers > 0, np.maximum((HEIGHT - 4) * numbers / top, 3), 0)
+        paths[decision] = "".join(
+            f"M{i * step:g} {HEIGHT - below:.3g}v-{height:.3g}h{step - 0.5:g}v{height:.3g}z"
+            for i, (height, below) in enumerate(zip(heights, base, strict=True))
+            if height
+        )
+        base += heights
+    if math.isfinite(entry.threshold):
+        x = WIDTH * (entry.threshold - edges[0]) / (edges[-1] - edges[0])
+        paths["threshold"] = f"M{x:.4g} 0V{HEIGHT}"
+    return {name: path for name, path in paths.items() if path}
+
+
+def score_histogram(entries: Sequence[GroupEntry], *, narrow: bool = False) -> Figure:
+    """Draw how the scores of all slices of all volumes are distributed, and the threshold.
+
+    Args:
+        entries: the volumes.
+        narrow: for a phone: less wide, fewer ticks.
+    """
+    figure = Figure(figsize=(3.5, 3.0) if narrow else (10.0, 3.0), dpi=160, layout="constrained")
+    axes = figure.subplots()
+    edges = score_edges(entries)
+    base = np.zeros(_BINS)
+    for decision, numbers in score_counts(entries, edges).items():
+        if numbers.any():
+            label = decision.replace("_", " ")
+            axes.bar(
+                edges[:-1],
+                numbers,
+                0.9 * np.diff(edges),
+                base,
+                align="edge",
+                color=DECISION_COLORS[decision],
+                label=label,
+                gid=decision,
+            )
+            base += numbers
+    for index, threshold in enumerate(sorted({e.threshold for e in entries if math.isfinite(e.threshold)})):
+        axes.axvline(
+            threshold, color=INK, linewidth=1.2, linestyle=(0, (5, 3)), label="" if index else "threshold", gid="limit"
+        )
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlabel("Score (no unit)", fontsize=10, color=INK)
+    axes.set_ylabel("Slices", fontsize=10, color=INK)
+    axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=9, colors=INK)
+    axes.locator_params(axis="x", nbins=5 if narrow else 12)
+    axes.locator_params(axis="y", nbins=5, integer=True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside upper left", ncols=2 if narrow else 5, fontsize=9, frameon=False, labelcolor=INK)
+    return figure

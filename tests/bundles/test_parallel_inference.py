@@ -1,0 +1,89 @@
+"""Processes that share the volumes give what one process gives."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+NAME = "brain_mri_defended_segmentation"
+SMALL = {
+    "preprocessing#transforms#5#spatial_size": [48, -1, 48],
+    "inferer#roi_size": [48, 48],
+    "dataset#max_slice_size": [48, 48],
+    "handlers#3#suspicious": 0,
+}
+
+
+@pytest.fixture
+def one_thread():
+    """As many threads as torchrun gives each process, so that results are equal to the last bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _two_processes(bundle, inputs, out):
+    configs = [str(bundle / "configs" / f"{name}.json") for name in ("inference", "multi_gpu_inference")]
+    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", "-m", "monai.bundle", "run", "--config_file", str(configs)]
+    command += ["--bundle_root", str(bundle), "--dataset_dir", str(inputs), "--output_dir", str(out), "--device", "cpu"]
+    for key, value in SMALL.items():
+        command += [f"--{key}", str(value)]
+    paths = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def _results(folder):
+    """Every file but the pages, which tell the time; of the records what does not depend on time and folder."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.suffix == ".json":
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found[path.relative_to(folder)] = {**content, "created": "", "segmentation": ""}
+        elif path.is_file():
+            found[path.relative_to(folder)] = path.read_bytes() if path.suffix != ".html" else b""
+    return found
+
+
+def test_two_processes_write_what_one_writes_and_one_of_them_reports(
+    copy_bundle, write_weights, workflow, phantoms, tmp_path, one_thread, capsys
+):
+    bundle = copy_bundle(NAME)
+    write_weights(bundle, threshold=1000.0)
+    inputs = tmp_path / "inputs"
+    shutil.copytree(phantoms / "images", inputs / "site")
+    shutil.move(inputs / "site" / "1000.nii.gz", inputs / "a.nii.gz")
+    (inputs / "site" / "1003.nii.gz").unlink()
+    # The second of four: it is the other process that must tell the first.
+    (inputs / "b.nii.gz").write_bytes((inputs / "a.nii.gz").read_bytes()[:2000])
+
+    with pytest.raises(SystemExit) as stop:
+        workflow(
+            bundle, "inference", kind="infer", dataset_dir=str(inputs), output_dir=str(tmp_path / "alone"), **SMALL
+        ).run()
+    assert stop.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+
+    done = _two_processes(bundle, inputs, tmp_path / "shared")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("volumes written") == 1
+    assert "3 of 4 volumes written, 1 failed" in done.stdout
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: ")] == [last]
+    assert done.stderr.count("failed: ") == 1
+
+    alone, shared = _results(tmp_path / "alone"), _results(tmp_path / "shared")
+    assert len(alone) == 3 * 4 + 2
+    assert shared == alone
+    with (tmp_path / "shared" / "report.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["verdict"] for row in rows] == ["failed"] + 3 * ["accepted"]
+    assert rows[0]["input"] == "b.nii.gz"

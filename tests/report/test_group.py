@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import csv
+import io
+import math
+import random
+
+import pytest
+
+from monai_advdefense.report import GroupEntry, group_headline, group_to_csv, worst_first
+
+
+@pytest.fixture
+def entry(make_case):
+    def make(name, scores, *args, **kwargs):
+        return GroupEntry(name, make_case(scores, *args, **kwargs), report=f"{name}_report.html")
+
+    return make
+
+
+@pytest.fixture
+def group(entry):
+    """Volumes from the worst to the best."""
+    return [
+        GroupEntry("a broken", failure="no image"),
+        GroupEntry("b broken", failure="no image"),
+        entry("blank", [0.0, 0.0], blank=(0, 1)),
+        entry("half rejected, higher", [0.5, 3.0]),
+        entry("half rejected", [0.5, 2.0]),
+        entry("half unknown", [math.nan, 0.5]),
+        entry("third rejected", [0.5, 9.0, 0.5]),
+        entry("accepted, near", [0.9, 0.1]),
+        entry("accepted, far", [0.6, 0.6]),
+    ]
+
+
+def test_worst_volumes_come_first_in_whatever_order_they_are_given(group):
+    shuffled = random.Random(0).sample(group, len(group))
+    assert [item.name for item in worst_first(shuffled)] == [item.name for item in group]
+
+
+def test_negative_scores_of_a_combination_are_ordered_by_their_distance(entry):
+    near, far = entry("near", [-2.1], -2.0), entry("far", [-9.0], -2.0)
+    assert worst_first([far, near]) == [near, far]
+    assert math.isnan(near.highest_to_threshold)
+
+
+def test_blank_slices_and_scores_that_are_no_numbers_do_not_count(entry):
+    item = entry("a", [0.2, math.nan, 5.0, 0.6, 3.0, 100.0], 2.0, blank=(5,))
+    assert item.scores == pytest.approx((0.2, 5.0, 0.6, 3.0))
+    assert item.median == pytest.approx(1.8)
+    assert item.highest_to_threshold == pytest.approx(2.5)
+    assert item.rejected_share == pytest.approx(2 / 4)
+    assert item.first_rejected.index == 2
+
+
+def test_a_failed_volume_has_no_numbers():
+    item = GroupEntry("a", failure="no image")
+    assert item.verdict == "failed"
+    assert item.first_rejected is None
+    assert all(map(math.isnan, (item.highest, item.median, item.threshold, item.rejected_share)))
+
+
+def test_headline_counts_volumes_by_verdict(group, entry):
+    assert group_headline(group) == "3 of 9 volumes have rejected slices, 2 could not be fully checked, 2 failed"
+    assert group_headline(group[3:5]) == "2 of 2 volumes have rejected slices"
+    assert group_headline(group[6:]) == "1 of 3 volumes has rejected slices"
+    assert group_headline(group[-2:]) == "All 2 volumes were accepted"
+    assert group_headline(group[:1]) == "The only volume failed"
+    assert group_headline(group[-1:]) == "The only volume was accepted"
+    assert group_headline([]) == "No volume was processed"
+
+
+def test_csv_states_the_same_for_every_volume(group):
+    text = group_to_csv(group)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["input"] for row in rows] == [item.name for item in group]
+    assert [row["verdict"] for row in rows] == [item.verdict for item in group]
+    failed, half, near = rows[0], rows[4], rows[7]
+    assert failed.pop("reason") == "no image"
+    assert {value for key, value in failed.items() if key not in ("input", "verdict")} == {""}
+    assert (half["checked"], half["rejected"], half["first_rejected_slice"]) == ("2", "1", "1")
+    assert [float(half[key]) for key in ("rejected_share", "highest_score", "median_score")] == [0.5, 2.0, 1.25]
+    assert (near["rejected"], near["first_rejected_slice"]) == ("0", "")
+    assert float(near["highest_to_threshold"]) == pytest.approx(0.9)
+    assert near["report"] == "accepted, near_report.html"
+    assert (rows[2]["slices"], rows[2]["checked"], rows[2]["blank"]) == ("2", "0", "2")
+    assert "nan" not in text
+
+
+def test_the_first_slice_can_be_the_first_rejected(entry):
+    (row,) = csv.DictReader(io.StringIO(group_to_csv([entry("a", [3.0, 0.5])])))
+    assert row["first_rejected_slice"] == "0"
