@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from monai.bundle import ConfigParser
 from torch import nn
 
-from monai_advdefense.data.messages import one_line, reason
+from monai_advdefense.bundle.bundle_folder import config_of, network_of, weights_of
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.handlers.best_weights import save_weights
 from monai_advdefense.handlers.weights_loader import load_weights
@@ -47,53 +46,28 @@ def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, 
         OutputError: if the file cannot be written.
     """
     output = Path(output)
-    network = _network(output)
+    network = network_of(output)
     for name, bundle in (("detector", detector), ("reformer", reformer), ("segmenter", segmenter)):
-        path = Path(bundle) / "models" / "model.pt"
+        path = weights_of(bundle)
         try:
             submodule = network.get_submodule(name)
         except AttributeError as error:
             raise InputError(
-                f"{_config(output)}: expected a network_def with a {name}, found {type(network).__name__} without one: "
-                "use that of a DefendedSegmenter"
+                f"{config_of(output)}: expected a network_def with a {name}, found {type(network).__name__} without one: use "
+                "that of a DefendedSegmenter"
             ) from error
-        part = _network(Path(bundle))
+        part = network_of(bundle)
         load_weights(path, part, require_calibrated=name == "detector")
         load_weights(path, submodule, require_calibrated=name == "detector")
         if not _compute_the_same(part, submodule):
             raise InputError(
-                f"{_config(output)}: expected the {name} of {_config(Path(bundle))} in network_def, found another one "
+                f"{config_of(output)}: expected the {name} of {config_of(bundle)} in network_def, found another one "
                 "whose weights fit: copy the definition from there"
             )
-    target = output / "models" / "model.pt"
+    target = weights_of(output)
     save_weights(network, target)
     target.with_suffix(".calibration.json").unlink(missing_ok=True)
     return target
-
-
-def _config(bundle: Path) -> Path:
-    return bundle / "configs" / "inference.json"
-
-
-def _network(bundle: Path) -> nn.Module:
-    """The network of a bundle, with random weights, in evaluation mode."""
-    path = _config(bundle)
-    if not path.is_file():
-        raise InputError(
-            f"{one_line(path)}: expected the configuration of a bundle, found no such file: check the path"
-        )
-    try:
-        network = ConfigParser(ConfigParser.load_config_file(path)).get_parsed_content("network_def")
-    # Reading a configuration runs what it names, so anything can be raised.
-    except Exception as error:
-        raise InputError(
-            f"{one_line(path)}: expected a network_def that can be built, found {reason(error)}: mend the configuration"
-        ) from error
-    if not isinstance(network, nn.Module):
-        raise InputError(
-            f"{one_line(path)}: expected a network under network_def, found {type(network).__name__}: define a module"
-        )
-    return network.eval()
 
 
 @torch.no_grad()
