@@ -152,8 +152,8 @@ def _orientation(image: Tensor, affine: Tensor, axcodes: str) -> tuple[list[int]
     """For each wanted axis that which it is in an image ``(C, X, Y, Z)``, and those to be flipped before."""
     if image.ndim != 4 or tuple(affine.shape) != (4, 4):
         raise InputError(
-            f"argument `axcodes`: expected an image (C, X, Y, Z), found shape {tuple(image.shape)}; None takes the axes "
-            "as they are"
+            f"argument `axcodes`: expected an image (C, X, Y, Z), found shape {tuple(image.shape)}; None takes the "
+            "axes as they are"
         )
     try:
         wanted = orientations.axcodes2ornt(axcodes)

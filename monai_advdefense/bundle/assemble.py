@@ -53,8 +53,8 @@ def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, 
             submodule = network.get_submodule(name)
         except AttributeError as error:
             raise InputError(
-                f"{config_of(output)}: expected a network_def with a {name}, found {type(network).__name__} without one: use "
-                "that of a DefendedSegmenter"
+                f"{config_of(output)}: expected a network_def with a {name}, found {type(network).__name__} without "
+                "one: use that of a DefendedSegmenter"
             ) from error
         part = network_of(bundle)
         load_weights(path, part, require_calibrated=name == "detector")

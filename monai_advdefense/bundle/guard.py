@@ -61,8 +61,7 @@ class Guard:
             images as one slice; ``axcodes`` must be None as well.
         axcodes: orientation in which the networks see the slices, whatever that of the file; None is that of the file.
         channels: numbers of the guarded channels; None is all of them.
-        value_range: values that become 0 and 1; None is 0 to the 99.5th percentile of the foreground, which is what lies
-            above 0.
+        value_range: values that become 0 and 1; None is 0 to the 99.5th percentile around the voxels above 0.
         label: value of rejected slices in the output.
         keys: keys of the guarded images.
         pred_keys: keys of the predictions to mark.
@@ -113,7 +112,8 @@ class Guard:
             InputError: if a folder holds no such network.
             CalibrationError: if the detector is not calibrated.
         """
-        settings.setdefault("slice_size", setting_of(bundle, "inferer#roi_size"))
+        if "slice_size" not in settings:
+            settings["slice_size"] = setting_of(bundle, "inferer#roi_size")
         return cls(
             detector=load_detector(bundle, device),
             reformer=load_reformer(bundle if reformer_bundle is None else reformer_bundle, device),
@@ -133,20 +133,18 @@ class Guard:
             "slice_size": self.slice_size,
             "batch_size": self.batch_size,
         }
-        guard = [
-            DetectAdversariald(self.keys, self.detector, **settings),
-            Reformd(self.keys, self.reformer, **settings),
-        ]
+        detect = DetectAdversariald(self.keys, self.detector, **settings)
+        reform = Reformd(self.keys, self.reformer, **settings)
         transforms = _flat(theirs)
         position = self.position
         if position is None:
             others = (number for number, each in enumerate(transforms) if not isinstance(each, _LOADING))
             position = next(others, len(transforms))
-        return _like(theirs, [*transforms[:position], *guard, *transforms[position:]])
+        return _like(theirs, [*transforms[:position], detect, reform, *transforms[position:]])
 
     def postprocessing(self, theirs: Compose) -> Compose:
-        """The postprocessing of a network with rejected slices marked before the first ``SaveImaged``, else at the end."""
-        keys = [f"{key}_accepted" for key in ensure_tuple(self.keys)]
+        """The postprocessing of a network, with slices marked before the first ``SaveImaged``, else at the end."""
+        keys = [f"accepted_{key}" for key in ensure_tuple(self.keys)]
         mark = RejectSlicesd(self.pred_keys, keys, self.label, self.slice_dim, axcodes=self.axcodes)
         transforms = _flat(theirs)
         saving = (number for number, each in enumerate(transforms) if isinstance(each, SaveImaged))

@@ -32,13 +32,13 @@ def load_detector(bundle: str | Path, device: str | torch.device = "cpu") -> Rec
     detector = network.detector if isinstance(network, DefendedSegmenter) else network
     if not isinstance(detector, ReconstructionDetector):
         raise InputError(
-            f"{one_line(config_of(bundle))}: expected a ReconstructionDetector or a DefendedSegmenter under network_def, "
-            f"found {type(detector).__name__}: give the bundle of the guard"
+            f"{one_line(config_of(bundle))}: expected a ReconstructionDetector or a DefendedSegmenter under "
+            f"network_def, found {type(detector).__name__}: give the bundle of the guard"
         )
     if not torch.isfinite(detector.threshold):
         raise CalibrationError(
-            f"{one_line(weights_of(bundle))}: expected a calibrated threshold, found none: run configs/calibrate.json of "
-            "the detector's bundle"
+            f"{one_line(weights_of(bundle))}: expected a calibrated threshold, found none: run configs/calibrate.json "
+            "of the detector's bundle"
         )
     return detector.to(device)
 

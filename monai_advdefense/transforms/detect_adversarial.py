@@ -77,9 +77,7 @@ class DetectAdversarial(Transform):
             tensors on the device of the image.
         """
         if not torch.isfinite(self.detector.threshold):
-            raise CalibrationError(
-                "argument `detector`: expected a calibrated threshold, found none; calibrate it first"
-            )
+            raise CalibrationError("argument `detector`: expected a calibrated threshold, found none; calibrate it")
         scores, accepted = [], []
         for _, cut in self.guarded.cut(image):
             filled = self.detector.is_blank(cut.image).logical_not()
@@ -93,13 +91,15 @@ class DetectAdversarial(Transform):
 
 
 class DetectAdversariald(MapTransform):
-    """Dictionary version of :class:`DetectAdversarial`: writes ``{key}_score`` and ``{key}_accepted``.
+    """Dictionary version of :class:`DetectAdversarial`: writes ``score_{key}`` and ``accepted_{key}``.
+
+    Not ``{key}_score``: ``Spacingd`` takes whatever begins with the key and an underscore for a dictionary of meta data.
 
     Args:
         keys: keys of the images.
         detector: see :class:`DetectAdversarial`, as for the other arguments.
-        score_postfix: what the key of the scores has after the key of the image and an underscore.
-        accepted_postfix: the same for the decisions.
+        score_prefix: what the key of the scores has before an underscore and the key of the image.
+        accepted_prefix: the same for the decisions.
         allow_missing_keys: do not fail where a key of ``keys`` is absent.
     """
 
@@ -116,13 +116,13 @@ class DetectAdversariald(MapTransform):
         value_range: Sequence[float] | None = None,
         slice_size: Sequence[int] | None = None,
         batch_size: int = 8,
-        score_postfix: str = "score",
-        accepted_postfix: str = "accepted",
+        score_prefix: str = "score",
+        accepted_prefix: str = "accepted",
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.score_postfix = score_postfix
-        self.accepted_postfix = accepted_postfix
+        self.score_prefix = score_prefix
+        self.accepted_prefix = accepted_prefix
         self.transform = DetectAdversarial(
             detector,
             slice_dim,
@@ -138,8 +138,8 @@ class DetectAdversariald(MapTransform):
         result = dict(data)
         for key in self.key_iterator(result):
             score, accepted = self.transform(result[key])
-            result[f"{key}_{self.score_postfix}"] = score
-            result[f"{key}_{self.accepted_postfix}"] = accepted
+            result[f"{self.score_prefix}_{key}"] = score
+            result[f"{self.accepted_prefix}_{key}"] = accepted
         return result
 
 

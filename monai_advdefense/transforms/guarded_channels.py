@@ -62,8 +62,8 @@ class GuardedChannels:
         """``image`` ``(C, *spatial)`` as plain tensor in the orientation of the slices."""
         if not isinstance(image, (np.ndarray, Tensor)):
             raise InputError(
-                f"argument `image`: expected an array or tensor (C, *spatial), found {type(image).__name__}; load the image "
-                "first"
+                f"argument `image`: expected an array or tensor (C, *spatial), found {type(image).__name__}; load the "
+                "image first"
             )
         tensor: Tensor = convert_to_tensor(image, track_meta=False)
         return tensor if self.axcodes is None else reorient(tensor, _affine(image), self.axcodes)
@@ -84,7 +84,7 @@ class GuardedChannels:
 def _affine(image: NdarrayOrTensor) -> Tensor:
     if not isinstance(image, MetaTensor):
         raise InputError(
-            f"argument `axcodes`: expected an image with an affine, found {type(image).__name__}; give a MetaTensor, or "
-            "None to take the axes as they are"
+            f"argument `axcodes`: expected an image with an affine, found {type(image).__name__}; give a MetaTensor, "
+            "or None to take the axes as they are"
         )
     return image.affine

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import torch
 from monai.config import KeysCollection
 from monai.config.type_definitions import NdarrayOrTensor
 from monai.transforms import MapTransform, Transform
@@ -24,8 +23,8 @@ class Reform(Transform):
 
     All slices are reformed, those that a detector rejects as well: a network in 3-D sees them beside the accepted ones.
     Guarded channels keep nothing that the reformer did not see: values outside the range are clipped to it, and the
-    background (0, or the lower end of ``value_range``) and what lies below it becomes background. Other channels stay as
-    they are.
+    background (0, or the lower end of ``value_range``) and what lies below it becomes background. Other channels stay
+    as they are.
 
     Put it after :class:`~monai_advdefense.transforms.DetectAdversarial`, before anything that changes the values.
 

@@ -62,18 +62,18 @@ class RejectSlices(Transform):
         if tuple(keep.shape) != (count,):
             raise InputError(
                 f"argument `pred`: expected {keep.numel()} slices, as the detector has seen, found {count} along axis "
-                f"{self.slice_dim}; mark slices behind Invertd, on the grid of the image that the detector saw, with the "
-                "same slice_dim and axcodes"
+                f"{self.slice_dim}; mark slices behind Invertd, on the grid of the image that the detector saw, with "
+                "the same slice_dim and axcodes"
             )
         if not _fits(self.label, oriented.dtype):
             raise InputError(
-                f"argument `label`: expected a value that fits into {oriented.dtype}, the type of the prediction, found "
-                f"{self.label}; choose another one, or cast the prediction first"
+                f"argument `label`: expected a value that fits into {oriented.dtype}, the type of the prediction, "
+                f"found {self.label}; choose another one, or cast the prediction first"
             )
         if bool((oriented == self.label).any()):
             raise InputError(
-                f"argument `label`: expected a value that the prediction does not have, found {self.label} in it; choose "
-                "another one, and mark slices once, after labels were made of logits"
+                f"argument `label`: expected a value that the prediction does not have, found {self.label} in it; "
+                "choose another one, and mark slices once, after labels were made of logits"
             )
         shape = [1] * oriented.ndim
         if self.slice_dim is not None:
@@ -117,8 +117,8 @@ class RejectSlicesd(MapTransform):
         absent = [key for key in self.accepted_keys if key not in result]
         if absent:
             raise InputError(
-                f"argument `accepted_keys`: expected keys of the data, found no {absent[0]!r}; DetectAdversariald writes "
-                "it, and nothing in between may drop it"
+                f"argument `accepted_keys`: expected keys of the data, found no {absent[0]!r}; DetectAdversariald "
+                "writes it, and nothing in between may drop it"
             )
         flags = [convert_to_tensor(result[key], track_meta=False) for key in self.accepted_keys]
         accepted = torch.stack(flags).all(0)
