@@ -93,7 +93,7 @@ class DetectAdversarial(Transform):
 class DetectAdversariald(MapTransform):
     """Dictionary version of :class:`DetectAdversarial`: writes ``score_{key}`` and ``accepted_{key}``.
 
-    Not ``{key}_score``: ``Spacingd`` takes whatever begins with the key and an underscore for a dictionary of meta data.
+    Not ``{key}_score``: ``Spacingd`` takes what begins with the key and an underscore for a dictionary of meta data.
 
     Args:
         keys: keys of the images.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -17,7 +18,10 @@ from monai.transforms import CropForeground, LoadImage, Orientation, SpatialPad
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from monai_advdefense.bundle import Guard, load_detector, load_reformer
+from monai_advdefense.bundle.assemble import assemble
+from monai_advdefense.bundle.bundle_folder import config_of
 from monai_advdefense.data.phantom import brain_phantom
+from monai_advdefense.errors import InputError, OutputError
 from monai_advdefense.transforms import DetectAdversarial, Reform
 
 SHAPE = (32, 30, 28)
@@ -172,11 +176,11 @@ def segment(bundles, guard_dir, tmp_path):
     """Runs their bundle on a folder, with or without the guard, and gives the folder of the results."""
 
     def run(theirs, data, *, guarded, **overrides):
-        files = [str(theirs / "configs" / "inference.json")]
+        files = [str(config_of(theirs))]
         if guarded:
             files.append(str(bundles / "brain_mri_defended_segmentation" / "configs" / "guard.json"))
             overrides["guard_dir"] = str(guard_dir)
-        output = tmp_path / f"{data.name}_{'guarded' if guarded else 'plain'}"
+        output = tmp_path / f"{theirs.name}_{data.name}_{'guarded' if guarded else 'plain'}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             workflow = create_workflow(
@@ -270,6 +274,57 @@ def test_a_missing_guard_ends_the_run_with_one_line(segment, tmp_path, capsys):
         segment(theirs, tmp_path / "data", guarded=True, **{"guard#bundle": str(tmp_path / "nowhere")})
     assert stopped.value.code == 2
     assert "nowhere/configs/inference.json: expected the configuration" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])  # MONAI reads YAML where it is installed
+def test_assembled_copy_is_self_contained(bundles, guard_dir, segment, tmp_path, suffix):
+    theirs, whole, guard = tmp_path / "theirs", tmp_path / "new" / "whole", tmp_path / "guard"
+    _write_bundle(theirs, _theirs(2))
+    if suffix == "yaml":
+        pytest.importorskip("yaml")
+        ConfigParser.export_config_file(_theirs(2), theirs / "configs" / "inference.yaml", fmt="yaml")
+        (theirs / "configs" / "inference.json").unlink()
+    shutil.copytree(guard_dir, guard)
+    brain = _brains(2)
+    _save(tmp_path / "data" / "a", np.stack([brain[0], _tampered(brain[1])]))
+    expected = segment(theirs, tmp_path / "data", guarded=True)
+    (tmp_path / "new").mkdir()
+    assert assemble(guard, guard, theirs, whole) == whole / "configs" / f"inference.{suffix}"
+    # Nothing outside the copy is needed any more.
+    shutil.rmtree(theirs)
+    shutil.rmtree(guard)
+    found = segment(whole, tmp_path / "data", guarded=False)
+    assert np.array_equal(_upright(found / "a/0_trans.nii.gz"), _upright(expected / "a/0_trans.nii.gz"))
+    assert (_upright(found / "a/0_trans.nii.gz")[:, :, TAMPERED] == REJECTED).all()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["whole"]
+
+
+def test_the_overlay_has_the_settings_of_the_assembled_copy(bundles, guard_dir, tmp_path):
+    _write_bundle(tmp_path / "theirs", _theirs(1))
+    path = assemble(guard_dir, guard_dir, tmp_path / "theirs", tmp_path / "whole")
+    overlay = bundles / "brain_mri_defended_segmentation" / "configs" / "guard.json"
+    settings = [json.loads(file.read_text())["guard"] for file in (path, overlay)]
+    for setting in settings:
+        setting.pop("bundle")
+    settings[0].pop("reformer_bundle")
+    assert settings[0] == settings[1]
+
+
+def test_a_bundle_without_transforms_cannot_be_copied(guard_dir, tmp_path):
+    config = _theirs(1)
+    del config["postprocessing"]
+    (tmp_path / "theirs" / "configs").mkdir(parents=True)
+    (tmp_path / "theirs" / "configs" / "inference.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"theirs/configs/inference\.json: expected an entry 'postprocessing'"):
+        assemble(guard_dir, guard_dir, tmp_path / "theirs", tmp_path / "whole")
+    assert not (tmp_path / "whole").exists()
+
+
+def test_a_folder_that_cannot_be_written_leaves_nothing(guard_dir, tmp_path):
+    _write_bundle(tmp_path / "theirs", _theirs(1))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file/whole"):
+        assemble(guard_dir, guard_dir, tmp_path / "theirs", tmp_path / "file" / "whole")
 
 
 def test_the_guard_computes_what_the_composite_computes(bundles, tmp_path):
