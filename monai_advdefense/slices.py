@@ -99,7 +99,7 @@ def cut_slices(
             )
     place = box if slice_size is None else _centred(box, slice_size)
     image = source.new_zeros(len(source), 1, *(sides if slice_size is None else slice_size))
-    image[(..., *place)] = ((source[(..., *box)] - low) / (high - low)).clamp(0, 1)
+    image[(_FULL, _FULL, *place)] = ((source[(_FULL, _FULL, *box)] - low) / (high - low)).clamp(0, 1)
     return CutSlices(image, source, slice_dim, low, high, floor, box, place)
 
 
@@ -117,7 +117,7 @@ def join_slices(cut: CutSlices, image: Tensor) -> Tensor:
         ``cut.floor``.
     """
     joined = torch.full_like(cut.source, cut.floor)
-    joined[(..., *cut.box)] = image[(..., *cut.place)] * (cut.high - cut.low) + cut.low
+    joined[(_FULL, _FULL, *cut.box)] = image[(_FULL, _FULL, *cut.place)] * (cut.high - cut.low) + cut.low
     joined = joined.where(cut.source > cut.floor, cut.floor)[:, 0]
     return joined[0] if cut.slice_dim is None else joined.movedim(0, cut.slice_dim)
 
