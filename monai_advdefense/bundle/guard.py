@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from monai.config import KeysCollection
@@ -33,6 +33,8 @@ from monai_advdefense.networks.reconstruction_detector import ReconstructionDete
 from monai_advdefense.transforms import DetectAdversariald, Reformd, RejectSlicesd
 
 __all__ = ["Guard", "guard_from_bundle"]
+
+Transforms: TypeAlias = Compose | Sequence[Callable[..., Any]] | Callable[..., Any]
 
 # What brings an image into memory and leaves its values and its grid as they are.
 _LOADING = (
@@ -120,7 +122,7 @@ class Guard:
             **settings,
         )
 
-    def preprocessing(self, theirs: Compose) -> Compose:
+    def preprocessing(self, theirs: Transforms) -> Compose:
         """The preprocessing of a network with the guard after what loads, before all that changes values or grid.
 
         The transforms are those of ``theirs``, which is left as it is: ``Invertd`` can go on referring to it.
@@ -135,36 +137,31 @@ class Guard:
         }
         detect = DetectAdversariald(self.keys, self.detector, **settings)
         reform = Reformd(self.keys, self.reformer, **settings)
-        transforms = _flat(theirs)
-        position = self.position
-        if position is None:
-            others = (number for number, each in enumerate(transforms) if not isinstance(each, _LOADING))
-            position = next(others, len(transforms))
-        return _like(theirs, [*transforms[:position], detect, reform, *transforms[position:]])
+        return _inserted(theirs, [detect, reform], lambda each: not isinstance(each, _LOADING), self.position)
 
-    def postprocessing(self, theirs: Compose) -> Compose:
+    def postprocessing(self, theirs: Transforms) -> Compose:
         """The postprocessing of a network, with slices marked before the first ``SaveImaged``, else at the end."""
         keys = [f"accepted_{key}" for key in ensure_tuple(self.keys)]
         mark = RejectSlicesd(self.pred_keys, keys, self.label, self.slice_dim, axcodes=self.axcodes)
-        transforms = _flat(theirs)
-        saving = (number for number, each in enumerate(transforms) if isinstance(each, SaveImaged))
-        position = next(saving, len(transforms))
-        return _like(theirs, [*transforms[:position], mark, *transforms[position:]])
+        return _inserted(theirs, [mark], lambda each: isinstance(each, SaveImaged))
 
 
-def _flat(theirs: Compose) -> list[Any]:
-    return list(theirs.flatten().transforms)
-
-
-def _like(theirs: Compose, transforms: list[Any]) -> Compose:
-    """A Compose with the settings of another one."""
+def _inserted(
+    theirs: Transforms, ours: Sequence[Any], before: Callable[[Any], bool], position: int | None = None
+) -> Compose:
+    """Transforms with ours at a position, or else before the first for which ``before`` holds."""
+    whole = (theirs if isinstance(theirs, Compose) else Compose(theirs)).flatten()
+    if position is None:
+        position = whole.get_index_of_first(before)
+    transforms = list(whole.transforms)
+    place = len(transforms) if position is None else position
     return Compose(
-        transforms,
-        map_items=theirs.map_items,
-        unpack_items=theirs.unpack_items,
-        log_stats=theirs.log_stats,
-        lazy=theirs.lazy,
-        overrides=theirs.overrides,
+        [*transforms[:place], *ours, *transforms[place:]],
+        map_items=whole.map_items,
+        unpack_items=whole.unpack_items,
+        log_stats=whole.log_stats,
+        lazy=whole.lazy,
+        overrides=whole.overrides,
     )
 
 

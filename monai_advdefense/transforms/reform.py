@@ -45,6 +45,7 @@ class Reform(Transform):
         InputError: if an argument does not fit the image.
 
     Example:
+        >>> import torch
         >>> reform = Reform(nn.Threshold(0.5, 0.0), slice_dim=0, value_range=(0, 100))
         >>> reform(torch.tensor([[[20.0, 80.0], [-1.0, 200.0]]]))
         tensor([[[  0.,  80.],

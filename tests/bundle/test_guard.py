@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -83,9 +85,7 @@ def test_both_ends_together(guard):
 
 
 def test_several_images_of_a_case(guard):
-    both = Guard(
-        detector=guard.detector, reformer=nn.Identity(), slice_size=(6, 6), value_range=(0, 1), keys=("a", "b")
-    )
+    both = dataclasses.replace(guard, reformer=nn.Identity(), keys=("a", "b"))
     dark, bright = torch.full((1, 4, 2, 4), 0.1), torch.full((1, 4, 2, 4), 0.1)
     bright[:, :, 1] = 0.9
     images = {"a": MetaTensor(dark, affine=torch.eye(4)), "b": MetaTensor(bright, affine=torch.eye(4))}
@@ -93,3 +93,11 @@ def test_several_images_of_a_case(guard):
     data["pred"] = torch.zeros_like(data["a"])
     pred = both.postprocessing(Compose([]))(data)["pred"]
     assert (pred == 255).all(3).all(1).tolist() == [[False, True]]
+
+
+def test_images_of_one_slice(guard):
+    flat = dataclasses.replace(guard, slice_dim=None, axcodes=None, reformer=nn.Identity())
+    for value, expected in ((0.1, 0.0), (0.9, 255.0)):
+        data = flat.preprocessing(Flipd("image", 0))({"image": torch.full((1, 6, 6), value)})
+        data["pred"] = torch.zeros(1, 6, 6)
+        assert (flat.postprocessing([])(data)["pred"] == expected).all()

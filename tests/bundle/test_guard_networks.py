@@ -50,6 +50,13 @@ def test_parts_of_a_defended_segmenter(write):
     assert not any(each.requires_grad for part in (detector, reformer) for each in part.parameters())
 
 
+def test_a_configuration_can_name_the_folder(write):
+    folder, network = write("whole", WHOLE)
+    parser = ConfigParser({"guard": {"_target_": "monai_advdefense.bundle.load_detector", "bundle": str(folder)}})
+    image = torch.rand(2, 1, 8, 8)
+    assert torch.equal(parser.get_parsed_content("guard").score(image), network.detector.score(image))
+
+
 def test_bundles_of_the_parts(write):
     (first, detector), (second, reformer) = write("detector", DETECTOR), write("reformer", REFORMER)
     guard = Guard.from_bundle(first, second, slice_dim=2, label=9)
