@@ -41,6 +41,8 @@ class GuardedChannels:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise InputError(f"argument `batch_size`: expected at least 1, found {self.batch_size}")
+        if self.channels is not None and len(self.channels) == 0:
+            raise InputError("argument `channels`: expected at least one channel to guard, found none; None is all")
         if self.axcodes is not None and self.slice_dim is None:
             raise InputError(f"argument `axcodes`: expected None for an image that is one slice, found {self.axcodes}")
 

@@ -129,6 +129,8 @@ def test_arguments_that_do_not_fit_the_image(brain, detector, arguments, named):
 def test_arguments_that_fit_no_image(detector):
     with pytest.raises(InputError, match="batch_size"):
         DetectAdversarial(detector, 1, batch_size=0)
+    with pytest.raises(InputError, match="channels"):
+        DetectAdversarial(detector, 1, channels=[])
     with pytest.raises(InputError, match="axcodes"):
         DetectAdversarial(detector, None, axcodes="RAS")
 
