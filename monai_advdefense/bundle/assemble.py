@@ -1,4 +1,4 @@
-"""Assemble the defended segmenter's bundle from the bundles of its three parts."""
+"""Assemble a self-contained, guarded bundle from the bundles of its three parts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from monai.bundle import ConfigParser
 from torch import nn
 
-from monai_advdefense.data.messages import one_line, reason
+from monai_advdefense.bundle.bundle_folder import config_of, network_of, weights_of
+from monai_advdefense.bundle.guarded_bundle import write_guarded_bundle
+from monai_advdefense.data.messages import reason
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.handlers.best_weights import save_weights
 from monai_advdefense.handlers.weights_loader import load_weights
@@ -21,10 +22,14 @@ _PROBE_SHAPE = (2, 1, 64, 64)
 
 
 def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, output: str | Path) -> Path:
-    """Copy the weights of detector, reformer and segmenter, and the detector's threshold, into one file.
+    """Write a self-contained bundle of a detector, a reformer and a segmenter.
 
-    The combined score depends on all three parts, so it is not calibrated afterwards, whatever the file said before;
-    the record of an earlier calibration is removed.
+    Where there is no bundle yet, it is a copy of the segmenter's, whatever network that is, with the guard in its
+    transforms: see :func:`~monai_advdefense.bundle.guarded_bundle.write_guarded_bundle`.
+
+    Where there is the bundle of a defended segmenter, whose three parts take the same slices, their weights and the
+    detector's threshold become one file. The combined score depends on all three parts, so it is not calibrated
+    afterwards, whatever the file said before; the record of an earlier calibration is removed.
 
     A part is a bundle with ``configs/inference.json`` (its ``network_def``) and ``models/model.pt``. The
     ``network_def`` of the output bundle defines a network with the submodules ``detector``, ``reformer`` and
@@ -35,10 +40,11 @@ def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, 
         detector: bundle of the detector, with a calibrated threshold.
         reformer: bundle of the reformer.
         segmenter: bundle of the segmenter.
-        output: bundle of the defended segmenter.
+        output: bundle of the defended segmenter, or a folder that does not exist.
 
     Returns:
-        The file written, ``models/model.pt`` of the output bundle: a flat state dict, whole or not at all.
+        The file written, whole or not at all: ``models/model.pt`` of the defended segmenter, a flat state dict, or
+        the inference configuration of the new bundle.
 
     Raises:
         InputError: if a file is missing, weights do not fit, or the definition of a part differs from that in the
@@ -47,53 +53,37 @@ def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, 
         OutputError: if the file cannot be written.
     """
     output = Path(output)
-    network = _network(output)
+    if not output.exists():
+        return write_guarded_bundle(detector, reformer, segmenter, output)
+    network = network_of(output)
     for name, bundle in (("detector", detector), ("reformer", reformer), ("segmenter", segmenter)):
-        path = Path(bundle) / "models" / "model.pt"
+        path = weights_of(bundle)
         try:
             submodule = network.get_submodule(name)
         except AttributeError as error:
             raise InputError(
-                f"{_config(output)}: expected a network_def with a {name}, found {type(network).__name__} without one: "
-                "use that of a DefendedSegmenter"
+                f"{config_of(output)}: expected a network_def with a {name}, found {type(network).__name__} without "
+                "one: use that of a DefendedSegmenter"
             ) from error
-        part = _network(Path(bundle))
+        part = network_of(bundle)
         load_weights(path, part, require_calibrated=name == "detector")
         load_weights(path, submodule, require_calibrated=name == "detector")
-        if not _compute_the_same(part, submodule):
+        try:
+            same = _compute_the_same(part, submodule)
+        except RuntimeError as error:
             raise InputError(
-                f"{_config(output)}: expected the {name} of {_config(Path(bundle))} in network_def, found another one "
+                f"{config_of(bundle)}: expected a {name} of slices {_PROBE_SHAPE}, found one that cannot take them "
+                f"({reason(error)}): give a new folder as output, and the guard goes in front of it as it is"
+            ) from error
+        if not same:
+            raise InputError(
+                f"{config_of(output)}: expected the {name} of {config_of(bundle)} in network_def, found another one "
                 "whose weights fit: copy the definition from there"
             )
-    target = output / "models" / "model.pt"
+    target = weights_of(output)
     save_weights(network, target)
     target.with_suffix(".calibration.json").unlink(missing_ok=True)
     return target
-
-
-def _config(bundle: Path) -> Path:
-    return bundle / "configs" / "inference.json"
-
-
-def _network(bundle: Path) -> nn.Module:
-    """The network of a bundle, with random weights, in evaluation mode."""
-    path = _config(bundle)
-    if not path.is_file():
-        raise InputError(
-            f"{one_line(path)}: expected the configuration of a bundle, found no such file: check the path"
-        )
-    try:
-        network = ConfigParser(ConfigParser.load_config_file(path)).get_parsed_content("network_def")
-    # Reading a configuration runs what it names, so anything can be raised.
-    except Exception as error:
-        raise InputError(
-            f"{one_line(path)}: expected a network_def that can be built, found {reason(error)}: mend the configuration"
-        ) from error
-    if not isinstance(network, nn.Module):
-        raise InputError(
-            f"{one_line(path)}: expected a network under network_def, found {type(network).__name__}: define a module"
-        )
-    return network.eval()
 
 
 @torch.no_grad()
@@ -105,14 +95,19 @@ def _compute_the_same(one: nn.Module, other: nn.Module) -> bool:
 
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Assemble the bundle of a defended segmenter: copy the weights of its parts into its models/model.pt."""
+    """Assemble a self-contained, guarded bundle of the bundles of its three parts."""
     parser = argparse.ArgumentParser(prog="python -m monai_advdefense.bundle.assemble", description=main.__doc__)
     for name in ("detector", "reformer", "segmenter"):
         parser.add_argument(f"--{name}", required=True, metavar="DIR", help=f"bundle of the {name}")
-    parser.add_argument("--output", required=True, metavar="DIR", help="bundle of the defended segmenter")
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="a new folder, or the bundle of a defended segmenter"
+    )
     options = parser.parse_args(arguments)
     path = assemble(options.detector, options.reformer, options.segmenter, options.output)
-    print(f"wrote {path}; now calibrate the sum of its scores by configs/calibrate.json of the bundle")
+    if path.suffix == ".pt":
+        print(f"wrote {path}; now calibrate the sum of its scores by configs/calibrate.json of the bundle")
+    else:
+        print(f"wrote {path}; its entry 'guard' says which slices and channels are guarded")
 
 
 if __name__ == "__main__":

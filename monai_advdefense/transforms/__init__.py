@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from monai_advdefense.transforms.dag_attack import DAGAttack, DAGAttackD, DAGAttackd, DAGAttackDict
+from monai_advdefense.transforms.detect_adversarial import (
+    DetectAdversarial,
+    DetectAdversarialD,
+    DetectAdversariald,
+    DetectAdversarialDict,
+)
 from monai_advdefense.transforms.merge_labels import MergeLabels, MergeLabelsD, MergeLabelsd, MergeLabelsDict
+from monai_advdefense.transforms.reform import Reform, ReformD, Reformd, ReformDict
+from monai_advdefense.transforms.reject_slices import RejectSlices, RejectSlicesD, RejectSlicesd, RejectSlicesDict
 from monai_advdefense.transforms.spectrum import (
     FFTShiftMagnitude,
     FFTShiftMagnitudeD,
@@ -16,6 +24,10 @@ __all__ = [
     "DAGAttackD",
     "DAGAttackDict",
     "DAGAttackd",
+    "DetectAdversarial",
+    "DetectAdversarialD",
+    "DetectAdversarialDict",
+    "DetectAdversariald",
     "FFTShiftMagnitude",
     "FFTShiftMagnitudeD",
     "FFTShiftMagnitudeDict",
@@ -24,4 +36,12 @@ __all__ = [
     "MergeLabelsD",
     "MergeLabelsDict",
     "MergeLabelsd",
+    "Reform",
+    "ReformD",
+    "ReformDict",
+    "Reformd",
+    "RejectSlices",
+    "RejectSlicesD",
+    "RejectSlicesDict",
+    "RejectSlicesd",
 ]

@@ -126,6 +126,15 @@ def test_a_configuration_that_cannot_be_read_is_refused(bundles, text):
         assemble(**bundles)
 
 
+def test_a_segmenter_of_other_slices_is_refused_with_a_way_out(bundles, networks):
+    several = {**SEGMENTER, "in_channels": 3}
+    for name, definition in (("segmenter", several), ("output", {**WHOLE, "segmenter": several})):
+        _configure(bundles[name], definition)
+    torch.save(nn.Conv2d(3, 4, 3, padding=1).state_dict(), bundles["segmenter"] / "models" / "model.pt")
+    with pytest.raises(InputError, match=r"segmenter/configs/inference\.json.+new folder as output"):
+        assemble(**bundles)
+
+
 def test_command_line(bundles, capsys):
     arguments = [word for name, path in bundles.items() for word in (f"--{name}", str(path))]
     main(arguments)

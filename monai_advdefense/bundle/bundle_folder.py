@@ -1,0 +1,64 @@
+"""What lies in the folder of a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from torch import nn
+
+from monai_advdefense.data.messages import one_line, reason
+from monai_advdefense.errors import InputError
+
+__all__ = ["config_of", "network_of", "setting_of", "weights_of"]
+
+_SUFFIXES = ("json", "yaml", "yml")
+
+
+def config_of(bundle: str | Path) -> Path:
+    """``configs/inference.json`` of a bundle, or its like in YAML if that is there alone."""
+    paths = [Path(bundle) / "configs" / f"inference.{suffix}" for suffix in _SUFFIXES]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
+def weights_of(bundle: str | Path) -> Path:
+    """``models/model.pt`` of a bundle."""
+    return Path(bundle) / "models" / "model.pt"
+
+
+def setting_of(bundle: str | Path, name: str) -> Any:
+    """What an entry of a bundle's inference configuration stands for, such as ``network_def``.
+
+    Raises:
+        InputError: if there is no configuration, or it does not define the entry.
+    """
+    path = config_of(bundle)
+    if not path.is_file():
+        raise InputError(
+            f"{one_line(path)}: expected the configuration of a bundle, found no such file: check the path"
+        )
+    try:
+        parser = ConfigParser(ConfigParser.load_config_file(path))
+        parser["bundle_root"] = str(bundle)
+        return parser.get_parsed_content(name)
+    # Reading a configuration runs what it names, so anything can be raised.
+    except Exception as error:
+        raise InputError(
+            f"{one_line(path)}: expected a {name} that can be built, found {reason(error)}: mend the configuration"
+        ) from error
+
+
+def network_of(bundle: str | Path) -> nn.Module:
+    """The network of a bundle, with random weights, in evaluation mode.
+
+    Raises:
+        InputError: if the bundle's ``network_def`` defines none.
+    """
+    network = setting_of(bundle, "network_def")
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"{one_line(config_of(bundle))}: expected a network under network_def, found {type(network).__name__}: "
+            "define a module"
+        )
+    return network.eval()

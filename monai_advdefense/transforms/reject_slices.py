@@ -1,0 +1,137 @@
+"""Mark rejected slices in a prediction, as array and dictionary transform."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.config.type_definitions import NdarrayOrTensor
+from monai.transforms import MapTransform, Transform
+from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor, ensure_tuple
+
+from monai_advdefense.errors import InputError
+from monai_advdefense.transforms.guarded_channels import GuardedChannels
+
+__all__ = ["RejectSlices", "RejectSlicesD", "RejectSlicesDict", "RejectSlicesd"]
+
+
+class RejectSlices(Transform):
+    """Fill the slices of a prediction that a detector rejected with one label.
+
+    The prediction must lie on the grid on which the detector counted the slices: put it behind ``Invertd`` and whatever
+    makes labels of logits, before ``SaveImaged``.
+
+    Args:
+        label: value of rejected slices, in every channel; one that the network does not give.
+        slice_dim: spatial axis that counts the slices, as the detector's; None is a prediction of one slice.
+        axcodes: orientation in which ``slice_dim`` counts, as the detector's, for a MetaTensor in any orientation; None
+            takes the axes as they are.
+
+    Raises:
+        InputError: if the number of slices differs, ``label`` does not fit into the type of the prediction, or occurs
+            in it.
+
+    Example:
+        >>> RejectSlices(255, slice_dim=0)(torch.tensor([[[0, 1], [1, 1]]]), torch.tensor([True, False]))
+        tensor([[[  0,   1],
+                 [255, 255]]])
+    """
+
+    backend = [TransformBackends.TORCH]
+
+    def __init__(self, label: int, slice_dim: int | None = None, *, axcodes: str | None = None) -> None:
+        self.label = label
+        self.slice_dim = slice_dim
+        self.guarded = GuardedChannels(slice_dim, axcodes, None, None, None, 1)
+
+    def __call__(self, pred: NdarrayOrTensor, accepted: NdarrayOrTensor) -> NdarrayOrTensor:
+        """Mark a prediction.
+
+        Args:
+            pred: labels ``(C, *spatial)``: one label map, or a mask of each class.
+            accepted: ``(slices,)`` bool.
+
+        Returns:
+            The marked prediction, in shape, type and meta data of ``pred``.
+        """
+        oriented = self.guarded.oriented(pred)
+        keep = convert_to_tensor(accepted, track_meta=False, dtype=torch.bool, device=oriented.device)
+        count = 1 if self.slice_dim is None else oriented.shape[1 + self.slice_dim]
+        if tuple(keep.shape) != (count,):
+            raise InputError(
+                f"argument `pred`: expected {keep.numel()} slices, as the detector has seen, found {count} along axis "
+                f"{self.slice_dim}; mark slices behind Invertd, on the grid of the image that the detector saw, with "
+                "the same slice_dim and axcodes"
+            )
+        if not _fits(self.label, oriented.dtype):
+            raise InputError(
+                f"argument `label`: expected a value that fits into {oriented.dtype}, the type of the prediction, "
+                f"found {self.label}; choose another one, or cast the prediction first"
+            )
+        if bool((oriented == self.label).any()):
+            raise InputError(
+                f"argument `label`: expected a value that the prediction does not have, found {self.label} in it; "
+                "choose another one, and mark slices once, after labels were made of logits"
+            )
+        shape = [1] * oriented.ndim
+        if self.slice_dim is not None:
+            shape[1 + self.slice_dim] = count
+        marked = oriented.where(keep.reshape(shape), torch.full_like(oriented, self.label))
+        back = self.guarded.oriented_back(marked, pred).contiguous()
+        result: NdarrayOrTensor = convert_to_dst_type(back, pred, dtype=back.dtype)[0]
+        return result
+
+
+class RejectSlicesd(MapTransform):
+    """Dictionary version of :class:`RejectSlices`.
+
+    Args:
+        keys: keys of the predictions.
+        accepted_keys: keys of the decisions, written by :class:`~monai_advdefense.transforms.DetectAdversariald`; a
+            slice that one of them rejects is marked in every prediction.
+        label: see :class:`RejectSlices`, as for the other arguments.
+        allow_missing_keys: do not fail where a key of ``keys`` is absent.
+    """
+
+    backend = RejectSlices.backend
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        accepted_keys: KeysCollection,
+        label: int,
+        slice_dim: int | None = None,
+        *,
+        axcodes: str | None = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.accepted_keys = ensure_tuple(accepted_keys)
+        self.transform = RejectSlices(label, slice_dim, axcodes=axcodes)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Mark the prediction under each key."""
+        result = dict(data)
+        absent = [key for key in self.accepted_keys if key not in result]
+        if absent:
+            raise InputError(
+                f"argument `accepted_keys`: expected keys of the data, found no {absent[0]!r}; DetectAdversariald "
+                "writes it, and nothing in between may drop it"
+            )
+        flags = [convert_to_tensor(result[key], track_meta=False) for key in self.accepted_keys]
+        accepted = torch.stack(flags).all(0)
+        for key in self.key_iterator(result):
+            result[key] = self.transform(result[key], accepted)
+        return result
+
+
+def _fits(label: int, dtype: torch.dtype) -> bool:
+    try:
+        return bool(torch.full((), label, dtype=dtype) == label)
+    except RuntimeError:
+        return False
+
+
+RejectSlicesD = RejectSlicesDict = RejectSlicesd
