@@ -36,8 +36,8 @@ DEFENCES = {
 PGD_TRAINING_STEPS = 7
 # Papernot et al. use 20 on MNIST and CIFAR-10.
 TEMPERATURE = 20.0
-# A training step of the GAN, in passes of the generator with gradient: two of it, five of a critic of its size.
-GAN_COST = 7.0
+# A training step of the GAN, in passes of the generator with gradient: two of its own, the rest of the critic.
+GAN_COST = 4.0
 
 
 def baseline_trainings(preset: Preset, seed: int) -> list[Training]:
@@ -110,7 +110,7 @@ def _distilled(plain: Training) -> dict[str, Any]:
 def _defense_gan(preset: Preset, seed: int) -> Training:
     """A WGAN-GP on the clean slices. Its last weights count; the search for codes of some clean slices tests them."""
     epochs = preset.epochs["reformer"][_GAN]
-    adam = {"_target_": "torch.optim.Adam", "betas": [0.0, 0.9]}
+    adam = {"_target_": "torch.optim.Adam", "lr": "@learning_rate", "betas": [0.0, 0.9]}
     loss = "monai_advdefense.defences.wasserstein"
     trainer = {
         "_target_": "monai.engines.GanTrainer",
@@ -124,6 +124,7 @@ def _defense_gan(preset: Preset, seed: int) -> Training:
         "d_optimizer": "@critic_optimizer",
         "d_loss_function": {"_target_": f"{loss}_critic_loss", "_mode_": "callable", "critic": "@critic"},
         "d_prepare_batch": "$lambda batch, device, *_, **__: batch['image'].to(device)",
+        "d_train_steps": 3,
         "latent_shape": "$@network.latent_size",
         "train_handlers": "@train#handlers",
     }
@@ -139,9 +140,9 @@ def _defense_gan(preset: Preset, seed: int) -> Training:
         "network_def": {"_target_": "monai_advdefense.defences.DefenseGAN", **preset.gan["network"]},
         "critic_def": preset.gan["critic"],
         "critic": "$@critic_def.to(@device)",
-        # Two time scales stand in for several steps of the critic (Heusel et al. 2017).
-        "optimizer": {**adam, "params": "$@network.parameters()", "lr": 1e-4},
-        "critic_optimizer": {**adam, "params": "$@critic.parameters()", "lr": 4e-4},
+        "learning_rate": 5e-4,
+        "optimizer": {**adam, "params": "$@network.parameters()"},
+        "critic_optimizer": {**adam, "params": "$@critic.parameters()"},
         "train#handlers#3#output_transform": "$monai.handlers.from_engine(['g_loss'], first=True)",
         "train#handlers#4#output_transform": "$monai.handlers.from_engine(['g_loss'], first=True)",
         "train#handlers#5#loss": "g_loss",
