@@ -18,7 +18,7 @@ from monai_advdefense.experiments.paper.tables import Row, columns, number, sett
 
 __all__ = ["baseline_rows", "baselines", "baselines_html", "baselines_markdown"]
 
-TITLE = "Baselines of Park et al. 2020 on MALC 2012"
+TITLE = "Baselines that Park et al. 2020 name, on MALC 2012"
 
 
 def baseline_rows(results: Results, found: Quantities) -> list[Row]:
@@ -33,7 +33,6 @@ def baseline_rows(results: Results, found: Quantities) -> list[Row]:
     """
     rows = []
     for defence, (network, reformer) in DEFENCES.items():
-        behind = NO_REFORMER if network == PLAIN and reformer == NO_REFORMER else defence
         for group in (CLEAN, *found.groups):
             setting, attacks = (None, (CLEAN,)) if group == CLEAN else found.groups[group]
             attacked = {
@@ -49,7 +48,7 @@ def baseline_rows(results: Results, found: Quantities) -> list[Row]:
                     **setting_columns(setting),
                     "slices": str(len(results.subject) * len(attacks)),
                     **attacked,
-                    **columns(found.guards[NO_DETECTOR, behind, PLAIN, group]),
+                    **columns(found.guards[NO_DETECTOR, defence, PLAIN, group]),
                 }
             )
     return rows
@@ -92,28 +91,21 @@ def _tables(folder: Path) -> Iterator[Table]:
         return pivot(rows, name, lines, among, resamples)
 
     parts = (
-        (("Coverage",), cells("coverage", [FULL])),
-        (tuple(f"Accepted and bad, {_short(attack)}" for attack in shown), cells("accepted_and_bad", shown)),
-        (tuple(f"Dice, {_short(attack)}" for attack in shown), cells("dice", shown)),
+        (tuple(f"Accepted and bad, {attack['form'].upper()}" for attack in shown), cells("accepted_and_bad", shown)),
+        (tuple(f"Dice, {attack['form'].upper()}" for attack in shown), cells("dice", shown)),
         (("Clean: Dice",), cells("dice", [clean])),
         (("Clean: cost",), cells("clean_cost", [clean])),
+        (("Coverage",), cells("coverage", [FULL])),
     )
+    names = {defence: "no defence" if defence == NO_REFORMER else defence for defence in DEFENCES}
+    networks = ("the plain network" if network == PLAIN else "the defended network" for network, _ in DEFENCES.values())
     table = [
-        [defence, _attacked(defence), *(cell for _, part in parts for cell in part[line])]
-        for line, defence in enumerate(DEFENCES)
+        [name, network, *(cell for _, part in parts for cell in part[line])]
+        for line, (name, network) in enumerate(zip(names.values(), networks, strict=True))
     ]
-    header = ("Defence", "Attacks made against", *(name for names, _ in parts for name in names))
+    header = ("Defence", "Attacks made against", *(column for headers, _ in parts for column in headers))
     yield Table("Baselines at full strength", header, table, words, "baselines.csv", names=2)
-    for name, title in (("dice", "Dice"), ("accepted_and_bad", "Accepted and bad"), ("norm", "Mean L2 norm")):
-        table = [[defence, *found] for defence, found in zip(DEFENCES, cells(name, attacks), strict=True)]
+    for figure, title in (("dice", "Dice"), ("accepted_and_bad", "Accepted and bad"), ("norm", "Mean L2 norm")):
+        table = [[name, *found] for name, found in zip(names.values(), cells(figure, attacks), strict=True)]
         header = ("Defence", *map(attack_name, attacks))
         yield Table(f"{title} by attack, baselines", header, table, words, "baselines.csv", folded=True)
-
-
-def _attacked(defence: str) -> str:
-    network, reformer = DEFENCES[defence]
-    return "the defended network" if network != PLAIN else "the plain network"
-
-
-def _short(attack: Row) -> str:
-    return attack["form"].upper()

@@ -24,13 +24,13 @@ _TEACHER, _STUDENT = "UNet teacher", "UNet distilled"
 _GAN = "Defense-GAN"
 
 DEFENCES = {
-    "no defence": (PLAIN, NO_REFORMER),
+    NO_REFORMER: (PLAIN, NO_REFORMER),
     "adversarial training (FGSM)": (_FGSM, NO_REFORMER),
     "adversarial training (PGD)": (_PGD, NO_REFORMER),
     "defensive distillation": (_STUDENT, NO_REFORMER),
     "Defense-GAN": (PLAIN, _GAN),
 }
-"""Target network and reformer of each defence, no defence first; the attacks are made against the target network."""
+"""Target network and reformer of each defence, none first; the attacks are made against the target network."""
 
 # Steps of the attack in each training step, as Madry et al. have for CIFAR-10.
 PGD_TRAINING_STEPS = 7

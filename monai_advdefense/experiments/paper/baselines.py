@@ -42,7 +42,7 @@ def collect_baselines(experiment: Experiment, facts: dict[str, str]) -> Results:
     overlaps, norm, flipped = {}, {}, {}
     for defence, (network, reformer) in DEFENCES.items():
         for name in (CLEAN, *experiment.settings):
-            overlaps[_reformer(defence), PLAIN, name] = experiment.overlaps(reformer, network, name).load()
+            overlaps[defence, PLAIN, name] = experiment.overlaps(reformer, network, name).load()
         for name in experiment.settings:
             attack = experiment.attack(network, name).load()
             norm[defence, name], flipped[defence, name] = attack["norm"], attack["flipped"]
@@ -51,7 +51,7 @@ def collect_baselines(experiment: Experiment, facts: dict[str, str]) -> Results:
         facts=facts,
         targets=(PLAIN,),
         detectors=(),
-        pairs=tuple((NO_DETECTOR, _reformer(defence)) for defence in DEFENCES),
+        pairs=tuple((NO_DETECTOR, defence) for defence in DEFENCES),
         settings=experiment.settings,
         subject=np.array([item["subject"] for item in items]),
         volume=np.array([item["volume"] for item in items]),
@@ -63,10 +63,6 @@ def collect_baselines(experiment: Experiment, facts: dict[str, str]) -> Results:
         flipped=flipped,
         examples={},
     )
-
-
-def _reformer(defence: str) -> str:
-    return NO_REFORMER if DEFENCES[defence] == (PLAIN, NO_REFORMER) else defence
 
 
 def _measure(experiment: Experiment, unit: Mapping[str, float], defence: str, name: str) -> Task:

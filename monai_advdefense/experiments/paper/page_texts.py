@@ -24,8 +24,8 @@ NOISE = (
 )
 
 BASELINES = (
-    "Defences that the paper names and does not measure. None has a detector: each accepts every slice, so coverage is "
-    "1 by definition. Adversarial training and distillation give networks of their own, and every attack is made anew "
+    "Defences that the paper names beside its own. None has a detector: each accepts every slice, so coverage is 1 by "
+    "definition. Adversarial training and distillation give networks of their own, and every attack is made anew "
     "against each (white box). Defense-GAN stands in front of the plain network like a reformer, and as with the "
     "reformers the attacks are those on the plain network: the attacker does not know of it.",
     "A distilled network is used at temperature 1, where its softmax is so sharp that the gradients of FGSM and PGD "
