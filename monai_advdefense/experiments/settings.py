@@ -11,6 +11,8 @@ from monai_advdefense.attacks import (
     all_background,
     dag,
     dilate_structure,
+    fgsm,
+    pgd,
     random_derangement,
     rician_noise,
     selective_pgd,
@@ -19,8 +21,22 @@ from monai_advdefense.attacks import (
 )
 from monai_advdefense.networks import DefendedSegmenter
 
-__all__ = ["BUDGETS", "SELECTIVE_STEPS", "AttackSetting", "attack_settings", "attacked", "attacked_by_insider"]
+__all__ = [
+    "BUDGETS",
+    "EPSILON",
+    "PGD_STEPS",
+    "PGD_STEP_SIZE",
+    "SELECTIVE_STEPS",
+    "AttackSetting",
+    "attack_settings",
+    "attacked",
+    "attacked_by_insider",
+]
 
+# L-infinity ball of FGSM and PGD, and steps of PGD in it, after Madry et al. 2018.
+EPSILON = 8 / 255
+PGD_STEPS = 20
+PGD_STEP_SIZE = 2 / 255
 BUDGETS = (1.0, 1 / 3, 0.1)
 SELECTIVE_STEPS = 60
 # Share of the threshold that the attacker who knows the guard keeps as a distance: another batch rounds otherwise.
@@ -35,11 +51,12 @@ class AttackSetting:
         form: ``"dag"``, the runs of Park et al. 2020 (defaults of :func:`monai_advdefense.attacks.dag`); ``"xie"``, the
             form of Xie et al. 2017 (L-infinity steps of 0.5/255, target logit, early stop, best iterate), cut to 20
             steps, kept in [0, 1] and without the background among the targeted pixels; ``"noise"``, the control:
-            Rician noise; ``"selective_pgd"``, the attacker who knows the guard.
+            Rician noise; ``"selective_pgd"``, the attacker who knows the guard; ``"fgsm"`` and ``"pgd"``, within an
+            L-infinity ball of 8/255, PGD with 20 steps of 2/255 from a random start.
         target: ``"A"``, ``"B"``, ``"C"`` or ``"derangement"``; of noise, the target of the attack whose norm it has; of
-            selective PGD, the guard that it is made for.
+            selective PGD, the guard that it is made for; of FGSM and PGD ``"label"``, what they lead away from.
         strength: step size as a fraction of ``step_size_for(side)``; of selective PGD, the L2 norm as a fraction of
-            that of DAG type A at full strength.
+            that of DAG type A at full strength; of FGSM and PGD, ball and steps as a fraction of those above.
         support: ``"brain"``, only pixels above 0 change, or ``"whole"``.
     """
 
@@ -81,7 +98,7 @@ def attacked(
         label: true classes ``(B, H, W)``.
         setting: the attack.
         num_classes: number of classes, background included.
-        generator: source of random targets and noise.
+        generator: source of random targets, noise and starts.
         norm: for noise: L2 norm ``(B,)`` of the attack that it stands beside.
 
     Returns:
@@ -95,13 +112,26 @@ def attacked(
         aim = torch.zeros_like(room) if norm is None else torch.minimum(norm.to(room), 0.99 * room)
         noisy = rician_noise(image, norm=aim, mask=mask, generator=generator)
         return noisy, torch.linalg.vector_norm((noisy - image).flatten(1), dim=1), torch.full_like(aim, torch.nan)
-    target = _target(setting.target, label, num_classes, generator)
-    if setting.form == "xie":
+    if setting.form == "fgsm":
+        result = fgsm(network, image, label, epsilon=setting.strength * EPSILON, mask=mask)
+    elif setting.form == "pgd":
+        result = pgd(
+            network,
+            image,
+            label,
+            radius=setting.strength * EPSILON,
+            steps=PGD_STEPS,
+            step_size=setting.strength * PGD_STEP_SIZE,
+            norm="linf",
+            mask=mask,
+            generator=generator,
+        )
+    elif setting.form == "xie":
         result = dag(
             network,
             image,
             label,
-            target=target,
+            target=_target(setting.target, label, num_classes, generator),
             step_size=setting.strength * 0.5 / 255,
             norm="linf",
             target_term=True,
@@ -110,6 +140,7 @@ def attacked(
             result="best",
         )
     else:
+        target = _target(setting.target, label, num_classes, generator)
         step_size = setting.strength * step_size_for(image.shape[-1])
         result = dag(network, image, label, target=target, step_size=step_size, mask=mask)
     return result.image, result.norm, result.flipped

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from monai_advdefense.experiments.settings import AttackSetting, attack_settings, attacked
+from monai_advdefense.experiments.settings import EPSILON, AttackSetting, attack_settings, attacked
 
 
 @pytest.fixture
@@ -49,3 +49,20 @@ def test_noise_keeps_to_what_it_can_reach(batch):
     _, norm, _ = _attack(AttackSetting("noise", "A", 1.0, "brain"), batch, norm=torch.tensor([0.3, 100.0]))
     room = torch.linalg.vector_norm((1 - image[1])[image[1] > 0])
     assert norm.tolist() == pytest.approx([0.3, 0.99 * float(room)], rel=1e-3)
+
+
+def test_fgsm_moves_every_targeted_pixel_by_epsilon_and_pgd_finds_no_less(batch):
+    _, image, label = batch
+    network = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.Tanh(), nn.Conv2d(8, 3, 3, padding=1))
+    batch = network, image, label
+    fgsm, pgd = (_attack(AttackSetting(form, "label", 1.0, "brain"), batch)[0] for form in ("fgsm", "pgd"))
+    assert (fgsm - image)[:, :, 4:12, 4:12].abs().numpy() == pytest.approx(EPSILON, rel=1e-4)
+    assert (pgd - image).abs().max() <= EPSILON
+
+    def loss(pixels):
+        return nn.functional.cross_entropy(network(pixels), label.masked_fill(label == 0, -100)).item()
+
+    assert loss(pgd) >= loss(fgsm) > loss(image)
+    half = _attack(AttackSetting("pgd", "label", 0.5, "brain"), batch)[0]
+    assert (half - image).abs().max() <= EPSILON / 2
+    assert loss(half) < loss(pgd)

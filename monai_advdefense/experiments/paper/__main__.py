@@ -14,9 +14,10 @@ from tqdm import tqdm
 from monai_advdefense.data.phantom import write_phantom_dataset
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.experiments.evaluation import BUNDLES
+from monai_advdefense.experiments.paper.baselines import baseline_stages, collect_baselines
 from monai_advdefense.experiments.paper.collect import collect
 from monai_advdefense.experiments.paper.experiment import Experiment
-from monai_advdefense.experiments.paper.output import write
+from monai_advdefense.experiments.paper.output import write, write_baselines
 from monai_advdefense.experiments.paper.presets import PRESETS, Preset
 from monai_advdefense.experiments.paper.schedule import Workers, plan, run
 from monai_advdefense.experiments.paper.stages import seconds_per_slice, stages
@@ -41,7 +42,7 @@ def run_experiments(
     Args:
         work_dir: folder of all that is made; kept between runs.
         dataset_dir: data in the layout of MALC 2012; not needed by a preset on phantoms.
-        preset: one of ``smoke``, ``small`` and ``full``.
+        preset: one of ``smoke``, ``small`` and ``full``, or of ``smoke_baselines`` and ``baselines``.
         bundles: folder of the bundles, whose training configurations are used.
         output_dir: folder of tables, figures and pages; ``results`` in ``work_dir`` by default.
         seed: seed of trainings, random targets and noise.
@@ -57,11 +58,13 @@ def run_experiments(
     sizes, work = PRESETS[preset], Path(work_dir).absolute()
     workers = Workers()
     if dataset_dir is None and not sizes.phantoms:
-        raise InputError(f"dataset_dir: expected a data set for preset {preset}, found none; only smoke makes its own")
+        raise InputError(
+            f"dataset_dir: expected a data set for preset {preset}, found none; only the smoke presets make their own"
+        )
     if dataset_dir is None:
         dataset_dir = _phantoms(work, sizes, workers)
     experiment = Experiment(sizes, Path(dataset_dir).absolute(), work, Path(bundles), seed)
-    todo = stages(experiment, seconds_per_slice(experiment))
+    todo = (baseline_stages if sizes.gan else stages)(experiment, seconds_per_slice(experiment))
     if workers.rank == 0:
         print(plan(todo, workers.count), file=sys.stderr, flush=True)
     run(todo, workers, lambda line: tqdm.write(line, file=sys.stderr))
@@ -75,7 +78,10 @@ def run_experiments(
         "sizes": _sizes(sizes),
         **package_versions(),
     }
-    return write(collect(experiment, facts), Path(output_dir or work / "results"), resamples=sizes.resamples)
+    folder = Path(output_dir or work / "results")
+    if sizes.gan:
+        return write_baselines(collect_baselines(experiment, facts), folder, resamples=sizes.resamples)
+    return write(collect(experiment, facts), folder, resamples=sizes.resamples)
 
 
 def _phantoms(work: Path, preset: Preset, workers: Workers) -> Path:
@@ -101,6 +107,12 @@ def _sizes(preset: Preset) -> str:
         if "growth_rate" in definition:
             described += f", growth {definition['growth_rate']}, first {definition['init_features']}"
         networks.append(f"{name} {described} (epochs: {trained})")
+    if preset.gan:
+        gan = preset.gan["network"]
+        networks.append(
+            f"Defense-GAN {'-'.join(map(str, gan['generator']['channels']))}, codes of {gan['latent_size']}, "
+            f"{gan['restarts']} searches of {gan['steps']} steps (epochs: {preset.epochs['reformer']['Defense-GAN']})"
+        )
     return f"{preset.side} x {preset.side} pixels of {preset.pixel_size:g} mm; " + "; ".join(networks)
 
 

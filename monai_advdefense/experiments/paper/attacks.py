@@ -5,7 +5,7 @@ from __future__ import annotations
 from monai_advdefense.experiments.paper.presets import Preset
 from monai_advdefense.experiments.settings import AttackSetting
 
-__all__ = ["GUARDS", "attack_settings"]
+__all__ = ["GUARDS", "attack_settings", "baseline_attack_settings"]
 
 # Guards against which an attacker who knows them optimizes: detector, reformer, and whether the divergence counts.
 GUARDS = {
@@ -31,3 +31,9 @@ def attack_settings(preset: Preset) -> list[AttackSetting]:
         AttackSetting("selective_pgd", guard, budget, "brain") for guard in GUARDS for budget in preset.pgd_budgets
     ]
     return [*dag, AttackSetting("xie", "derangement", 1.0, "brain"), *noise, *selective]
+
+
+def baseline_attack_settings() -> list[AttackSetting]:
+    """The attacks on the baselines: DAG at full strength, FGSM and PGD, brain only."""
+    dag = [AttackSetting("dag", target, 1.0, "brain") for target in "ABC"]
+    return [*dag, *(AttackSetting(form, "label", 1.0, "brain") for form in ("fgsm", "pgd"))]

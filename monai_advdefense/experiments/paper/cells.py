@@ -81,6 +81,9 @@ def attack_name(row: Mapping[str, str]) -> str:
         return f"noise of the norm of DAG {row['type']}, {strength_name(row['strength'])}"
     if row["form"] == "selective_pgd":
         return f"knows {row['type']}, {budget_name(row['strength'])}"
+    if row["form"] in ("fgsm", "pgd"):
+        radius = "8/255" if row["strength"] == "1" else f"{row['strength']} of 8/255"
+        return f"{row['form'].upper()}, {radius}, {where}"
     if row["form"] == "xie":
         return "DAG as Xie et al."
     return " ".join(filter(None, (row["form"], row["type"], row["strength"], row["support"])))

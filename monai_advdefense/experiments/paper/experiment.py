@@ -18,12 +18,13 @@ from monai_advdefense.data import SliceDataset, malc2012_datalist
 from monai_advdefense.experiments.artefact import Artefact
 from monai_advdefense.experiments.measurement import Arrays, evenly_spaced
 from monai_advdefense.experiments.paper import measuring
-from monai_advdefense.experiments.paper.attacks import GUARDS, attack_settings
+from monai_advdefense.experiments.paper.attacks import GUARDS, attack_settings, baseline_attack_settings
+from monai_advdefense.experiments.paper.baseline_trainings import baseline_trainings
 from monai_advdefense.experiments.paper.presets import Preset
 from monai_advdefense.experiments.paper.results import CLEAN, FALSE_POSITIVE_RATE, NO_REFORMER
-from monai_advdefense.experiments.paper.training import configuration, is_trained, load, train
+from monai_advdefense.experiments.paper.training import configuration, is_trained, load, train, weights
 from monai_advdefense.experiments.paper.trainings import DETECTORS, TARGETS, trainings
-from monai_advdefense.experiments.settings import AttackSetting
+from monai_advdefense.experiments.settings import EPSILON, PGD_STEP_SIZE, PGD_STEPS, AttackSetting
 from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.report.provenance import file_sha256
 
@@ -49,8 +50,10 @@ class Experiment:
         self.work_dir = work_dir
         self.bundles = bundles
         self.seed = seed
-        self.trainings = {(training.role, training.name): training for training in trainings(preset, seed)}
-        self.settings = {setting.name: setting for setting in attack_settings(preset)}
+        networks = baseline_trainings(preset, seed) if preset.gan else trainings(preset, seed)
+        attacks = baseline_attack_settings() if preset.gan else attack_settings(preset)
+        self.trainings = {(training.role, training.name): training for training in networks}
+        self.settings = {setting.name: setting for setting in attacks}
 
     # What there is
 
@@ -71,7 +74,9 @@ class Experiment:
     def network(self, role: str, name: str) -> Artefact:
         """A trained network."""
         training = self.trainings[role, name]
-        settings = {"config": configuration(training, self.bundles), "data": self.data}
+        settings: dict[str, Any] = {"config": configuration(training, self.bundles), "data": self.data}
+        if training.teacher:
+            settings["teacher"] = self.network("target", training.teacher).digest
         return Artefact(self.work_dir / "networks", f"{role} {name}", settings)
 
     def slices(self, split: str) -> dict[str, Any]:
@@ -89,6 +94,8 @@ class Experiment:
             "seed": self.seed,
             "target": self.network("target", target).digest,
         }
+        if setting.form in ("fgsm", "pgd"):
+            settings |= {"epsilon": EPSILON, "steps": PGD_STEPS, "step_size": PGD_STEP_SIZE}
         if setting.form in ("noise", "selective_pgd"):
             settings["norm"] = self.attack(target, self.norm_of(setting)).digest
         if setting.form == "selective_pgd":
@@ -136,7 +143,10 @@ class Experiment:
 
     def train(self, role: str, name: str) -> None:
         """Train a network."""
-        train(self.trainings[role, name], self.network(role, name), self.bundles, self.dataset_dir)
+        training, paths = self.trainings[role, name], {"dataset_dir": str(self.dataset_dir)}
+        if training.teacher:
+            paths["teacher_path"] = str(weights(self.network("target", training.teacher)))
+        train(training, self.network(role, name), self.bundles, paths)
 
     def is_trained(self, role: str, name: str) -> bool:
         """Whether a network is trained."""

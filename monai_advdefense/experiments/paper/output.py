@@ -10,6 +10,7 @@ import numpy as np
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import InputError
 from monai_advdefense.experiments.page import write_rows
+from monai_advdefense.experiments.paper.baseline_sections import baseline_rows, baselines_html, baselines_markdown
 from monai_advdefense.experiments.paper.claims import bar_rows, claim_rows, comparison_rows
 from monai_advdefense.experiments.paper.figures import figure_4, figure_bytes, risk_coverage_figure, roc_figure
 from monai_advdefense.experiments.paper.page import html_page, markdown_page
@@ -25,7 +26,7 @@ from monai_advdefense.experiments.paper.tables import (
     roc_rows,
 )
 
-__all__ = ["write"]
+__all__ = ["write", "write_baselines"]
 
 NEEDED_FACTS = ("command", "date", "preset", "seed", "sizes")
 """Facts that every caption names."""
@@ -53,29 +54,62 @@ def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
     if missing:
         raise InputError(f"facts: expected {', '.join(NEEDED_FACTS)} for the captions, found no {', '.join(missing)}")
     tables = _tables(results, resamples)
-    for name, rows in tables.items():
-        with atomic_path(folder / f"{name}.csv") as temporary:
-            write_rows(temporary, rows)
+    _write_tables(tables, folder)
     _write_figures(results, tables, folder)
-    with atomic_path(folder / "results.md") as temporary:
-        temporary.write_text(markdown_page(folder), encoding="utf-8")
-    page = folder / "results.html"
-    with atomic_path(page) as temporary:
-        temporary.write_text(html_page(folder), encoding="utf-8")
+    return _write_pages(folder, "results", markdown_page(folder), html_page(folder))
+
+
+def write_baselines(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
+    """Write the numbers of the baselines and a page of their own, and put them into the page of all results.
+
+    As :func:`write`, with ``baselines.csv``, ``baselines_facts.csv``, ``baselines.html`` and ``baselines.md``. Where
+    ``folder`` holds the results of another preset, their page is made anew with the baselines as a section; where it
+    does not yet, a later :func:`write` does so.
+
+    Args:
+        results: what was measured, see :func:`~monai_advdefense.experiments.paper.baselines.collect_baselines`.
+        folder: where to.
+        resamples: number of bootstrap resamples over subjects.
+
+    Returns:
+        The HTML page, ``baselines.html``.
+    """
+    rows = baseline_rows(results, quantities(results, resamples=resamples))
+    facts = results.facts | _counted(results, resamples)
+    _write_tables({"baselines": rows, "baselines_facts": [facts]}, folder)
+    if (folder / "facts.csv").is_file():
+        _write_pages(folder, "results", markdown_page(folder), html_page(folder))
+    return _write_pages(folder, "baselines", baselines_markdown(folder), baselines_html(folder))
+
+
+def _write_pages(folder: Path, name: str, markdown: str, html: str) -> Path:
+    page = folder / f"{name}.html"
+    for path, text in ((folder / f"{name}.md", markdown), (page, html)):
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return page
 
 
-def _tables(results: Results, resamples: int) -> dict[str, list[Row]]:
-    found = quantities(results, resamples=resamples)
-    comparisons = comparison_rows(results, found)
-    counted = {
+def _write_tables(tables: Mapping[str, list[Row]], folder: Path) -> None:
+    for name, rows in tables.items():
+        with atomic_path(folder / f"{name}.csv") as temporary:
+            write_rows(temporary, rows)
+
+
+def _counted(results: Results, resamples: int) -> Row:
+    return {
         "clean_slices": str(len(results.subject)),
         "volumes": str(len(np.unique(results.volume))),
         "subjects": str(len(np.unique(results.subject))),
         "resamples": str(resamples),
     }
+
+
+def _tables(results: Results, resamples: int) -> dict[str, list[Row]]:
+    found = quantities(results, resamples=resamples)
+    comparisons = comparison_rows(results, found)
     return {
-        "facts": [results.facts | counted],
+        "facts": [results.facts | _counted(results, resamples)],
         "detection": detection_rows(results, found),
         "guards": guard_rows(results, found),
         "attacks": attack_rows(results, found),

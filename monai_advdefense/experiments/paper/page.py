@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from monai_advdefense.experiments.paper.baseline_sections import baselines
 from monai_advdefense.experiments.paper.blocks import Block, Section, Table, to_html, to_markdown
 from monai_advdefense.experiments.paper.claim_sections import claims, in_short, not_reproduced
 from monai_advdefense.experiments.paper.detection_sections import attacks, detection
@@ -22,22 +23,24 @@ def markdown_page(folder: Path, *, link_prefix: str = "") -> str:
         folder: the files of numbers that :func:`~monai_advdefense.experiments.paper.output.write` wrote.
         link_prefix: path from the page to ``folder``, with a slash at its end; empty if it lies there.
     """
-    return to_markdown(TITLE, _sections(Numbers(folder)), link_prefix=link_prefix)
+    return to_markdown(TITLE, _sections(Numbers(folder), folder), link_prefix=link_prefix)
 
 
 def html_page(folder: Path) -> str:
     """Make the page as one HTML file that needs no other; ``folder`` must hold the figures as well."""
     numbers = Numbers(folder)
-    return to_html(TITLE, _sections(numbers), folder, date=numbers.facts["date"], command=numbers.facts["command"])
+    facts = numbers.facts
+    return to_html(TITLE, _sections(numbers, folder), folder, date=facts["date"], command=facts["command"])
 
 
-def _sections(numbers: Numbers) -> list[Section]:
+def _sections(numbers: Numbers, folder: Path) -> list[Section]:
     blocks = {
         "In short": in_short(numbers),
         "The attacker who knows the guard": known_guard(numbers),
         "Claims of the paper": claims(numbers),
         "Detection (Table 1)": detection(numbers),
         "Detector and reformer together (Table 2, Figure 4)": guards(numbers),
+        "Baselines": baselines(folder),
         "Images and spectra (Figures 2 and 3)": _examples(numbers),
         "Attacks and noise": attacks(numbers),
         "What we could not reproduce, and why we think so": not_reproduced(numbers),

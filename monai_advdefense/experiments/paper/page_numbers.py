@@ -12,7 +12,7 @@ from monai_advdefense.experiments.paper.quantities import HALF, MEAN, NO_DETECTO
 from monai_advdefense.experiments.paper.results import NO_REFORMER
 from monai_advdefense.experiments.paper.tables import Row
 
-__all__ = ["FULL", "Numbers", "attack_of", "attacks_among", "guard_name", "target_name"]
+__all__ = ["FULL", "Numbers", "attack_of", "attacks_among", "caption", "guard_name", "target_name"]
 
 FULL = {"form": "dag", "type": POOLED, "strength": "1", "support": "brain"}
 """All types of DAG together at full strength, brain only: the figures that count."""
@@ -54,12 +54,7 @@ class Numbers:
 
     def caption(self, name: str, slices: str) -> str:
         """Words of a table or figure with slices, subjects, sizes, seed, date and command."""
-        facts = self.facts
-        return (
-            f"{CAPTIONS[name]} {slices} of {facts['volumes']} volumes of {facts['subjects']} subjects; preset "
-            f"{facts['preset']}: {facts['sizes']}; seed {facts['seed']}; 95 % intervals from {facts['resamples']} "
-            f"resamples; {facts['date']}; {facts['command']}"
-        )
+        return caption(self.facts, name, slices)
 
     @property
     def pooled_slices(self) -> str:
@@ -76,6 +71,15 @@ class Numbers:
         """A figure, if the run drew it."""
         if name in self._pictures:
             yield Picture(title, name, text, self.caption(name, self.pooled_slices))
+
+
+def caption(facts: Mapping[str, str], name: str, slices: str) -> str:
+    """Words of a table or figure with what the run says of itself."""
+    return (
+        f"{CAPTIONS[name]} {slices} of {facts['volumes']} volumes of {facts['subjects']} subjects; preset "
+        f"{facts['preset']}: {facts['sizes']}; seed {facts['seed']}; 95 % intervals from {facts['resamples']} "
+        f"resamples; {facts['date']}; {facts['command']}"
+    )
 
 
 def attack_of(row: Mapping[str, str]) -> Row:

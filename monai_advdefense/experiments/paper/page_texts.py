@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monai_advdefense.experiments.paper.quantities import DROP
 
-__all__ = ["CAPTIONS", "INTRODUCTION", "METHODS", "NOISE", "SETTING_NAMES", "TITLE"]
+__all__ = ["BASELINES", "CAPTIONS", "INTRODUCTION", "METHODS", "NOISE", "SETTING_NAMES", "TITLE"]
 
 TITLE = "The experiments of Park et al. 2020 on MALC 2012"
 
@@ -22,6 +22,17 @@ NOISE = (
     "Noise is Rician, inside the brain, with the norm of the attack of the same name. Where it is told from clean "
     "slices as well as that attack, the detector sees that a slice was changed, not that the change is adversarial."
 )
+
+BASELINES = (
+    "Defences that the paper names beside its own. None has a detector: each accepts every slice, so coverage is 1 by "
+    "definition. Adversarial training and distillation give networks of their own, and every attack is made anew "
+    "against each (white box). Defense-GAN stands in front of the plain network like a reformer, and as with the "
+    "reformers the attacks are those on the plain network: the attacker does not know of it.",
+    "A distilled network is used at temperature 1, where its softmax is so sharp that the gradients of FGSM and PGD "
+    "may vanish; DAG works on logits and needs no softmax. A row that is good under FGSM and PGD and bad under DAG "
+    "shows hidden gradients, not robustness.",
+)
+"""What the table of the baselines can tell, and what it cannot."""
 
 METHODS = (
     "Data: coronal slices of skull-stripped volumes that are not blank; the paper's images have the skull. Target "
@@ -77,5 +88,8 @@ CAPTIONS = {
     "figure_2": "Attacks at full strength, brain only; intensities from 0 to 1.",
     "figure_3": "Logarithmic magnitude, (log(magnitude + 1e-7) + 16) / 16. Unshifted: zero frequency in the corner; "
     "shifted: in the middle.",
+    "baselines": "Brain only. DAG: types A, B and C together at full strength; FGSM and PGD: within 8/255 at each "
+    "pixel, PGD with 20 steps from a random start. Accepted and bad counts against the Dice of the plain network on "
+    "the clean slice. Cost: Dice of the plain network on clean slices minus that of the defended one.",
     "about": "Facts of the run.",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monai_advdefense.experiments.settings import BUDGETS, SELECTIVE_STEPS
@@ -28,6 +28,8 @@ class Preset:
         num_classes: classes of the data, background included.
         phantoms: number of phantoms that stand in for a data set; 0 where one is given.
         resamples: number of bootstrap resamples.
+        gan: arguments of :class:`~monai_advdefense.defences.DefenseGAN` and definition of its critic, in a preset that
+            measures the baselines; empty in the others.
     """
 
     side: int
@@ -42,6 +44,7 @@ class Preset:
     num_classes: int = 28
     phantoms: int = 0
     resamples: int = 1000
+    gan: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _networks(
@@ -64,6 +67,44 @@ def _epochs(target: int, densenet_target: int, guard: int) -> dict[str, dict[str
         "detector": part,
         "reformer": part,
     }
+
+
+def _gan(side: int, channels: list[int], latent_size: int, **search: int) -> dict[str, Any]:
+    """A generator and a critic that halve and double the side with each of their layers."""
+    strides = [2] * len(channels)
+    generator = {
+        "_target_": "monai.networks.nets.Generator",
+        "latent_shape": [latent_size],
+        "start_shape": [channels[-1], *[side // 2 ** len(channels)] * 2],
+        "channels": [*channels[-2::-1], 1],
+        "strides": strides,
+        "num_res_units": 1,
+        "norm": "batch",
+    }
+    # Not MONAI's Critic: a mean over all places cannot tell where a brain lies. The penalty is on the gradient of each
+    # image by itself: no statistics of a batch.
+    critic = {
+        "_target_": "monai.networks.nets.Discriminator",
+        "in_shape": [1, side, side],
+        "channels": channels,
+        "strides": strides,
+        "num_res_units": 0,
+        "norm": None,
+        "dropout": None,
+        "last_act": None,
+    }
+    return {"network": {"generator": generator, "latent_size": latent_size, **search}, "critic": critic}
+
+
+def _baselines(preset: Preset, gan: Mapping[str, Any], epochs: int) -> Preset:
+    """The baselines at the sizes of another preset, whose UNet target they share."""
+    return replace(
+        preset,
+        networks={"UNet": preset.networks["UNet"]},
+        epochs={"target": {"UNet": preset.epochs["target"]["UNet"]}, "reformer": {"Defense-GAN": epochs}},
+        strengths=(1.0,),
+        gan=gan,
+    )
 
 
 PRESETS = {
@@ -117,3 +158,5 @@ PRESETS = {
         slices=None,
     ),
 }
+PRESETS["baselines"] = _baselines(PRESETS["small"], _gan(96, [16, 32, 64, 128], 64, restarts=10, steps=200), 100)
+PRESETS["smoke_baselines"] = _baselines(PRESETS["smoke"], _gan(32, [4, 8, 8], 8, restarts=2, steps=5), 2)

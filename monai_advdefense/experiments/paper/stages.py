@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from monai.bundle import ConfigParser
-from torch import nn
+from torch import Tensor, nn
 
 from monai_advdefense.data import malc2012_datalist
 from monai_advdefense.experiments.artefact import Artefact
@@ -19,9 +19,9 @@ from monai_advdefense.experiments.paper.results import CLEAN, NO_REFORMER
 from monai_advdefense.experiments.paper.schedule import Task
 from monai_advdefense.experiments.paper.trainings import DETECTORS, REFORMERS, TARGETS
 
-__all__ = ["overlap_names", "seconds_per_slice", "stages"]
+__all__ = ["arrays_task", "attack_task", "overlap_names", "seconds_per_slice", "stages", "train_tasks"]
 
-_Part: TypeAlias = tuple[Artefact, Callable[[], Arrays]]
+Part: TypeAlias = tuple[Artefact, Callable[[], Arrays]]
 
 STEPS = 20
 # A forward pass is about a third of a forward pass and a gradient.
@@ -29,21 +29,14 @@ FORWARD = 1 / 3
 
 
 def seconds_per_slice(experiment: Experiment) -> dict[str, float]:
-    """Time of a forward pass and gradient of one slice, for each architecture, on random images."""
-    side = experiment.preset.side
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    found = {}
-    for name, definition in experiment.preset.networks.items():
-        sizes = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1}
-        network: nn.Module = ConfigParser({"network": {**definition, **sizes}}).get_parsed_content("network")
-        network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        image = torch.rand(8, 1, side, side, device=device)
-        for _ in range(2):
-            start = time.perf_counter()
-            network(image).square().mean().backward()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            found[name] = (time.perf_counter() - start) / len(image)
+    """Time of a forward pass and gradient of one slice, for each architecture, on random input."""
+    preset = experiment.preset
+    sizes = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1}
+    image = torch.rand(8, 1, preset.side, preset.side)
+    found = {name: _seconds({**definition, **sizes}, image) for name, definition in preset.networks.items()}
+    if preset.gan:
+        gan = preset.gan["network"]
+        found["Defense-GAN"] = _seconds(gan["generator"], torch.rand(8, gan["latent_size"]))
     return found
 
 
@@ -70,23 +63,25 @@ def stages(experiment: Experiment, unit: Mapping[str, float]) -> list[tuple[str,
     second = [name for name in experiment.settings if name not in first]
     measured = [CLEAN, *experiment.settings]
     return [
-        ("train", _train(experiment, unit)),
-        ("attack", [_attack(experiment, unit, target, name) for target in TARGETS for name in first]),
+        ("train", train_tasks(experiment, unit)),
+        ("attack", [attack_task(experiment, unit, target, name) for target in TARGETS for name in first]),
         ("calibrate", [_measure(experiment, unit, target, CALIBRATION) for target in TARGETS]),
-        ("adapt", [_attack(experiment, unit, target, name) for target in TARGETS for name in second]),
+        ("adapt", [attack_task(experiment, unit, target, name) for target in TARGETS for name in second]),
         ("measure", [_measure(experiment, unit, target, name) for target in TARGETS for name in measured]),
     ]
 
 
-def _train(experiment: Experiment, unit: Mapping[str, float]) -> list[Task]:
+def train_tasks(experiment: Experiment, unit: Mapping[str, float]) -> list[Task]:
+    """A task for each training."""
     volumes = len(malc2012_datalist(experiment.dataset_dir, "train"))
     measured = len(malc2012_datalist(experiment.dataset_dir, CALIBRATION))
     slices = len(experiment.items(CALIBRATION)) / measured * volumes / experiment.preset.every
+    epochs = experiment.preset.epochs
     return [
         Task(
             f"{role} {name}",
             experiment.network(role, name).digest,
-            experiment.preset.epochs[role][training.architecture] * slices * unit[training.architecture],
+            epochs[role][training.architecture] * slices * training.cost * unit[training.architecture],
             partial(experiment.is_trained, role, name),
             partial(experiment.train, role, name),
         )
@@ -94,15 +89,17 @@ def _train(experiment: Experiment, unit: Mapping[str, float]) -> list[Task]:
     ]
 
 
-def _attack(experiment: Experiment, unit: Mapping[str, float], target: str, name: str) -> Task:
+def attack_task(experiment: Experiment, unit: Mapping[str, float], target: str, name: str) -> Task:
+    """Attack one target network."""
     count, form = len(experiment.items("test")), experiment.settings[name].form
-    seconds = count * STEPS * unit[target]
-    if form == "noise":
-        seconds = count * FORWARD * unit[target]
+    unit_of_target = unit[experiment.trainings["target", target].architecture]
+    seconds = count * STEPS * unit_of_target
+    if form in ("noise", "fgsm"):
+        seconds = count * FORWARD * unit_of_target
     if form == "selective_pgd":
         # Detector or reformer and target network, and the score of every iterate.
-        seconds = count * experiment.preset.pgd_steps * (2 * unit["UNet"] + 1.5 * unit[target])
-    return _task(
+        seconds = count * experiment.preset.pgd_steps * (2 * unit["UNet"] + 1.5 * unit_of_target)
+    return arrays_task(
         f"{target} {name}", seconds, [(experiment.attack(target, name), partial(experiment.craft, target, name))]
     )
 
@@ -110,7 +107,7 @@ def _attack(experiment: Experiment, unit: Mapping[str, float], target: str, name
 def _measure(experiment: Experiment, unit: Mapping[str, float], target: str, name: str) -> Task:
     """Score one set of slices with every detector, and segment it behind every reformer that tables show on it."""
     passes = [unit[architecture] for architecture, _, _ in DETECTORS.values()]
-    parts: list[_Part] = [
+    parts: list[Part] = [
         (experiment.scores(detector, target, name), partial(experiment.measure_scores, detector, target, name))
         for detector in DETECTORS
         # The scores of clean slices do not depend on the target.
@@ -124,10 +121,10 @@ def _measure(experiment: Experiment, unit: Mapping[str, float], target: str, nam
             compute = partial(experiment.measure_overlaps, reformer, target, name)
             parts.append((experiment.overlaps(reformer, target, name), compute))
     count = len(experiment.items(CALIBRATION if name == CALIBRATION else "test"))
-    return _task(f"{target} {name}", count * FORWARD * sum(passes), parts)
+    return arrays_task(f"{target} {name}", count * FORWARD * sum(passes), parts)
 
 
-def _task(name: str, seconds: float, parts: list[_Part]) -> Task:
+def arrays_task(name: str, seconds: float, parts: list[Part]) -> Task:
     """Make the artefacts of ``parts`` that are not there."""
 
     def run() -> None:
@@ -139,3 +136,19 @@ def _task(name: str, seconds: float, parts: list[_Part]) -> Task:
         return all(artefact.arrays_path.is_file() for artefact, _ in parts)
 
     return Task(name, "/".join(artefact.digest for artefact, _ in parts), seconds, done, run)
+
+
+def _seconds(definition: Mapping[str, Any], batch: Tensor) -> float:
+    """Time per sample of a forward pass and gradient, once the network is warm."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network: nn.Module = ConfigParser({"network": dict(definition)}).get_parsed_content("network")
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    batch = batch.to(device)
+    seconds = 0.0
+    for _ in range(2):
+        start = time.perf_counter()
+        network(batch).square().mean().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = (time.perf_counter() - start) / len(batch)
+    return seconds

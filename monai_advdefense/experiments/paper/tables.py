@@ -21,8 +21,10 @@ __all__ = [
     "columns",
     "detection_rows",
     "guard_rows",
+    "number",
     "risk_coverage_rows",
     "roc_rows",
+    "setting_columns",
 ]
 
 Row: TypeAlias = dict[str, str]
@@ -67,7 +69,7 @@ def detection_rows(results: Results, found: Quantities) -> list[Row]:
             {
                 "detector": detector,
                 "target": target,
-                **_texts(setting),
+                **setting_columns(setting),
                 "knows_guard": _yes(setting.form == "selective_pgd" and setting.target == detector),
                 "clean_slices": str(len(results.subject)),
                 "attacked_slices": str(len(results.subject) * len(attacks)),
@@ -95,7 +97,7 @@ def guard_rows(results: Results, found: Quantities) -> list[Row]:
                 "detector": detector,
                 "reformer": reformer,
                 "target": target,
-                **_texts(setting),
+                **setting_columns(setting),
                 "knows_guard": _yes(setting is not None and _is_made_for(setting, detector, reformer)),
                 "slices": str(len(results.subject) * len(attacks)),
                 "subjects": _subjects(results),
@@ -110,7 +112,7 @@ def attack_rows(results: Results, found: Quantities) -> list[Row]:
     return [
         {
             "target": target,
-            **_texts(found.groups[group][0]),
+            **setting_columns(found.groups[group][0]),
             "slices": str(len(results.subject) * len(found.groups[group][1])),
             "subjects": _subjects(results),
             **columns(figures),
@@ -167,7 +169,8 @@ def _curve(detector: str, target: str, scores: np.ndarray, bad: np.ndarray) -> l
     ]
 
 
-def _texts(setting: AttackSetting | None) -> Row:
+def setting_columns(setting: AttackSetting | None) -> Row:
+    """Columns that name an attack; None stands for clean slices."""
     if setting is None:
         return {"form": CLEAN, "type": "", "strength": "", "support": ""}
     strength = number(setting.strength)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from monai_advdefense.experiments.artefact import Artefact
 from monai_advdefense.experiments.paper.trainings import Training
 from monai_advdefense.handlers.weights_loader import load_weights
 
-__all__ = ["configuration", "is_trained", "load", "train"]
+__all__ = ["configuration", "is_trained", "load", "train", "weights"]
 
 # Where things lie and what runs them changes no result.
-LOCAL = ("bundle_root", "dataset_dir", "sample_dir", "ckpt_path", "run_dir", "device")
+LOCAL = ("bundle_root", "dataset_dir", "sample_dir", "ckpt_path", "run_dir", "device", "teacher_path")
 
 
 def configuration(training: Training, bundles: Path) -> dict[str, Any]:
@@ -27,30 +28,24 @@ def configuration(training: Training, bundles: Path) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name not in LOCAL}
 
 
-def train(training: Training, artefact: Artefact, bundles: Path, dataset_dir: Path) -> None:
+def train(training: Training, artefact: Artefact, bundles: Path, paths: Mapping[str, str]) -> None:
     """Run a training to its end, from where an earlier run of it was stopped.
 
     Args:
         training: what to train.
         artefact: where its folder with weights, checkpoints and events lies; the record is written last.
         bundles: folder of the bundles.
-        dataset_dir: data in the layout of MALC 2012.
+        paths: where things lie that the configuration names: ``dataset_dir``, of a student also ``teacher_path``.
     """
     parser = _parser(training, bundles)
-    parser.update(
-        {
-            "dataset_dir": str(dataset_dir),
-            "run_dir": str(artefact.path / "run"),
-            "ckpt_path": str(artefact.path / "model.pt"),
-        }
-    )
+    parser.update({**paths, "run_dir": str(artefact.path / "run"), "ckpt_path": str(weights(artefact))})
     parser.get_parsed_content("initialize")
     try:
         parser.get_parsed_content("run")
     finally:
         # The bundle has seeded the process; what comes next seeds itself.
         set_determinism(seed=None)
-    if not (artefact.path / "model.pt").is_file():
+    if not weights(artefact).is_file():
         raise InputError(
             f"{artefact.path}: expected weights at the end of the training, found none, because no validation gave a "
             "finite figure; delete the folder, and mend epochs, val_interval or learning_rate"
@@ -64,11 +59,16 @@ def is_trained(artefact: Artefact) -> bool:
     return (artefact.path / "record.json").is_file()
 
 
+def weights(artefact: Artefact) -> Path:
+    """File of the weights of a training."""
+    return artefact.path / "model.pt"
+
+
 def load(training: Training, artefact: Artefact, bundles: Path) -> nn.Module:
     """The trained network in evaluation mode, on the device that the bundle chooses."""
     parser = _parser(training, bundles)
     network: nn.Module = parser.get_parsed_content("network")
-    load_weights(artefact.path / "model.pt", network)
+    load_weights(weights(artefact), network)
     return network.eval()
 
 

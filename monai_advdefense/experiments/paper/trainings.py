@@ -8,7 +8,16 @@ from typing import Any
 
 from monai_advdefense.experiments.paper.presets import Preset
 
-__all__ = ["DETECTORS", "REFORMERS", "TARGETS", "Training", "trainings"]
+__all__ = [
+    "DETECTORS",
+    "REFORMERS",
+    "TARGETS",
+    "Training",
+    "clean_images_of_the_data_set",
+    "common_overrides",
+    "target_training",
+    "trainings",
+]
 
 TARGETS = ("UNet", "SegNet", "DenseNet")
 DETECTORS = {
@@ -42,6 +51,9 @@ class Training:
         architecture: name of its architecture in the preset.
         bundle: bundle whose train.json is used.
         overrides: values of the configuration to replace, by id.
+        cost: planned time of a training step, as a multiple of a forward pass and gradient.
+        teacher: name of the target network that must be trained before, whose weights are the configuration's
+            ``teacher_path``.
     """
 
     role: str
@@ -49,20 +61,23 @@ class Training:
     architecture: str
     bundle: str
     overrides: Mapping[str, Any]
+    cost: float = 1.0
+    teacher: str | None = None
 
 
 def trainings(preset: Preset, seed: int) -> list[Training]:
     """All networks that the experiments need, targets first."""
     return [
-        *(_target(preset, seed, name) for name in TARGETS),
+        *(target_training(preset, seed, name) for name in TARGETS),
         *(_detector(preset, seed, name, *facts) for name, facts in DETECTORS.items()),
         *(_reformer(preset, seed, "reformer", name, *facts) for name, facts in REFORMERS.items()),
     ]
 
 
-def _target(preset: Preset, seed: int, name: str) -> Training:
+def target_training(preset: Preset, seed: int, name: str) -> Training:
+    """The target network of an architecture."""
     overrides = {
-        **_common(preset, seed, preset.epochs["target"][name]),
+        **common_overrides(preset, seed, preset.epochs["target"][name]),
         "num_classes": preset.num_classes,
         "network_def": _definition(preset, name, "@num_classes"),
         "train_size": [preset.side, preset.side],
@@ -82,8 +97,8 @@ def _detector(preset: Preset, seed: int, name: str, architecture: str, domain: s
         "log": True,
     }
     overrides = {
-        **_common(preset, seed, preset.epochs["detector"][architecture]),
-        **_clean_images_of_the_data_set(),
+        **common_overrides(preset, seed, preset.epochs["detector"][architecture]),
+        **clean_images_of_the_data_set(),
         "network_def": network,
     }
     return Training("detector", name, architecture, "brain_mri_detector", overrides)
@@ -92,8 +107,8 @@ def _detector(preset: Preset, seed: int, name: str, architecture: str, domain: s
 def _reformer(preset: Preset, seed: int, role: str, name: str, architecture: str, noise_std: float) -> Training:
     network = {"_target_": "monai_advdefense.networks.Reformer", "network": _definition(preset, architecture, 1)}
     overrides = {
-        **_common(preset, seed, preset.epochs[role][architecture]),
-        **_clean_images_of_the_data_set(),
+        **common_overrides(preset, seed, preset.epochs[role][architecture]),
+        **clean_images_of_the_data_set(),
         "network_def": network,
         "train_size": [preset.side, preset.side],
         "noise_std": noise_std,
@@ -101,7 +116,8 @@ def _reformer(preset: Preset, seed: int, role: str, name: str, architecture: str
     return Training(role, name, architecture, "brain_mri_reformer", overrides)
 
 
-def _common(preset: Preset, seed: int, epochs: int) -> dict[str, Any]:
+def common_overrides(preset: Preset, seed: int, epochs: int) -> dict[str, Any]:
+    """Overrides of every training: seed, lengths and sizes of pixels and slices."""
     return {
         "seed": seed,
         "epochs": epochs,
@@ -111,8 +127,8 @@ def _common(preset: Preset, seed: int, epochs: int) -> dict[str, Any]:
     }
 
 
-def _clean_images_of_the_data_set() -> dict[str, Any]:
-    """The bundles' own guards also know a template brain, which the paper has not."""
+def clean_images_of_the_data_set() -> dict[str, Any]:
+    """Overrides of a guard's training. The bundles' own guards also know a template brain, which the paper has not."""
     return {
         f"{part}#dataset#data": f"$data.malc2012_datalist(@dataset_dir, '{split}', ['image'])"
         for part, split in (("train", "train"), ("validate", "validation"))

@@ -41,7 +41,8 @@ def test_pivot_finds_the_row_of_each_place():
         (("selective_pgd", "UNet shifted", "0.333333", "brain"), "knows UNet shifted, a third of it"),
         (("selective_pgd", "UNet shifted", "0.5", "brain"), "knows UNet shifted, 0.5 of the norm of DAG A"),
         (("xie", "derangement", "1", "brain"), "DAG as Xie et al."),
-        (("fgsm", "linf", "0.01", "brain"), "fgsm linf 0.01 brain"),
+        (("fgsm", "label", "1", "brain"), "FGSM, 8/255, brain only"),
+        (("pgd", "label", "0.5", "whole"), "PGD, 0.5 of 8/255, whole image"),
         (("clean", "", "", ""), "clean"),
     ],
 )

@@ -1,0 +1,106 @@
+"""Defensive distillation: a network learns the softened predictions of another one of its kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from monai.engines.utils import PrepareBatchDefault
+from torch import Tensor, nn
+
+from monai_advdefense.errors import InputError
+from monai_advdefense.handlers.weights_loader import load_weights
+
+__all__ = ["DistillationBatch", "TemperedLoss", "distillation_loss"]
+
+
+def distillation_loss(logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
+    """Cross entropy of the student's probabilities against the teacher's, both at a temperature, mean over the pixels.
+
+    It is the Kullback-Leibler divergence of the student from the teacher plus the teacher's entropy.
+
+    Args:
+        logits: logits of the student ``(B, K, *spatial)``.
+        teacher_logits: logits of the teacher, same shape; no gradient flows into them.
+        temperature: what both are divided by before the softmax; above 0.
+
+    Raises:
+        InputError: if the shapes differ or the temperature is not above 0.
+
+    Source:
+        Papernot et al., "Distillation as a Defense to Adversarial Perturbations against Deep Neural Networks"
+        (IEEE S&P 2016), section IV.
+
+    Example:
+        >>> f"{distillation_loss(torch.zeros(1, 4, 2), torch.ones(1, 4, 2), temperature=20.0).exp():.4f}"
+        '4.0000'
+    """
+    _check_temperature(temperature)
+    if logits.shape != teacher_logits.shape:
+        raise InputError(
+            f"teacher_logits: expected the shape of the student's, {tuple(logits.shape)}, "
+            f"found {tuple(teacher_logits.shape)}; both networks need the same classes"
+        )
+    return functional.cross_entropy(logits / temperature, (teacher_logits.detach() / temperature).softmax(1))
+
+
+class TemperedLoss(nn.Module):
+    """Another loss at a temperature, for the teacher.
+
+    Args:
+        loss: called with logits ``(B, K, *spatial)`` and labels.
+        temperature: what the logits are divided by; above 0.
+
+    Raises:
+        InputError: if the temperature is not above 0.
+    """
+
+    def __init__(self, loss: Callable[[Tensor, Tensor], Tensor], temperature: float) -> None:
+        super().__init__()
+        _check_temperature(temperature)
+        self.loss = loss
+        self.temperature = temperature
+
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
+        """Loss of ``logits`` ``(B, K, *spatial)`` over the temperature, against ``label``."""
+        return self.loss(logits / self.temperature, label)
+
+
+class DistillationBatch(PrepareBatchDefault):
+    """``prepare_batch`` of an engine that trains a student: the teacher's logits take the place of the labels.
+
+    The teacher is frozen: in evaluation mode and without gradients.
+
+    Args:
+        teacher: from ``(B, C, *spatial)`` to logits ``(B, K, *spatial)``, on the engine's device.
+        weights: file of the teacher's weights; None takes it as it is.
+
+    Raises:
+        InputError: if the file does not hold weights of this network.
+    """
+
+    def __init__(self, teacher: nn.Module, weights: str | os.PathLike[str] | None = None) -> None:
+        if weights is not None:
+            load_weights(weights, teacher)
+        self.teacher = teacher
+
+    def __call__(
+        self,
+        batchdata: dict[str, Tensor],
+        device: str | torch.device | None = None,
+        non_blocking: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor]:
+        """Images of ``batchdata`` on ``device`` and the teacher's logits for them."""
+        image, _ = super().__call__(batchdata, device, non_blocking, **kwargs)
+        self.teacher.eval()
+        with torch.no_grad():
+            return image, self.teacher(image)
+
+
+def _check_temperature(temperature: float) -> None:
+    if not 0 < temperature < float("inf"):
+        raise InputError(f"temperature: expected a finite number above 0, found {temperature}")

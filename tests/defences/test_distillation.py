@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Categorical, kl_divergence
+
+from monai_advdefense.defences import DistillationBatch, TemperedLoss, distillation_loss
+from monai_advdefense.errors import InputError
+
+TEMPERATURE = 20.0
+
+
+@pytest.fixture
+def logits():
+    """Of a student and a teacher."""
+    generator = torch.Generator().manual_seed(0)
+    return [30 * torch.randn(2, 5, 4, 3, generator=generator, dtype=torch.float64) for _ in range(2)]
+
+
+def _distribution(logits):
+    return Categorical(logits=logits.movedim(1, -1) / TEMPERATURE)
+
+
+def test_the_loss_is_the_divergence_from_the_teacher_plus_the_teachers_entropy(logits):
+    student, teacher = map(_distribution, logits)
+    expected = (kl_divergence(teacher, student) + teacher.entropy()).mean()
+    torch.testing.assert_close(distillation_loss(*logits, temperature=TEMPERATURE), expected)
+
+
+def test_the_gradient_goes_to_the_student_alone_and_is_the_difference_of_the_probabilities(logits):
+    student, teacher = (each.requires_grad_() for each in logits)
+    distillation_loss(student, teacher, temperature=TEMPERATURE).backward()
+    difference = (student / TEMPERATURE).softmax(1) - (teacher / TEMPERATURE).softmax(1)
+    torch.testing.assert_close(student.grad, difference.detach() / TEMPERATURE / (2 * 4 * 3))
+    assert teacher.grad is None
+
+
+def test_a_student_that_equals_its_teacher_has_nothing_to_learn(logits):
+    student = logits[1].clone().requires_grad_()
+    distillation_loss(student, logits[1], temperature=TEMPERATURE).backward()
+    assert student.grad.abs().max() < 1e-15
+
+
+def test_a_tempered_loss_sees_the_logits_over_the_temperature(logits):
+    label = torch.randint(5, (2, 4, 3))
+    loss = TemperedLoss(nn.CrossEntropyLoss(), TEMPERATURE)
+    torch.testing.assert_close(loss(logits[0], label), nn.functional.cross_entropy(logits[0] / TEMPERATURE, label))
+
+
+def test_labels_are_replaced_by_what_the_frozen_teacher_with_these_weights_gives(tmp_path):
+    torch.manual_seed(0)
+    trained, fresh = (nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)) for _ in range(2))
+    trained(torch.rand(8, 1, 9, 9))  # the batch statistics are no longer those of a fresh network
+    torch.save(trained.state_dict(), tmp_path / "model.pt")
+    batch = {"image": torch.rand(2, 1, 9, 9), "label": torch.ones(2, 1, 9, 9)}
+    prepare = DistillationBatch(fresh, tmp_path / "model.pt")
+    before = copy.deepcopy(fresh.state_dict())
+    fresh.train()
+    image, soft = prepare(batch, "cpu")
+    assert torch.equal(image, batch["image"])
+    assert torch.equal(soft, trained.eval()(batch["image"]))
+    assert not soft.requires_grad
+    assert all(torch.equal(value, before[name]) for name, value in fresh.state_dict().items())
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    torch.save(nn.Conv2d(1, 2, 1).state_dict(), tmp_path / "model.pt")
+    with pytest.raises(InputError, match="expected the weights of Conv2d"):
+        DistillationBatch(nn.Conv2d(1, 4, 1), tmp_path / "model.pt")
+
+
+def test_what_does_not_fit_is_named(logits):
+    with pytest.raises(InputError, match="teacher_logits: expected the shape"):
+        distillation_loss(logits[0], logits[1][:, :2], temperature=TEMPERATURE)
+    for temperature in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="temperature"):
+            distillation_loss(*logits, temperature=temperature)
+        with pytest.raises(InputError, match="temperature"):
+            TemperedLoss(nn.CrossEntropyLoss(), temperature)

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from monai_advdefense.experiments.evaluation import BUNDLES
+from monai_advdefense.experiments.paper.__main__ import main
+from monai_advdefense.experiments.paper.baseline_trainings import DEFENCES
+from monai_advdefense.experiments.paper.baselines import baseline_stages, collect_baselines
+from monai_advdefense.experiments.paper.experiment import Experiment
+from monai_advdefense.experiments.paper.output import write, write_baselines
+from monai_advdefense.experiments.paper.page import html_page
+from monai_advdefense.experiments.paper.presets import PRESETS
+from monai_advdefense.experiments.paper.results import CLEAN, NO_REFORMER
+from monai_advdefense.experiments.paper.training import weights
+from monai_advdefense.handlers import Resume
+
+COMMAND = ["--preset", "smoke_baselines", "--work_dir"]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """Folder of one whole run."""
+    work = tmp_path_factory.mktemp("baselines")
+    main([*COMMAND, str(work)])
+    return work
+
+
+def _experiment(work, preset="smoke_baselines", data=None):
+    return Experiment(PRESETS[preset], data or work / "phantoms", work, BUNDLES, 0)
+
+
+def _rows(folder):
+    with (folder / "baselines.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_defence_has_a_row_for_clean_slices_and_each_attack(work):
+    rows = _rows(work / "results")
+    for defence in DEFENCES:
+        here = [row for row in rows if row["defence"] == defence]
+        kinds = [(row["form"], row["type"]) for row in here]
+        types = ("A+B+C", "clean+A+B+C", "A", "B", "C")
+        assert kinds == [("clean", ""), *(("dag", t) for t in types), ("fgsm", "label"), ("pgd", "label")]
+        assert all(float(row["coverage"]) == 1 for row in here)
+        assert all(row["dice"] and row["accepted_and_bad"] for row in here)
+    white_box = {row["defence"] for row in rows if row["white_box"] and row["attacked"]}
+    assert white_box == set(DEFENCES) - {"Defense-GAN"}
+
+
+def test_the_page_tells_of_every_defence_and_its_attacker(work):
+    for name in ("baselines.html", "baselines.md"):
+        page = (work / "results" / name).read_text(encoding="utf-8")
+        assert all(name in page for name in [*list(DEFENCES)[1:], "no defence"])
+        assert "against each (white box)" in page
+        assert "the attacker does not know of it" in page
+
+
+def test_a_finished_run_computes_nothing_again(work):
+    before = {path: path.stat().st_mtime_ns for path in [*work.rglob("*.npz"), *work.rglob("*.pt")]}
+    main([*COMMAND, str(work)])
+    assert {path: path.stat().st_mtime_ns for path in [*work.rglob("*.npz"), *work.rglob("*.pt")]} == before
+
+
+def test_networks_and_attacks_are_shared_with_the_other_preset(work):
+    baselines, other = _experiment(work), _experiment(work, "smoke")
+    assert baselines.network("target", "UNet") == other.network("target", "UNet")
+    for kind in "ABC":
+        attack = f"dag_{kind}_1_brain"
+        assert baselines.attack("UNet", attack).path == other.attack("UNet", attack).path
+        names = (NO_REFORMER, "UNet", attack)
+        assert baselines.overlaps(*names).path == other.overlaps(*names).path
+
+
+def test_each_defended_network_is_attacked_by_itself_and_defense_gan_is_not(work):
+    experiment = _experiment(work)
+    results = collect_baselines(experiment, {})
+    networks = [network for network, reformer in DEFENCES.values() if reformer == NO_REFORMER]
+    images = [experiment.attack(network, "pgd_label_1_brain").load()["image"] for network in networks]
+    assert all((a != b).any() for place, a in enumerate(images) for b in images[:place])
+    assert (results.norm["Defense-GAN", "dag_A_1_brain"] == results.norm[NO_REFORMER, "dag_A_1_brain"]).all()
+    reformed = experiment.load("reformer", "Defense-GAN")(experiment.clean("test")[0])
+    with torch.no_grad():
+        predicted = experiment.load("target", "UNet")(reformed).argmax(1)
+    voxels = np.stack([(predicted == label).flatten(1).sum(1).numpy() for label in range(4)], axis=1)
+    np.testing.assert_array_equal(results.counts["Defense-GAN", "UNet", CLEAN][..., 1], voxels)
+
+
+def test_the_student_depends_on_its_teacher_and_comes_after_it(work):
+    experiment = _experiment(work)
+    student = experiment.network("target", "UNet distilled")
+    assert student.settings["teacher"] == experiment.network("target", "UNet teacher").digest
+    found = [torch.load(weights(experiment.network("target", name))) for name in ("UNet teacher", "UNet distilled")]
+    assert any((found[0][name] != found[1][name]).any() for name in found[0])
+    order = [
+        task.name
+        for _, tasks in baseline_stages(experiment, dict.fromkeys(("UNet", "Defense-GAN"), 1.0))
+        for task in tasks
+    ]
+    assert order.index("target UNet teacher") < order.index("target UNet distilled")
+
+
+@pytest.mark.parametrize(
+    ("role", "name"), [("reformer", "Defense-GAN"), ("target", "UNet adversarial PGD"), ("target", "UNet distilled")]
+)
+def test_a_stopped_training_ends_as_an_unbroken_one(work, tmp_path, monkeypatch, role, name):
+    unbroken, stopped = _experiment(work), _experiment(tmp_path, data=work / "phantoms")
+    assert stopped.network(role, name).digest == unbroken.network(role, name).digest
+    teacher = weights(stopped.network("target", "UNet teacher"))
+    teacher.parent.mkdir(parents=True)
+    teacher.write_bytes(weights(unbroken.network("target", "UNet teacher")).read_bytes())
+    with monkeypatch.context() as patched:
+        patched.setattr(Resume, "remove_older", lambda *_: 1 / 0)
+        with pytest.raises(RuntimeError):
+            stopped.train(role, name)
+    assert not stopped.is_trained(role, name)
+    stopped.train(role, name)
+    expected, found = (torch.load(weights(each.network(role, name))) for each in (unbroken, stopped))
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_the_page_of_all_results_takes_them_in(work, results, tmp_path):
+    baselines = collect_baselines(_experiment(work), {**results.facts, "preset": "smoke_baselines"})
+    write_baselines(baselines, tmp_path / "alone", resamples=5)
+    assert not (tmp_path / "alone" / "results.html").exists()
+    page = write(results, tmp_path, resamples=5)
+    before = page.read_text(encoding="utf-8")
+    assert "Baselines" not in before
+    write_baselines(baselines, tmp_path, resamples=5)
+    after = page.read_text(encoding="utf-8")
+    assert "Baselines at full strength" in after
+    assert "preset smoke_baselines" in after
+    assert "Baselines at full strength" in page.with_suffix(".md").read_text(encoding="utf-8")
+    for name in ("baselines.csv", "baselines_facts.csv"):
+        (tmp_path / name).unlink()
+    assert html_page(tmp_path) == before
