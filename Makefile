@@ -8,13 +8,14 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit bundles benchmarks results paper clean
+.PHONY: help demo samples test lint types unit bundles docs benchmarks results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
 	@echo "make test        install, linter, types and tests"
 	@echo "make samples     generated brains, part of the training data of detector and reformer"
 	@echo "make bundles     check the bundles as the model zoo does, and pack them into dist/"
+	@echo "make docs        the documentation site, docs/build/index.html"
 	@echo "make benchmarks  speed and memory"
 	@echo "make results     the figures of docs/results.md (needs DATASET_DIR)"
 	@echo "make paper       the experiments of the paper (needs DATASET_DIR and WORK_DIR; hours, resumable)"
@@ -23,7 +24,7 @@ help:
 $(READY): setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sample,train,export,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sample,train,export,docs,dev]"
 	@touch $@
 
 demo: $(READY)
@@ -50,6 +51,9 @@ bundles: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/bundles/test_metadata.py tests/bundles/test_configs.py \
 		tests/bundles/test_export.py
 	$(BIN)/python -m monai_advdefense.bundle.package $(wildcard bundles/*/) --output_dir dist
+
+docs: $(READY)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/build
 
 benchmarks: $(READY)
 	$(BIN)/python -m benchmarks

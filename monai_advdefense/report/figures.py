@@ -76,7 +76,8 @@ def score_curve(case: Case, *, narrow: bool = False) -> Figure:
         marked.append(case.threshold)
     low, high = min(marked, default=0.0), max(marked, default=1.0)
     margin = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
-    axes.set_ylim(max(low - margin, min(low, 0.0)), high + margin)
+    # Not below 0 for scores that cannot be, with room for markers where they can.
+    axes.set_ylim(low - margin if low < 0 else max(low - margin, 0.0), high + margin)
     axes.set_xlim(-1, max(len(case.slices), 1))
     axes.set_ylabel("Score (no unit)", fontsize=10, color=INK)
     axes.set_xlabel("Slice number", fontsize=10, color=INK)
