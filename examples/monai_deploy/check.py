@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Export the bundle, run the application and `monai.bundle run` on a volume with attacked slices, and compare."""
     parser = argparse.ArgumentParser(prog="python -m examples.monai_deploy.check", description=main.__doc__)
     parser.add_argument("--python", type=Path, required=True, help="interpreter of the application's environment")
-    parser.add_argument("--work_dir", type=Path, default=Path("build/monai_deploy"), help="folder of all files")
+    parser.add_argument("--work_dir", type=Path, default=Path("build/examples"), help="folder of all files")
     options = parser.parse_args(arguments)
     work = options.work_dir.resolve()
 
