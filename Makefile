@@ -8,13 +8,15 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit bundles docs benchmarks results paper clean
+.PHONY: help demo samples test lint types unit bundles deploy label docs benchmarks results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
 	@echo "make test        install, linter, types and tests"
 	@echo "make samples     generated brains, part of the training data of detector and reformer"
 	@echo "make bundles     check the bundles as the model zoo does, and pack them into dist/"
+	@echo "make deploy      the guard in a MONAI Deploy application equals monai.bundle run (own environment)"
+	@echo "make label       the guard in a MONAI Label server equals monai.bundle run (own environment)"
 	@echo "make docs        the documentation site, docs/build/index.html"
 	@echo "make benchmarks  speed and memory"
 	@echo "make results     the figures of docs/results.md (needs DATASET_DIR)"
@@ -51,6 +53,25 @@ bundles: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/bundles/test_metadata.py tests/bundles/test_configs.py \
 		tests/bundles/test_export.py
 	$(BIN)/python -m monai_advdefense.bundle.package $(wildcard bundles/*/) --output_dir dist
+
+build/deploy/.installed: examples/monai_deploy/requirements.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+deploy: $(READY) build/deploy/.installed
+	$(BIN)/python -m examples.monai_deploy.check --python build/deploy/bin/python
+
+# sam2 is built from its source, with the torch that is already there: an isolated build takes another one.
+build/label/.installed: examples/monai_label/requirements.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --constraint $< torch setuptools wheel ninja
+	SAM2_BUILD_CUDA=0 $(@D)/bin/pip install --quiet --no-build-isolation --requirement $<
+	$(@D)/bin/pip install --quiet --constraint $< --editable .
+	@touch $@
+
+label: $(READY) build/label/.installed
+	$(BIN)/python -m examples.monai_label.check --python build/label/bin/python
 
 docs: $(READY)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/build

@@ -1,0 +1,156 @@
+"""Check the guard in a MONAI Label server: a volume goes in over REST, segmentation and decisions come back.
+
+python -m examples.monai_label.check --python ENVIRONMENT/bin/python
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import requests
+
+from examples.attacked_sample import BUNDLE, defend, run_logged, write_attacked_sample
+from monai_advdefense.demo.comparison import read_decisions
+from monai_advdefense.errors import OutputError, exit_on_error
+
+_REJECTED = 28
+# Of the stored sample: its axes are P, I, R.
+_CORONAL = 0
+
+
+@exit_on_error
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Start a server with a copy of the bundle, segment a volume with attacked slices, and compare."""
+    parser = argparse.ArgumentParser(prog="python -m examples.monai_label.check", description=main.__doc__)
+    parser.add_argument("--python", type=Path, required=True, help="interpreter of MONAI Label's environment")
+    parser.add_argument("--work_dir", type=Path, default=Path("build/examples"), help="folder of all files")
+    parser.add_argument("--start_seconds", type=float, default=300, help="how long the server may take to start")
+    options = parser.parse_args(arguments)
+    work = options.work_dir.resolve()
+    # Absolute, but not resolved: the link leads out of the environment.
+    python = str(options.python.absolute())
+
+    volume = write_attacked_sample(work)
+    expected, table = defend(volume, work / "bundle")
+    app = _app(python, work / "label")
+    with _server(python, app, work / "label", options.start_seconds) as address:
+        print("the request ...", flush=True)
+        answer, segmentation = _infer(address, volume)
+    found = work / "label" / expected.name
+    found.write_bytes(segmentation)
+    found.with_suffix("").with_suffix(".json").write_text(json.dumps(answer, indent=4), encoding="utf-8")
+    _compare_volumes(expected, found, volume)
+    _compare_decisions(answer, table, found)
+
+
+def _app(python: str, folder: Path) -> Path:
+    """The app monaibundle with a copy of the bundle, as docs/monai-label.md says."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "studies").mkdir(parents=True)
+    command = [python, "-m", "monailabel.main", "apps", "--download", "--name", "monaibundle"]
+    run_logged([*command, "--output", str(folder)], folder / "log_app.txt")
+    app = folder / "monaibundle"
+    with (app / "main.py").open("a", encoding="utf-8") as main:
+        main.write(Path(__file__).with_name("spacing_fix.py").read_text(encoding="utf-8"))
+    ignored = shutil.ignore_patterns("runs", "eval", "*.ts")
+    shutil.copytree(BUNDLE, app / "model" / BUNDLE.name, ignore=ignored)
+    return app
+
+
+@contextmanager
+def _server(python: str, app: Path, folder: Path, seconds: float) -> Iterator[str]:
+    """A server on a free port; it is stopped in any case."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [python, "-m", "monailabel.main", "start_server", "--app", str(app), "--studies", str(folder / "studies")]
+    command += ["--conf", "models", BUNDLE.name, "--conf", "zoo_source", "local", "--conf", "sam2", "false"]
+    command += ["--conf", "skip_trainers", "true", "--host", "127.0.0.1", "--port", str(port)]
+    log = folder / "log_server.txt"
+    print(f"MONAI Label at {address} ...", flush=True)
+    with log.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=folder)  # noqa: S603
+        try:
+            _wait(f"{address}/info/", process, log, seconds)
+            yield address
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            models = requests.get(url, timeout=30).json()["models"]
+        except requests.RequestException:
+            time.sleep(1)
+            continue
+        if BUNDLE.name in models:
+            return
+        raise OutputError(f"{log}: expected the model {BUNDLE.name}, found {sorted(models)}: see this log")
+    raise OutputError(f"{log}: expected the server to start within {seconds:g} s, found that it did not: see this log")
+
+
+def _infer(address: str, volume: Path) -> tuple[dict[str, Any], bytes]:
+    """Send a volume; return the JSON answer and the NIfTI file that come back."""
+    with volume.open("rb") as file:
+        response = requests.post(
+            f"{address}/infer/{BUNDLE.name}",
+            params={"output": "all"},
+            files={"file": (volume.name, file)},
+            data={"params": json.dumps({"result_dtype": "uint8"})},
+            timeout=600,
+        )
+    if response.status_code != 200:
+        raise OutputError(f"{response.url}: expected status 200, found {response.status_code}: {response.text[:500]}")
+    header = f"Content-Type: {response.headers['Content-Type']}\r\n\r\n".encode()
+    parts = {
+        part.get_param("name", header="Content-Disposition"): part.get_payload(decode=True)
+        for part in message_from_bytes(header + response.content).walk()
+        if not part.is_multipart()
+    }
+    return json.loads(parts["params"]), parts["image"]
+
+
+def _compare_volumes(expected_path: Path, found_path: Path, volume: Path) -> None:
+    expected, found, image = (nib.load(path) for path in (expected_path, found_path, volume))
+    if found.shape != image.shape or not np.allclose(found.affine, image.affine, atol=1e-4):
+        raise OutputError(f"{found_path}: expected shape and affine of {volume}, found {found.shape}, {found.affine}")
+    labels, other = np.asarray(expected.dataobj), np.asarray(found.dataobj)
+    if not (labels == _REJECTED).any():
+        raise OutputError(f"{expected_path}: expected rejected slices, found none")
+    different = int((labels != other).sum())
+    if different:
+        raise OutputError(f"{found_path}: expected {expected_path}, found {different} other voxels of {labels.size}")
+    print(f"shape, affine and all {labels.size} voxels are those of monai.bundle run")
+
+
+def _compare_decisions(answer: dict[str, Any], table: Path, found: Path) -> None:
+    rejected = sorted(index for index, decision in read_decisions(table).items() if decision == "rejected")
+    slices = nib.load(found).shape[_CORONAL]
+    expected = {"slice_axis": _CORONAL, "slices": slices, "rejected_slices": rejected}
+    if answer.get("guard") != expected:
+        raise OutputError(f"the JSON answer: expected guard {expected}, found {answer.get('guard')}")
+    print(f"the JSON answer names the {len(rejected)} rejected slices: {rejected}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What MONAI Label's JSON answer says about the slices, see docs/monai-label.md."""
+
+from __future__ import annotations
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser
+
+# Coronal slices of the input that are darker than the others.
+DARK = [4, 5, 17]
+
+
+def _network(slices):
+    """Rejects dark slices, and calls the others class 1."""
+    dark = (slices.amax(dim=(1, 2, 3)) < 0.5).float().reshape(-1, 1, 1)
+    logits = torch.zeros(len(slices), 29, *slices.shape[2:])
+    logits[:, 1] = 1 - dark
+    logits[:, 28] = dark
+    return logits
+
+
+@pytest.fixture(scope="module")
+def sections(bundles):
+    path = bundles / "brain_mri_defended_segmentation" / "configs" / "inference.json"
+    parser = ConfigParser(ConfigParser.load_config_file(path))
+    return [parser.get_parsed_content(name) for name in ("preprocessing", "inferer", "postprocessing")]
+
+
+@pytest.mark.parametrize("degrees", [0, 20])
+@pytest.mark.parametrize(("codes", "coronal"), [("RAS", 1), ("PIR", 0), ("ILA", 2), ("LPS", 1)])
+def test_rejected_slices_are_counted_along_the_coronal_axis_of_the_input(codes, coronal, degrees, sections, tmp_path):
+    preprocessing, inferer, postprocessing = sections
+    shape = [20, 20, 20]
+    shape[coronal] = 30
+    values = np.full(shape, 1000, dtype=np.int16)
+    np.moveaxis(values, coronal, 0)[DARK] = 100
+    turn = np.radians(degrees)
+    oblique = np.diag([2.0, 1.0, 1.0, 1.0])
+    oblique[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    to_voxels = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt(codes), shape)
+    affine = oblique @ np.linalg.inv(to_voxels)
+    assert nib.aff2axcodes(affine) == tuple(codes)
+    nib.save(nib.Nifti1Image(values, affine), tmp_path / "a.nii.gz")
+
+    case = preprocessing({"image": tmp_path / "a.nii.gz"})
+    case["pred"] = inferer(case["image"][None], _network)[0]
+    result = postprocessing(case)
+
+    assert result["result"] == {"guard": {"slice_axis": coronal, "slices": 30, "rejected_slices": DARK}}
+    # MONAI Label writes it as JSON.
+    assert json.loads(json.dumps(result["result"])) == result["result"]
+    assert result["pred"].shape == (1, *shape)
+    assert (np.moveaxis(result["pred"][0].numpy(), coronal, 0)[DARK] == 28).all()
