@@ -10,7 +10,7 @@ from torch import nn
 from monai_advdefense.bundle.bundle_folder import config_of, network_of, weights_of
 from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.handlers.weights_loader import load_weights
+from monai_advdefense.handlers.strict_checkpoint_loader import load_weights
 from monai_advdefense.networks.defended_segmenter import DefendedSegmenter
 from monai_advdefense.networks.reconstruction_detector import ReconstructionDetector
 

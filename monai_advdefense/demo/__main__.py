@@ -22,7 +22,7 @@ from monai_advdefense.data.template_datalist import sample_paths
 from monai_advdefense.data.template_sample import write_template_samples
 from monai_advdefense.demo.comparison import Row, format_table, read_decisions, tissue_dice
 from monai_advdefense.errors import InputError, OutputError, exit_on_error
-from monai_advdefense.handlers.weights_loader import load_weights
+from monai_advdefense.handlers.strict_checkpoint_loader import load_weights
 
 __all__ = ["main"]
 

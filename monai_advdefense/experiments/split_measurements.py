@@ -21,7 +21,7 @@ from monai_advdefense.errors import InputError
 from monai_advdefense.experiments.artefact import Artefact
 from monai_advdefense.experiments.measurement import Arrays, evenly_spaced, measure
 from monai_advdefense.experiments.settings import SELECTIVE_STEPS, AttackSetting, attacked, attacked_by_insider
-from monai_advdefense.handlers.weights_loader import load_weights
+from monai_advdefense.handlers.strict_checkpoint_loader import load_weights
 from monai_advdefense.networks import DefendedSegmenter
 from monai_advdefense.report.provenance import file_sha256
 

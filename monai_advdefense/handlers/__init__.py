@@ -14,9 +14,10 @@ from monai_advdefense.handlers.report_writer import ReportWriter
 from monai_advdefense.handlers.resume import Resume
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
 from monai_advdefense.handlers.score_table_writer import ScoreTableWriter
+from monai_advdefense.handlers.strict_checkpoint_loader import StrictCheckpointLoader, load_weights
+from monai_advdefense.handlers.sync_buffers import SyncBuffers
 from monai_advdefense.handlers.training_progress import TrainingProgress
 from monai_advdefense.handlers.volume_writer import VolumeWriter, write_like
-from monai_advdefense.handlers.weights_loader import WeightsLoader, load_weights
 
 __all__ = [
     "AttackWriter",
@@ -32,9 +33,10 @@ __all__ = [
     "Resume",
     "ScoreRecorder",
     "ScoreTableWriter",
+    "StrictCheckpointLoader",
+    "SyncBuffers",
     "TrainingProgress",
     "VolumeWriter",
-    "WeightsLoader",
     "load_weights",
     "output_path",
     "save_weights",

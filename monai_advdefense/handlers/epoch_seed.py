@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from monai.transforms import Randomizable
@@ -13,7 +14,7 @@ __all__ = ["EpochSeed"]
 
 
 class EpochSeed:
-    """Seed shuffling, dropout and random transforms anew at the start of each epoch.
+    """Seed shuffling, dropout and random transforms anew at the start of each epoch, otherwise in each process.
 
     With it a resumed training repeats exactly what an unbroken one does, and no random state has to be stored. It
     reaches random transforms only where the data loader has no worker processes.
@@ -33,8 +34,8 @@ class EpochSeed:
 
     def __call__(self, engine: Engine) -> None:
         """Seed for the epoch that starts."""
-        # A large odd factor keeps the streams of neighbouring seeds and epochs apart.
-        seed = (self.seed + engine.state.epoch * 1_000_003) % MAX_SEED
+        # Large odd factors keep the streams of neighbouring seeds, epochs and processes apart.
+        seed = (self.seed + engine.state.epoch * 1_000_003 + idist.get_rank() * 15_485_863) % MAX_SEED
         torch.manual_seed(seed)
         if isinstance(self.transform, Randomizable):
             self.transform.set_random_state(seed=seed)

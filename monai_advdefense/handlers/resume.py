@@ -24,7 +24,8 @@ class Resume:
 
     The file appears whole or not at all. To start afresh, use another run folder or delete this one. A training can be
     prolonged, also a finished one: where a cosine schedule of another length or learning rate is stored, the learning
-    rate goes on as the new schedule has it for the epoch that was reached.
+    rate goes on as the new schedule has it for the epoch that was reached. A trainer that has run before, as in each
+    round of federated learning but the first, is left as it is.
 
     Args:
         run_dir: folder of the run, outside the bundle's models/.
@@ -55,9 +56,9 @@ class Resume:
 
     @exit_on_error
     def load(self, engine: Engine) -> None:
-        """Load the newest state in the run folder, if there is one."""
+        """Load the newest state in the run folder, if there is one and the trainer is new."""
         stored = self._stored()
-        if not stored:
+        if not stored or engine.state.epoch > 0:
             return
         device = getattr(engine.state, "device", idist.device())
         objects = {**self.objects, "trainer": _Position(engine)}

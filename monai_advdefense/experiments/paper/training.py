@@ -14,7 +14,7 @@ from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import InputError
 from monai_advdefense.experiments.artefact import Artefact
 from monai_advdefense.experiments.paper.trainings import Training
-from monai_advdefense.handlers.weights_loader import load_weights
+from monai_advdefense.handlers.strict_checkpoint_loader import load_weights
 
 __all__ = ["configuration", "is_trained", "load", "train", "weights"]
 

@@ -7,7 +7,7 @@ from ignite.engine import Engine
 from monai.handlers import CheckpointLoader
 
 from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.handlers.weights_loader import WeightsLoader, load_weights
+from monai_advdefense.handlers.strict_checkpoint_loader import StrictCheckpointLoader, load_weights
 from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
 
 
@@ -146,7 +146,7 @@ def test_the_handler_loads_when_the_engine_starts(tmp_path):
     torch.save(trained.state_dict(), tmp_path / "model.pt")
     seen = []
     engine = Engine(lambda engine, batch: seen.append(network.threshold.item()))
-    loader = WeightsLoader(tmp_path / "model.pt", network, require_calibrated=True)
+    loader = StrictCheckpointLoader(tmp_path / "model.pt", network, require_calibrated=True)
     assert isinstance(loader, CheckpointLoader)
     loader.attach(engine)
     engine.run([0])
@@ -163,7 +163,7 @@ def test_the_handler_ends_the_run_with_one_line_and_exit_code_2(state, found, tm
     if state is not None:
         torch.save(state, path)
     engine = Engine(lambda engine, batch: None)
-    WeightsLoader(path, _Guard(), require_calibrated=True).attach(engine)
+    StrictCheckpointLoader(path, _Guard(), require_calibrated=True).attach(engine)
     with pytest.raises(SystemExit) as stop:
         engine.run([0])
     assert stop.value.code == 2

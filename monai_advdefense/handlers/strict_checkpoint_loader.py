@@ -13,7 +13,7 @@ from monai.handlers import CheckpointLoader
 from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import CalibrationError, InputError, exit_on_error
 
-__all__ = ["WeightsLoader", "load_weights"]
+__all__ = ["StrictCheckpointLoader", "load_weights"]
 
 
 def load_weights(
@@ -48,7 +48,7 @@ def load_weights(
     network.load_state_dict(state, strict=True)
 
 
-class WeightsLoader(CheckpointLoader):  # type: ignore[misc]
+class StrictCheckpointLoader(CheckpointLoader):  # type: ignore[misc]
     """Ignite handler that loads a network's weights when the engine starts, see :func:`load_weights`.
 
     Stands where ``monai.handlers.CheckpointLoader`` would; bad weights end the run with exit code 2 and one line on

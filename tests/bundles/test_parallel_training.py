@@ -1,0 +1,51 @@
+"""Two processes train one network, validated as a whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from .conftest import SMALL_TRAINING
+
+SETTINGS = {"every": 2, "epochs": 2, "batch_size": 2}
+
+
+def _train_by_two(bundle, folder, **overrides):
+    configs = [str(bundle / "configs" / f"{name}.json") for name in ("train", "multi_gpu_train")]
+    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", "-m", "monai.bundle", "run", "--config_file", str(configs)]
+    paths = {"bundle_root": bundle, "run_dir": folder, "ckpt_path": folder / "model.pt"}
+    for key, value in {**paths, **SMALL_TRAINING, **overrides}.items():
+        command += [f"--{key}", str(value)]
+    # Without a visible GPU: two processes would want two.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_metric_of_two_processes_is_that_of_the_weights_they_keep(
+    source, copy_bundle, write_weights, workflow, phantoms, samples, tmp_path
+):
+    bundle = copy_bundle(source.name)
+    write_weights(bundle, threshold=1000.0, num_classes=4)
+    folder = tmp_path / "run"
+    _train_by_two(bundle, folder, dataset_dir=phantoms, sample_dir=samples, **SETTINGS)
+    (stored,) = folder.glob("resume_checkpoint_*.pt")
+    state = torch.load(stored, weights_only=True)
+
+    training = workflow(bundle, "train", run_dir=str(tmp_path / "again"), ckpt_path=str(tmp_path / "x.pt"), **SETTINGS)
+    slices = len(training.parser.get_parsed_content("train#dataset"))
+    assert slices > 10
+    # Each process has half of the batches of an epoch, of which the last is left out if it is not full.
+    assert state["trainer"] == {"epoch": 2, "iteration": 2 * (-(-slices // 2) // 2)}
+
+    training.parser.get_parsed_content("network").load_state_dict(torch.load(folder / "model.pt", weights_only=True))
+    training.evaluator.run()
+    [(name, value)] = training.evaluator.state.metrics.items()
+    # An error is the mean over batches, which two processes divide otherwise.
+    assert abs(state["best_weights"]["best"]) == pytest.approx(value, rel=0.03 if name == "val_mse" else 1e-5)
