@@ -21,7 +21,14 @@ __all__ = ["assemble", "main"]
 _PROBE_SHAPE = (2, 1, 64, 64)
 
 
-def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, output: str | Path) -> Path:
+def assemble(
+    detector: str | Path,
+    reformer: str | Path,
+    segmenter: str | Path,
+    output: str | Path,
+    *,
+    overlays: Sequence[str | Path] = (),
+) -> Path:
     """Write a self-contained bundle of a detector, a reformer and a segmenter.
 
     Where there is no bundle yet, it is a copy of the segmenter's, whatever network that is, with the guard in its
@@ -41,21 +48,29 @@ def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, 
         reformer: bundle of the reformer.
         segmenter: bundle of the segmenter.
         output: bundle of the defended segmenter, or a folder that does not exist.
+        overlays: configuration files over ``configs/inference.json`` of each of the four bundles, as in
+            ``monai.bundle run``, where these do not define the networks that were trained. Only for a bundle that is
+            there.
 
     Returns:
         The file written, whole or not at all: ``models/model.pt`` of the defended segmenter, a flat state dict, or
         the inference configuration of the new bundle.
 
     Raises:
-        InputError: if a file is missing, weights do not fit, or the definition of a part differs from that in the
-            output bundle.
+        InputError: if a file is missing, weights do not fit, the definition of a part differs from that in the
+            output bundle, or there are overlays for a new folder.
         CalibrationError: if the detector is not calibrated.
         OutputError: if the file cannot be written.
     """
     output = Path(output)
     if not output.exists():
+        if overlays:
+            raise InputError(
+                f"{output}: expected the bundle of a defended segmenter under the overlays {[*map(str, overlays)]}, "
+                "found no such folder: put what they say into the configuration of the segmenter"
+            )
         return write_guarded_bundle(detector, reformer, segmenter, output)
-    network = network_of(output)
+    network = network_of(output, overlays)
     for name, bundle in (("detector", detector), ("reformer", reformer), ("segmenter", segmenter)):
         path = weights_of(bundle)
         try:
@@ -65,7 +80,7 @@ def assemble(detector: str | Path, reformer: str | Path, segmenter: str | Path, 
                 f"{config_of(output)}: expected a network_def with a {name}, found {type(network).__name__} without "
                 "one: use that of a DefendedSegmenter"
             ) from error
-        part = network_of(bundle)
+        part = network_of(bundle, overlays)
         load_weights(path, part, require_calibrated=name == "detector")
         load_weights(path, submodule, require_calibrated=name == "detector")
         try:
@@ -102,8 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--output", required=True, metavar="DIR", help="a new folder, or the bundle of a defended segmenter"
     )
+    parser.add_argument(
+        "--overlay", action="append", default=[], metavar="FILE", help="configuration over those of all four bundles"
+    )
     options = parser.parse_args(arguments)
-    path = assemble(options.detector, options.reformer, options.segmenter, options.output)
+    path = assemble(options.detector, options.reformer, options.segmenter, options.output, overlays=options.overlay)
     if path.suffix == ".pt":
         print(f"wrote {path}; now calibrate the sum of its scores by configs/calibrate.json of the bundle")
     else:

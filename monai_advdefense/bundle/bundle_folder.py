@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,26 @@ def weights_of(bundle: str | Path) -> Path:
     return Path(bundle) / "models" / "model.pt"
 
 
-def setting_of(bundle: str | Path, name: str) -> Any:
+def setting_of(bundle: str | Path, name: str, overlays: Sequence[str | Path] = ()) -> Any:
     """What an entry of a bundle's inference configuration stands for, such as ``network_def``.
+
+    Args:
+        bundle: folder of the bundle.
+        name: id of the entry.
+        overlays: further configuration files over it, as in ``monai.bundle run``.
 
     Raises:
         InputError: if there is no configuration, or it does not define the entry.
     """
     path = config_of(bundle)
-    if not path.is_file():
-        raise InputError(
-            f"{one_line(path)}: expected the configuration of a bundle, found no such file: check the path"
-        )
+    for file in (path, *map(Path, overlays)):
+        if not file.is_file():
+            raise InputError(
+                f"{one_line(file)}: expected the configuration of a bundle, found no such file: check the path"
+            )
     try:
-        parser = ConfigParser(ConfigParser.load_config_file(path))
+        parser = ConfigParser()
+        parser.read_config([path, *overlays])
         parser["bundle_root"] = str(bundle)
         return parser.get_parsed_content(name)
     # Reading a configuration runs what it names, so anything can be raised.
@@ -49,13 +57,17 @@ def setting_of(bundle: str | Path, name: str) -> Any:
         ) from error
 
 
-def network_of(bundle: str | Path) -> nn.Module:
+def network_of(bundle: str | Path, overlays: Sequence[str | Path] = ()) -> nn.Module:
     """The network of a bundle, with random weights, in evaluation mode.
+
+    Args:
+        bundle: folder of the bundle.
+        overlays: see :func:`setting_of`.
 
     Raises:
         InputError: if the bundle's ``network_def`` defines none.
     """
-    network = setting_of(bundle, "network_def")
+    network = setting_of(bundle, "network_def", overlays)
     if not isinstance(network, nn.Module):
         raise InputError(
             f"{one_line(config_of(bundle))}: expected a network under network_def, found {type(network).__name__}: "

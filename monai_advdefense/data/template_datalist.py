@@ -18,18 +18,22 @@ SPLIT_SEEDS = {
 
 
 @exit_on_error
-def template_datalist(folder: str | Path, split: str) -> list[dict[str, str]]:
+def template_datalist(folder: str | Path | None, split: str) -> list[dict[str, str]]:
     """Cases of one split: ``image``, ``tissue``, ``subject`` and ``domain`` of each sample, by seed.
 
     Args:
-        folder: as given to :func:`write_template_samples`.
+        folder: as given to :func:`write_template_samples`; None for no samples at all, where other images than such
+            brains are guarded.
         split: ``train``, ``validation``, ``calibration`` or ``test``.
 
     Raises:
         SystemExit: with code 2 and one line on stderr, if the split is unknown or a file is missing.
     """
+    seeds = split_seeds(split)
+    if folder is None:
+        return []
     cases = []
-    for seed in split_seeds(split):
+    for seed in seeds:
         image, tissue = sample_paths(Path(folder), seed)
         if not image.is_file():
             continue

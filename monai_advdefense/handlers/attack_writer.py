@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from monai.networks.utils import eval_mode
-from monai.transforms import Compose, ScaleIntensityRangePercentilesd
+from monai.transforms import Compose, ScaleIntensityRange, ScaleIntensityRanged, ScaleIntensityRangePercentilesd
 from monai.transforms.utils_pytorch_numpy_unification import percentile
 from torch import Tensor
 
@@ -76,7 +76,8 @@ class AttackWriter:
         output_dir: folder of the results.
         dataset_dir: folder of the inputs, or the one input file.
         network: the guard to measure with.
-        preprocessing: preprocessing of the inputs; it must scale intensities between percentiles.
+        preprocessing: preprocessing of the inputs; it must scale intensities to [0, 1], from fixed ones or from
+            percentiles.
         slice_dim: spatial axis of the preprocessed volume that counts the slices; 1 is coronal.
         image_key: name of the preprocessed image ``(1, X, Y, Z)``.
         perturbation_key: name of the perturbation of the preprocessed image, of the same shape.
@@ -85,7 +86,7 @@ class AttackWriter:
             the error is raised.
 
     Raises:
-        InputError: if ``preprocessing`` has no ``ScaleIntensityRangePercentilesd``.
+        InputError: if ``preprocessing`` has neither ``ScaleIntensityRangePercentilesd`` nor ``ScaleIntensityRanged``.
         SystemExit: when the run starts, with code 2 and one line on stderr, if the folder of the results cannot be
             made or written.
         OutputError: in the run, if a file cannot be written and there is no ``dataset``.
@@ -113,10 +114,12 @@ class AttackWriter:
         self.perturbation_key = perturbation_key
         self.inverted_key = inverted_key
         self.dataset = dataset
-        scalers = [isinstance(t, ScaleIntensityRangePercentilesd) for t in preprocessing.transforms]
+        kinds = (ScaleIntensityRangePercentilesd, ScaleIntensityRanged)
+        scalers = [isinstance(t, kinds) for t in preprocessing.transforms]
         if not any(scalers):
             raise InputError(
-                "preprocessing: expected a ScaleIntensityRangePercentilesd among the transforms, found none"
+                "preprocessing: expected a ScaleIntensityRangePercentilesd or a ScaleIntensityRanged among the "
+                "transforms, found none: scale intensities to [0, 1] by one of them"
             )
         self._scaling = scalers.index(True)
 
@@ -151,13 +154,20 @@ class AttackWriter:
 
     def _write(self, source: str, perturbation: Any, target: Path) -> None:
         """Write the attacked copy."""
-        cropped = self.preprocessing({self.image_key: source}, end=self._scaling)[self.image_key]
-        scaler = self.preprocessing.transforms[self._scaling].scaler
-        low, high = (float(percentile(cropped.as_tensor(), q)) for q in (scaler.lower, scaler.upper))
+        low, high = self._range_of(source)
         original = np.asarray(nib.load(source).get_fdata(dtype=np.float32))  # type: ignore[attr-defined]
         original = original.reshape(original.shape[:3])
         added = torch.as_tensor(perturbation)[0].cpu()
         write_like(to_input_units(torch.from_numpy(original), added, low, high).numpy(), source, target, "float32")
+
+    def _range_of(self, source: str) -> tuple[float, float]:
+        """Intensities of an input that become 0 and 1."""
+        scaler = self.preprocessing.transforms[self._scaling].scaler
+        if isinstance(scaler, ScaleIntensityRange):
+            return scaler.a_min, scaler.a_max
+        cropped = self.preprocessing({self.image_key: source}, end=self._scaling)[self.image_key].as_tensor()
+        low, high = (float(percentile(cropped, q)) for q in (scaler.lower, scaler.upper))
+        return low, high
 
     def _measure(self, image: Any, perturbation: Any, target: Path) -> list[dict[str, Any]]:
         """Rows of the slices of the file that was written."""

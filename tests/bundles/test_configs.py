@@ -100,7 +100,7 @@ def test_inference_needs_only_monai_to_prepare_run_and_postprocess(source, monai
         for string in _strings(inference.get(section, {})):
             assert not string.startswith("%")
             assert not string.startswith("$") or string.startswith("$lambda ")
-            assert not string.startswith("$") or set(re.findall(r"@(\w+)", string)) <= {"num_classes"}
+            assert not string.startswith("$") or set(re.findall(r"@(\w+)", string)) <= {"num_classes", "slice_dim"}
 
 
 def test_all_bundles_prepare_a_volume_alike(bundles):

@@ -11,6 +11,7 @@ from monai.transforms import (
     CropForegroundd,
     LoadImaged,
     Orientationd,
+    ScaleIntensityRanged,
     ScaleIntensityRangePercentilesd,
     SpatialPadd,
 )
@@ -123,6 +124,23 @@ def test_the_attacked_copy_is_read_as_the_attacked_image(scan, network, preproce
     assert len(changed) == 2
     read = preprocessing({"image": str(tmp_path / "out" / "scan_attacked.nii.gz")})["image"]
     np.testing.assert_allclose(read.numpy(), (image + added).numpy(), atol=5e-3)
+
+
+def test_a_fixed_range_below_zero(scan, network, preprocessing, tmp_path):
+    """Air is -1000, as in computed tomography."""
+    original = nib.load(scan)
+    nib.save(nib.Nifti1Image(np.asarray(original.dataobj) - 1000, original.affine), scan)
+    load, orientation, _, _, pad = preprocessing.transforms
+    crop = CropForegroundd("image", "image", select_fn=lambda image: image > -1000, allow_smaller=True)
+    fixed = Compose([load, orientation, crop, ScaleIntensityRanged("image", -1000, 1000, 0.0, 1.0, clip=True), pad])
+    image, added = _run(scan, tmp_path / "out", network, fixed, added_to=-0.6)
+    assert (image + added).min() < 0
+    read = fixed({"image": str(tmp_path / "out" / "scan_attacked.nii.gz")})["image"].as_tensor()
+    # The brain keeps its outline, and its smallest intensity.
+    brain = (image > 0).as_tensor()
+    assert torch.equal(read > 0, brain)
+    expected = (image + added).clamp_min(image[brain].min()).as_tensor() * brain
+    np.testing.assert_allclose(read, expected, atol=1e-3)
 
 
 def test_the_table_is_measured_on_the_file(scan, network, preprocessing, tmp_path):
