@@ -64,6 +64,21 @@ def test_the_whole_computes_what_its_parts_compute(bundles, networks):
     assert torch.equal(whole(image), DefendedSegmenter(**networks)(image))
 
 
+def test_overlays_go_over_all_four_configurations(bundles, networks, tmp_path):
+    """A segmenter of other classes was trained by an override of num_classes."""
+    torch.save(nn.Conv2d(1, 7, 3, padding=1).state_dict(), bundles["segmenter"] / "models" / "model.pt")
+    with pytest.raises(InputError, match="expected the weights of Conv2d"):
+        assemble(**bundles)
+    overlay = tmp_path / "seven.json"
+    overlay.write_text('{"num_classes": 7}')
+    path = assemble(**bundles, overlays=[overlay])
+    assert torch.load(path, weights_only=True)["segmenter.bias"].shape == (7,)
+    with pytest.raises(InputError, match=r"none\.json: expected the configuration"):
+        assemble(**bundles, overlays=[tmp_path / "none.json"])
+    with pytest.raises(InputError, match="found no such folder"):
+        assemble(**{**bundles, "output": tmp_path / "new"}, overlays=[overlay])
+
+
 def test_the_combined_score_must_be_calibrated_anew(bundles):
     path = assemble(**bundles)
     state = torch.load(path, weights_only=True)

@@ -61,6 +61,12 @@ def test_datalist_refuses_an_empty_or_unknown_split(folder, capsys, split, messa
     assert error.count("\n") == 1
 
 
+def test_without_a_folder_there_are_no_samples():
+    assert template_datalist(None, "train") == []
+    with pytest.raises(SystemExit):
+        template_datalist(None, "holdout")
+
+
 def test_split_seeds_refuses_an_unknown_split():
     with pytest.raises(InputError, match="expected one of train, validation, calibration, test, found 'dev'"):
         split_seeds("dev")
