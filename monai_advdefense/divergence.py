@@ -48,10 +48,14 @@ def jensen_shannon_divergence(logits: Tensor, other: Tensor, temperature: float 
         )
     first = _log_probabilities(logits, temperature)
     second = _log_probabilities(other, temperature)
-    middle = torch.logaddexp(first, second) - math.log(2.0)
-    terms = first.exp() * (first - middle) + second.exp() * (second - middle)
+    p, q = first.exp(), second.exp()
+    middle = 0.5 * (p + q)
+    # The classes lie last and are summed by a product: each further tensor of this size would cost as much as a sum.
+    entropies = torch.linalg.vecdot(p, first) + torch.linalg.vecdot(q, second)
+    # The smallest probability has a finite logarithm, and zero times that is zero.
+    divergence = 0.5 * entropies - torch.linalg.vecdot(middle, middle.clamp_min(1e-37).log())
     # Rounding can leave the range by some 1e-7.
-    return torch.clamp(0.5 * terms.sum(dim=1), 0.0, math.log(2.0))
+    return torch.clamp(divergence, 0.0, math.log(2.0))
 
 
 def divergence_score(logits: Tensor, other: Tensor, image: Tensor, temperature: float = 1.0) -> Tensor:
@@ -79,5 +83,10 @@ def divergence_score(logits: Tensor, other: Tensor, image: Tensor, temperature: 
 
 
 def _log_probabilities(logits: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities ``(B, *spatial, C)``."""
+    if logits.dtype == torch.float16:  # has no number as small as the smallest probability
+        logits = logits.float()
+    if temperature != 1.0:
+        logits = logits / temperature
     # A probability under exp(-1000) is 0 in any precision; 0 * infinity would be NaN.
-    return torch.log_softmax(logits / temperature, dim=1).clamp_min(-1000.0)
+    return torch.log_softmax(logits.movedim(1, -1), dim=-1).clamp_min(-1000.0)
