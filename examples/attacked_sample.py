@@ -8,23 +8,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
+import numpy as np
 
 from monai_advdefense.data.template_sample import write_template_samples
 from monai_advdefense.errors import InputError, OutputError
 
-__all__ = ["BUNDLE", "defend", "run_logged", "write_attacked_sample"]
+__all__ = ["BUNDLE", "REJECTED", "compare_segmentations", "defend", "run_logged", "write_attacked_sample"]
 
 BUNDLE = Path(__file__).parents[1] / "bundles" / "brain_mri_defended_segmentation"
+REJECTED = 28
+"""Class of rejected slices."""
+
 # The first sample of the test split: nothing was trained or calibrated on it.
 _SEED = 900
 
 
-def write_attacked_sample(folder: Path, *, slices: int = 8) -> Path:
+def write_attacked_sample(folder: Path) -> Path:
     """Write a generated brain of which some evenly spaced coronal slices are attacked; an earlier one is kept.
 
     Args:
         folder: gets ``input/sample_attacked.nii.gz`` and what led to it.
-        slices: number of attacked slices.
 
     Returns:
         The volume. Its axes are not in the order that the bundle works in, so that a mistake in the geometry shows.
@@ -44,7 +47,7 @@ def write_attacked_sample(folder: Path, *, slices: int = 8) -> Path:
         nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(("P", "I", "R"))
     )
     nib.save(canonical.as_reoriented(turn), clean)
-    _run_bundle(["inference", "attack"], clean, attacked.parent, "--slices", str(slices))
+    _run_bundle(["inference", "attack"], clean, attacked.parent, "--slices", "8")
     return attacked
 
 
@@ -58,6 +61,40 @@ def defend(volume: Path, output: Path) -> tuple[Path, Path]:
     _run_bundle(["inference"], volume, output)
     name = volume.name.removesuffix(".nii.gz")
     return output / f"{name}_seg.nii.gz", output / f"{name}_scores.csv"
+
+
+def compare_segmentations(expected_path: Path, found_path: Path) -> None:
+    """Print that two segmentations are equal, voxel by voxel.
+
+    Args:
+        expected_path: what ``monai.bundle run`` wrote.
+        found_path: what another program wrote.
+
+    Raises:
+        OutputError: if they differ, or are not worth comparing.
+    """
+    if not found_path.is_file():
+        raise OutputError(f"{found_path}: expected a segmentation, found none: see the logs beside its folder")
+    expected, found = nib.load(expected_path), nib.load(found_path)
+    labels, other = np.asarray(expected.dataobj), np.asarray(found.dataobj)
+    # A server of NIfTI files may store the affine in another way.
+    if labels.shape != other.shape or not np.allclose(expected.affine, found.affine, atol=1e-4):
+        raise OutputError(
+            f"{found_path}: expected shape {labels.shape} and affine {expected.affine.tolist()} of {expected_path}, "
+            f"found {other.shape} and {found.affine.tolist()}: compare the versions with those of the requirements"
+        )
+    different = int((labels != other).sum())
+    if different:
+        raise OutputError(
+            f"{found_path}: expected the labels of {expected_path}, found {different} other voxels of {labels.size}: "
+            "compare the versions with those of the requirements"
+        )
+    if not (labels == REJECTED).any() or np.unique(labels).size < 20:
+        raise OutputError(
+            f"{expected_path}: expected structures and rejected slices, found too few of them: delete the folder, and "
+            "run this again"
+        )
+    print(f"shape, affine and all {labels.size} voxels are those of monai.bundle run")
 
 
 def run_logged(command: Sequence[str], log: Path) -> None:

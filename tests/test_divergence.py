@@ -114,3 +114,16 @@ def test_a_temperature_that_is_not_positive_is_an_error(temperature):
 def test_logits_of_other_shapes_are_an_error():
     with pytest.raises(InputError, match=r"other must have the shape of logits.*2.*found.*3"):
         jensen_shannon_divergence(torch.zeros(1, 2), torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_and_half_precision_keep_small_divergences(dtype):
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(4, 6, 8, 8, generator=generator)
+    other = logits + 0.05 * torch.randn(4, 6, 8, 8, generator=generator)
+    expected = jensen_shannon_divergence(logits.double(), other.double()).float()
+    with torch.autocast("cpu", dtype=dtype):
+        torch.testing.assert_close(jensen_shannon_divergence(logits, other), expected, rtol=1e-2, atol=1e-6)
+    halves = logits.to(dtype), other.to(dtype)
+    expected = jensen_shannon_divergence(*(half.double() for half in halves)).float()
+    torch.testing.assert_close(jensen_shannon_divergence(*halves), expected, rtol=1e-2, atol=1e-6)

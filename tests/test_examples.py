@@ -84,6 +84,8 @@ def test_other_data(tmp_path):
     with (tmp_path / "attacked" / "1003_attacked_scores.csv").open(newline="") as file:
         rejected = {int(row["input_index"]) for row in csv.DictReader(file) if row["decision"] == "rejected"}
     assert {int(index) for index in (labels == 4).any((0, 1)).nonzero()[0]} == rejected
+    assert rejected
+    assert "brain" not in (tmp_path / "clean" / "1003_report.html").read_text(encoding="utf-8")
 
 
 def _environment():

@@ -10,11 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
-
-from examples.attacked_sample import BUNDLE, defend, run_logged, write_attacked_sample
-from monai_advdefense.errors import OutputError, exit_on_error
+from examples.attacked_sample import BUNDLE, compare_segmentations, defend, run_logged, write_attacked_sample
+from monai_advdefense.errors import exit_on_error
 
 _APP = Path(__file__).with_name("app.py")
 
@@ -45,23 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # absolute, but not resolved: the link leads out of the environment.
     command = [str(options.python.absolute()), str(_APP), "-i", str(volume), "-o", str(found.parent), "-m", str(model)]
     run_logged(command, work / "log_deploy.txt")
-    _compare(expected, found)
-
-
-def _compare(expected_path: Path, found_path: Path) -> None:
-    if not found_path.is_file():
-        raise OutputError(f"{found_path}: expected a segmentation, found none: see the log of the application")
-    expected, found = nib.load(expected_path), nib.load(found_path)
-    labels, other = np.asarray(expected.dataobj), np.asarray(found.dataobj)
-    if labels.shape != other.shape or not np.array_equal(expected.affine, found.affine):
-        raise OutputError(f"{found_path}: expected shape and affine of {expected_path}, found others")
-    different = int((labels != other).sum())
-    if different:
-        raise OutputError(f"{found_path}: expected {expected_path}, found {different} other voxels of {labels.size}")
-    rejected = int((labels == 28).any(axis=(1, 2)).sum())
-    if rejected == 0 or np.unique(labels).size < 20:
-        raise OutputError(f"{expected_path}: expected structures and rejected slices, found too few of them")
-    print(f"all {labels.size} voxels and the affine are equal; {rejected} slices rejected")
+    compare_segmentations(expected, found)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from examples.attacked_sample import REJECTED
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import InputError, exit_on_error
 
-_REJECTED = 28
 _RED = "#d62728"
 
 
@@ -57,9 +57,9 @@ def _figure(image: np.ndarray, labels: np.ndarray) -> Figure:
     """Image, and image with structures in colours; rows are coronal slices."""
     figure = Figure(figsize=(8, 4.9), dpi=110, layout="constrained")
     axes = figure.subplots(1, 2)
-    rejected = np.flatnonzero((labels == _REJECTED).any(axis=1))
-    colors = mpl.colormaps["gist_ncar"](np.linspace(0.05, 0.95, _REJECTED + 1))
-    shown = np.ma.masked_where((labels == 0) | (labels == _REJECTED), labels)
+    rejected = np.flatnonzero((labels == REJECTED).any(axis=1))
+    colors = mpl.colormaps["gist_ncar"](np.linspace(0.05, 0.95, REJECTED + 1))
+    shown = np.ma.masked_where((labels == 0) | (labels == REJECTED), labels)
     for axis, title in zip(axes, ("sent: some slices are attacked", "came back"), strict=True):
         axis.imshow(image, cmap="gray", origin="lower", vmax=np.percentile(image[image > 0], 99.5))
         axis.set_title(title, fontsize=11)
@@ -70,13 +70,13 @@ def _figure(image: np.ndarray, labels: np.ndarray) -> Figure:
         shown,
         cmap=mpl.colors.ListedColormap(colors),
         vmin=0,
-        vmax=_REJECTED,
+        vmax=REJECTED,
         alpha=0.65,
         interpolation="nearest",
         origin="lower",
     )
     axes[1].imshow(
-        np.ma.masked_where(labels != _REJECTED, labels),
+        np.ma.masked_where(labels != REJECTED, labels),
         cmap=mpl.colors.ListedColormap([_RED]),
         interpolation="nearest",
         origin="lower",

@@ -53,7 +53,8 @@ def setting_of(bundle: str | Path, name: str, overlays: Sequence[str | Path] = (
     # Reading a configuration runs what it names, so anything can be raised.
     except Exception as error:
         raise InputError(
-            f"{one_line(path)}: expected a {name} that can be built, found {reason(error)}: mend the configuration"
+            f"{', '.join(map(one_line, (path, *overlays)))}: expected a {name} that can be built, found "
+            f"{reason(error)}: mend the configuration"
         ) from error
 
 

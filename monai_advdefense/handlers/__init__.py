@@ -10,6 +10,7 @@ from monai_advdefense.handlers.gather_failures import GatherFailures
 from monai_advdefense.handlers.group_report_writer import GroupReportWriter
 from monai_advdefense.handlers.output_dir import OutputDir
 from monai_advdefense.handlers.output_path import output_path
+from monai_advdefense.handlers.release_memory import ReleaseMemory
 from monai_advdefense.handlers.report_writer import ReportWriter
 from monai_advdefense.handlers.resume import Resume
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
@@ -29,6 +30,7 @@ __all__ = [
     "GatherFailures",
     "GroupReportWriter",
     "OutputDir",
+    "ReleaseMemory",
     "ReportWriter",
     "Resume",
     "ScoreRecorder",

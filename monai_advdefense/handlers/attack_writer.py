@@ -154,20 +154,21 @@ class AttackWriter:
 
     def _write(self, source: str, perturbation: Any, target: Path) -> None:
         """Write the attacked copy."""
-        low, high = self._range_of(source)
+        low, high, background = self._range_of(source)
         original = np.asarray(nib.load(source).get_fdata(dtype=np.float32))  # type: ignore[attr-defined]
         original = original.reshape(original.shape[:3])
         added = torch.as_tensor(perturbation)[0].cpu()
-        write_like(to_input_units(torch.from_numpy(original), added, low, high).numpy(), source, target, "float32")
+        attacked = to_input_units(torch.from_numpy(original), added, low, high, background=background)
+        write_like(attacked.numpy(), source, target, "float32")
 
-    def _range_of(self, source: str) -> tuple[float, float]:
-        """Intensities of an input that become 0 and 1."""
+    def _range_of(self, source: str) -> tuple[float, float, float]:
+        """Intensities of an input that become 0 and 1, and that of its background."""
         scaler = self.preprocessing.transforms[self._scaling].scaler
         if isinstance(scaler, ScaleIntensityRange):
-            return scaler.a_min, scaler.a_max
+            return scaler.a_min, scaler.a_max, scaler.a_min
         cropped = self.preprocessing({self.image_key: source}, end=self._scaling)[self.image_key].as_tensor()
         low, high = (float(percentile(cropped, q)) for q in (scaler.lower, scaler.upper))
-        return low, high
+        return low, high, 0.0
 
     def _measure(self, image: Any, perturbation: Any, target: Path) -> list[dict[str, Any]]:
         """Rows of the slices of the file that was written."""

@@ -14,7 +14,7 @@ __all__ = ["EpochSeed"]
 
 
 class EpochSeed:
-    """Seed shuffling, dropout and random transforms anew at the start of each epoch, otherwise in each process.
+    """Seed shuffling, dropout and random transforms anew at the start of each epoch, and differently in each process.
 
     With it a resumed training repeats exactly what an unbroken one does, and no random state has to be stored. It
     reaches random transforms only where the data loader has no worker processes.

@@ -49,3 +49,17 @@ def test_a_range_that_does_not_start_at_zero(original):
 
 def test_a_blank_image_stays_blank():
     assert not to_input_units(torch.zeros(3, 3), torch.ones(3, 3), 0.0, 1.0).any()
+
+
+def test_a_negative_value_beside_the_brain_does_not_make_the_background_brain():
+    """Interpolation rings at the edge; the lowest percentile is that value then."""
+    original = torch.tensor([0.0, 0.0, -1.0, 5.0, 100.0])
+    attacked = to_input_units(original, torch.tensor([0.2, 0.0, 0.1, -0.3, -0.1]), -1.0, 100.0)
+    assert torch.equal(attacked[:3], original[:3])
+    assert (attacked[3:] > 0).all()
+
+
+def test_another_background():
+    original = torch.tensor([-1000.0, -900.0, 0.0, 1000.0])
+    attacked = to_input_units(original, torch.full((4,), -0.25), -1000.0, 1000.0, background=-1000.0)
+    torch.testing.assert_close(attacked, torch.tensor([-1000.0, -900.0, -500.0, 500.0]))

@@ -22,8 +22,7 @@ SIDE = 48
 CLASSES = 4
 SMALL_INFERENCE = {
     "preprocessing#transforms#5#spatial_size": [SIDE, -1, SIDE],
-    "inferer#roi_size": [SIDE, SIDE],
-    "dataset#max_slice_size": [SIDE, SIDE],
+    "slice_size": [SIDE, SIDE],
 }
 SMALL_TRAINING = {
     "volume_transforms#5#spatial_size": [SIDE, -1, SIDE],

@@ -30,7 +30,7 @@ def sections(bundles):
     return [parser.get_parsed_content(name) for name in ("preprocessing", "inferer", "postprocessing")]
 
 
-@pytest.mark.parametrize("degrees", [0, 20])
+@pytest.mark.parametrize("degrees", [(0, 0), (20, 0), (40, 25)])
 @pytest.mark.parametrize(("codes", "coronal"), [("RAS", 1), ("PIR", 0), ("ILA", 2), ("LPS", 1)])
 def test_rejected_slices_are_counted_along_the_coronal_axis_of_the_input(codes, coronal, degrees, sections, tmp_path):
     preprocessing, inferer, postprocessing = sections
@@ -38,9 +38,11 @@ def test_rejected_slices_are_counted_along_the_coronal_axis_of_the_input(codes, 
     shape[coronal] = 30
     values = np.full(shape, 1000, dtype=np.int16)
     np.moveaxis(values, coronal, 0)[DARK] = 100
-    turn = np.radians(degrees)
     oblique = np.diag([2.0, 1.0, 1.0, 1.0])
-    oblique[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    for turn, plane in zip(np.radians(degrees), (slice(1, 3), slice(0, 2)), strict=True):
+        rotation = np.eye(4)
+        rotation[plane, plane] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+        oblique = rotation @ oblique
     to_voxels = nib.orientations.inv_ornt_aff(nib.orientations.axcodes2ornt(codes), shape)
     affine = oblique @ np.linalg.inv(to_voxels)
     assert nib.aff2axcodes(affine) == tuple(codes)

@@ -40,6 +40,14 @@ def test_epochs_and_seeds_differ_in_all_three():
         assert len(set(values)) == len(values)
 
 
+def test_processes_of_a_group_draw_differently(monkeypatch):
+    first = _numbers(7, 2, transform=_transform())
+    monkeypatch.setattr("ignite.distributed.get_rank", lambda: 1)
+    second = _numbers(7, 2, transform=_transform())
+    for kind in range(3):
+        assert all(one[kind] != other[kind] for one, other in zip(first, second, strict=True))
+
+
 def test_a_used_transform_is_seeded_anew():
     used = _transform()
     for _ in range(3):
