@@ -111,6 +111,7 @@ def dag(
         remaining = pixels + 1
         # A sample without a targeted pixel has no direction to move in: it does not enter the batch.
         batch = batch.select(pixels > 0)
+        cotangent: Tensor | None = None
         for step in range(steps + 1):
             if not len(batch.index):
                 break
@@ -125,12 +126,16 @@ def dag(
             going_on = (left > 0) | (stop == "never")
             if step == steps or not going_on.any():
                 break
-            moved = batch.image.detach() + step_size * _unit(batch.gradient(logits, active, target_term), norm)
+            if cotangent is None:
+                # Every step of the same samples writes to the same places; a new one would cost a pass over memory.
+                cotangent = torch.zeros_like(logits)
+            gradient = batch.gradient(logits, active, target_term, cotangent)
+            moved = batch.image.detach() + step_size * _unit(gradient, norm)
             # The next pass is faster and peaks lower in memory when it can take the place of these.
             del logits
             batch = replace(batch, image=moved if bounds is None else moved.clamp(*bounds))
             if not going_on.all():
-                batch = batch.select(going_on)
+                batch, cotangent = batch.select(going_on), None
             iterations[batch.index] += 1
 
     return AttackResult(
@@ -173,11 +178,14 @@ class _Batch:
             raise InputError("argument `network`: expected finite logits, found NaN or infinity")
         return self.targeted & (logits.gather(1, self.label) >= highest)
 
-    def gradient(self, logits: Tensor, active: Tensor, target_term: bool) -> Tensor:
-        """Give the gradient of the objective over the active pixels with respect to the image, within the mask."""
+    def gradient(self, logits: Tensor, active: Tensor, target_term: bool, cotangent: Tensor) -> Tensor:
+        """Give the gradient of the objective over the active pixels with respect to the image, within the mask.
+
+        ``cotangent``, of the shape of the logits, is 0 but for what an earlier call for the same samples has written.
+        """
         # The derivative of the objective with respect to the logits is known: -1 at the label, +1 at the target.
         push = active.to(logits.dtype)
-        cotangent = torch.zeros_like(logits).scatter_(1, self.label, -push)
+        cotangent.scatter_(1, self.label, -push)
         if target_term:
             # A pixel that is not active may have target == label; its push is 0, so overwriting is right.
             cotangent.scatter_(1, self.target, push)
