@@ -4,6 +4,7 @@ from monai_advdefense.handlers.attack_writer import AttackWriter
 from monai_advdefense.handlers.best_weights import BestWeights, save_weights
 from monai_advdefense.handlers.calibrate_combination import CalibrateCombination
 from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
+from monai_advdefense.handlers.concise_stats_handler import ConciseStatsHandler
 from monai_advdefense.handlers.epoch_seed import EpochSeed
 from monai_advdefense.handlers.failure_summary import FailureSummary
 from monai_advdefense.handlers.gather_failures import GatherFailures
@@ -25,6 +26,7 @@ __all__ = [
     "BestWeights",
     "CalibrateCombination",
     "CalibrateThreshold",
+    "ConciseStatsHandler",
     "EpochSeed",
     "FailureSummary",
     "GatherFailures",

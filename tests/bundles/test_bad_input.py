@@ -30,7 +30,7 @@ def data(phantoms, tmp_path):
 
 
 @pytest.fixture
-def stopped(copy_bundle, write_weights, workflow, data, tmp_path, capsys):
+def stopped(copy_bundle, write_weights, workflow, data, tmp_path, capsys, caplog):
     """What a run that must stop says last on stderr."""
 
     def run(name, configs, **overrides):
@@ -43,7 +43,7 @@ def stopped(copy_bundle, write_weights, workflow, data, tmp_path, capsys):
             started.run()
         assert stop.value.code == 2
         printed = capsys.readouterr()
-        assert "Traceback" not in printed.out + printed.err
+        assert "Traceback" not in printed.out + printed.err + caplog.text
         return printed.err.splitlines()[-1]
 
     return run
@@ -92,3 +92,11 @@ def test_another_number_of_classes_is_named(stopped, data, configs):
 def test_a_missing_folder_is_named(stopped, data, name):
     last = stopped(name, TRAIN, dataset_dir=str(data / "none"))
     assert last.startswith(f"error: {data / 'none' / 'subjects.csv'}: expected this file")
+
+
+@pytest.mark.parametrize(("name", "configs"), [run for run in RUNS if run[1] != TRAIN])
+def test_weights_that_cannot_be_read_are_named(stopped, tmp_path, name, configs):
+    path = tmp_path / "weights.pt"
+    path.write_text("weights", encoding="utf-8")
+    which = "guard_path" if name == "brain_mri_defended_segmentation" else "ckpt_path"
+    assert stopped(name, configs, **{which: str(path)}).startswith(f"error: {path}: expected weights")

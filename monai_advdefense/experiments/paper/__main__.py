@@ -76,6 +76,7 @@ def run_experiments(
         "preset": preset,
         "seed": str(seed),
         "sizes": _sizes(sizes),
+        "epochs": _epochs(sizes),
         **package_versions(),
     }
     folder = Path(output_dir or work / "results")
@@ -97,23 +98,30 @@ def _phantoms(work: Path, preset: Preset, workers: Workers) -> Path:
 
 
 def _sizes(preset: Preset) -> str:
-    """Networks and epochs in words, for captions."""
+    """Slices and networks in words, for captions."""
     networks = []
     for name, definition in preset.networks.items():
-        epochs = {role: numbers[name] for role, numbers in preset.epochs.items() if name in numbers}
-        trained = ", ".join(f"{role} {count}" for role, count in epochs.items())
         widths = definition.get("features") or definition.get("down_blocks")
         described = "-".join(map(str, widths)) if isinstance(widths, list) else f"{widths} filters"
         if "growth_rate" in definition:
-            described += f", growth {definition['growth_rate']}, first {definition['init_features']}"
-        networks.append(f"{name} {described} (epochs: {trained})")
+            described += f" (growth {definition['growth_rate']}, first {definition['init_features']})"
+        networks.append(f"{name} {described}")
     if preset.gan:
         gan = preset.gan["network"]
         networks.append(
-            f"Defense-GAN {'-'.join(map(str, gan['generator']['channels']))}, codes of {gan['latent_size']}, "
-            f"{gan['restarts']} searches of {gan['steps']} steps (epochs: {preset.epochs['reformer']['Defense-GAN']})"
+            f"Defense-GAN {'-'.join(map(str, gan['generator']['channels']))} (codes of {gan['latent_size']}, "
+            f"{gan['restarts']} searches of {gan['steps']} steps)"
         )
-    return f"{preset.side} x {preset.side} pixels of {preset.pixel_size:g} mm; " + "; ".join(networks)
+    return f"{preset.side} x {preset.side} pixels of {preset.pixel_size:g} mm, {', '.join(networks)}"
+
+
+def _epochs(preset: Preset) -> str:
+    """Epochs of every training, in words."""
+    roles = (
+        f"{role}: {', '.join(f'{name} {count}' for name, count in counts.items())}"
+        for role, counts in preset.epochs.items()
+    )
+    return "; ".join(roles)
 
 
 @exit_on_error
