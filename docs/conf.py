@@ -22,3 +22,5 @@ napoleon_numpy_docstring = False
 html_theme = "furo"
 html_title = f"monai_advdefense {release}"
 html_show_sourcelink = False
+# Commands in captions keep their two hyphens.
+smartquotes = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,11 +127,16 @@ def _markdown(block: Block, link_prefix: str) -> str:
         if block.folded:
             return f"**{block.title}**: {source}."
         lines = [block.header, ["---"] * len(block.header), *block.rows]
-        table = "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
+        table = "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
         return f"**{block.title}**\n\n{table}\n\n*Numbers: {source}. {block.caption}*"
     if isinstance(block, Note):
         return "\n\n".join([f"**{block.title}**", *map(_escaped, block.paragraphs)])
     return _escaped(block)
+
+
+def _cell(text: str) -> str:
+    """A narrow column may part a figure from its interval, but not the interval."""
+    return re.sub(r"\[(\S+), (\S+)\]", "[\\1,\N{NO-BREAK SPACE}\\2]", _escaped(text))
 
 
 def _escaped(words: str) -> str:

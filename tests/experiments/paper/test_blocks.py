@@ -30,7 +30,7 @@ def folder(tmp_path):
 def test_markdown():
     text = to_markdown("Title", SECTIONS, link_prefix="results/")
     assert text.startswith("# Title\n\n## First & last\n\nWords with <tags>.\n\n**Numbers**\n\n")
-    assert "| Name | Value | Verdict |\n| --- | --- | --- |\n| a | 0.5 [0.1, 0.9] | yes |\n" in text
+    assert "| Name | Value | Verdict |\n| --- | --- | --- |\n| a | 0.5 [0.1,\N{NO-BREAK SPACE}0.9] | yes |\n" in text
     assert "*Numbers: [n.csv](results/n.csv). Made of 2 slices.*" in text
     assert "![A curve rising.](results/curve.png)" in text
     assert "**More**: [m.csv](results/m.csv)." in text

@@ -107,7 +107,7 @@ def test_pages_say_what_the_files_say(folder):
     estimate, low, high = (float(row[f"accepted_and_bad{end}"]) for end in ("", "_low", "_high"))
     markdown = (folder / "results.md").read_text(encoding="utf-8")
     html = (folder / "results.html").read_text(encoding="utf-8")
-    assert f"| {estimate:.3f} [{low:.3f}, {high:.3f}] |" in markdown
+    assert f"| {estimate:.3f} [{low:.3f},\N{NO-BREAK SPACE}{high:.3f}] |" in markdown
     assert f'{estimate:.3f} <span class="interval">[{low:.3f}, {high:.3f}]</span>' in html
     for claim in _rows(folder, "claims"):
         assert f"| {claim['text']} | {claim['verdict_brain']} | {claim['verdict_whole']} |" in markdown
