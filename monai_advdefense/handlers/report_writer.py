@@ -21,6 +21,7 @@ from monai_advdefense.report import (
     Case,
     Provenance,
     bundle_facts,
+    calibrated_rate,
     case_from_scores,
     case_to_csv,
     case_to_html,
@@ -40,7 +41,8 @@ class ReportWriter:
     """Ignite handler that writes ``NAME_scores.csv``, ``NAME_scores.json`` and ``NAME_report.html`` for each volume.
 
     They lie beside the segmentation, see :func:`~monai_advdefense.handlers.output_path.output_path`. Attach it after
-    the recorder and after the handler that writes the segmentation: a volume that failed there gets no report.
+    the handler that loads the weights, the recorder and the handler that writes the segmentation: a volume that failed
+    there gets no report.
 
     Args:
         output_dir: folder of the results.
@@ -53,9 +55,8 @@ class ReportWriter:
         postfix: postfix of the segmentation's file name.
         suffix: ending of the segmentation's file name.
         metadata: metadata.json of the bundle, for its name, version and class names.
-        weights: weights file, for its checksum.
+        weights: weights file, for its checksum and the false positive rate in the record of its calibration.
         weights_license: terms of use of the weights.
-        false_positive_rate: fraction of clean slices that the threshold was calibrated to reject, in [0, 1].
         dataset: where to record a volume whose report could not be written, so that the run goes on with the next;
             without it the error is raised.
 
@@ -81,7 +82,6 @@ class ReportWriter:
         metadata: str | os.PathLike[str] | None = None,
         weights: str | os.PathLike[str] | None = None,
         weights_license: str | None = None,
-        false_positive_rate: float | None = None,
         dataset: VolumeDataset | None = None,
     ) -> None:
         if not 0 <= suspicious <= _MAX_SUSPICIOUS:
@@ -100,7 +100,6 @@ class ReportWriter:
         self.metadata = metadata
         self.weights = weights
         self.weights_license = weights_license
-        self.false_positive_rate = false_positive_rate
         self.dataset = dataset
         self._bundle = BundleFacts()
         self._provenance = Provenance()
@@ -118,8 +117,11 @@ class ReportWriter:
             model=self._bundle.model,
             weights_sha256=None if self.weights is None else file_sha256(self.weights),
             weights_license=self.weights_license,
-            false_positive_rate=self.false_positive_rate,
+            false_positive_rate=self._rate(),
         )
+
+    def _rate(self) -> float | None:
+        return None if self.weights is None else calibrated_rate(self.weights, float(self.scores.network.threshold))
 
     def __call__(self, engine: Engine) -> None:
         """Write the report of the volume of the current iteration."""

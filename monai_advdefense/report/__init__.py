@@ -6,7 +6,14 @@ from monai_advdefense.report.group import GroupEntry, GroupVerdict, group_headli
 from monai_advdefense.report.group_html import group_to_html
 from monai_advdefense.report.html import case_to_html
 from monai_advdefense.report.label_colors import LABEL_COLORS, label_colors, structure_name
-from monai_advdefense.report.provenance import BundleFacts, Provenance, bundle_facts, file_sha256, package_versions
+from monai_advdefense.report.provenance import (
+    BundleFacts,
+    Provenance,
+    bundle_facts,
+    calibrated_rate,
+    file_sha256,
+    package_versions,
+)
 from monai_advdefense.report.slice_view import Plane, SliceView, plane_of, slice_views
 from monai_advdefense.report.tables import case_from_json, case_to_csv, case_to_json
 
@@ -23,6 +30,7 @@ __all__ = [
     "SliceView",
     "Verdict",
     "bundle_facts",
+    "calibrated_rate",
     "case_from_json",
     "case_from_scores",
     "case_to_csv",

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import csv
 import json
 import re
 import urllib.error
+from pathlib import Path
 
 import pytest
 from monai.bundle import verify_metadata
@@ -147,3 +149,30 @@ def test_monai_verifies_the_metadata_where_the_schema_can_be_reached(source, tmp
         verify_metadata(meta_file=str(source / "configs" / "metadata.json"), filepath=str(tmp_path / "schema.json"))
     except urllib.error.URLError as error:
         pytest.skip(f"the schema cannot be reached: {error.reason}")
+
+
+def _published(name, **wanted):
+    """The row of docs/results/NAME.csv with these entries."""
+    path = Path(__file__).parents[2] / "docs" / "results" / f"{name}.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        return next(row for row in csv.DictReader(file) if all(row[key] == value for key, value in wanted.items()))
+
+
+def test_metrics_are_those_of_the_published_results(bundles):
+    guard = _published("guard")
+    published = {
+        "brain_mri_segmentation": {"mean_dice": _published("segmenters", network="UNet", structure="mean")["dice"]},
+        "brain_mri_detector": {
+            f"roc_auc_dag_type_{kind.lower()}": _published(
+                "attacks", form="dag", target=kind, strength="1.0", support="brain"
+            )["auc_spectral"]
+            for kind in "ABC"
+        },
+        "brain_mri_defended_segmentation": {
+            "mean_dice_accepted": guard["accepted_reformed"],
+            "coverage": guard["coverage"],
+        },
+    }
+    for name, metrics in published.items():
+        metadata = json.loads((bundles / name / "configs" / "metadata.json").read_text(encoding="utf-8"))
+        assert metadata["eval_metrics"] == {key: round(float(value), 3) for key, value in metrics.items()}, name

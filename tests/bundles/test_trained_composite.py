@@ -82,6 +82,11 @@ def test_clean_sample_is_mostly_accepted(sample_runs: tuple[Path, Path]) -> None
     assert (decisions == "accepted").mean() >= 0.9
 
 
+def test_report_names_the_false_positive_rate_of_the_shipped_threshold(sample_runs: tuple[Path, Path]) -> None:
+    record = json.loads((sample_runs[1] / "brain_scores.json").read_text())
+    assert record["provenance"]["false_positive_rate"] == 0.05
+
+
 def test_padding_changes_neither_labels_nor_scores(sample_runs: tuple[Path, Path]) -> None:
     inputs, outputs = sample_runs
     brain, padded = (np.asarray(nib.load(outputs / f"{name}_seg.nii.gz").dataobj) for name in ("brain", "padded"))

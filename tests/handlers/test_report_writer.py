@@ -110,7 +110,9 @@ def test_page_shows_the_verdict_of_the_tables(folder, network):
     metadata, weights = folder / "metadata.json", folder / "model.pt"
     metadata.write_text(json.dumps({"name": "tiny_guard", "version": "0.3.0"}))
     weights.write_bytes(b"abc")
-    about = {"metadata": metadata, "weights": weights, "weights_license": "CC BY-NC", "false_positive_rate": 0.05}
+    record = {"false_positive_rate": 0.05, "threshold": float(network.threshold)}
+    weights.with_name("model.calibration.json").write_text(json.dumps(record))
+    about = {"metadata": metadata, "weights": weights, "weights_license": "CC BY-NC"}
     _run(folder, network, suspicious=2, **about)
     content = json.loads((folder / "out" / "a_scores.json").read_text())
     page = (folder / "out" / "a_report.html").read_text()
