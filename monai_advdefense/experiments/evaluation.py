@@ -47,9 +47,9 @@ def evaluate(
     Args:
         dataset_dir: data in the layout of MALC 2012.
         bundles: folder of the bundles; networks without a weights file are listed as "not trained".
-        work_dir: folder of the measurements and tables; by default ``eval/results`` of the composite bundle.
+        work_dir: folder of the measurements; by default ``eval/results`` of the composite bundle.
         slices: attacked slices of each volume, evenly spaced among those that are not blank.
-        output: the Markdown file.
+        output: the Markdown file; its tables lie as CSV in the folder of the same name without ``.md``.
         seed: seed of random targets and noise.
         resamples: number of bootstrap resamples.
 
@@ -78,15 +78,21 @@ def evaluate(
     }
     segmenters = _segmenter_rows(run, resamples)
     guard, attacks = _guard_rows(run, facts, resamples)
-    write_rows(work / "choice.csv", _choice_rows(replace(run, split="validation"), resamples))
-    write_rows(work / "segmenters.csv", segmenters)
-    write_rows(work / "guard.csv", guard)
-    write_rows(work / "attacks.csv", attacks)
-    write_rows(work / "claims.csv", claims(segmenters, guard, attacks))
-    write_rows(work / "facts.csv", [facts])
+    choice = _choice_rows(replace(run, split="validation"), resamples)
     target = Path(output)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(render(work), encoding="utf-8")
+    folder = target.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {
+        "choice": choice,
+        "segmenters": segmenters,
+        "guard": guard,
+        "attacks": attacks,
+        "claims": claims(segmenters, guard, attacks),
+        "facts": [facts],
+    }
+    for name, rows in tables.items():
+        write_rows(folder / f"{name}.csv", rows)
+    target.write_text(render(folder), encoding="utf-8")
     return target
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from monai_advdefense.experiments.page_texts import ATTACKS, CLAIMS, INTRODUCTION, NOISE, WORDS
+
 __all__ = ["claims", "render", "write_rows"]
 
 Row = dict[str, str]
@@ -59,7 +61,7 @@ def _claim(text: str, row: Row, name: str, low: float = -math.inf, high: float =
 
 
 def render(folder: Path) -> str:
-    """Make the page from the tables in a folder."""
+    """Make the page from the tables in a folder, to which it links as one that lies beside it."""
     tables = {
         name: _read(folder / f"{name}.csv") for name in ("facts", "claims", "segmenters", "guard", "choice", "attacks")
     }
@@ -70,16 +72,16 @@ def render(folder: Path) -> str:
             f"{facts['attacked_slices']} slices, {facts['slices']} of each (attacker who knows the guard: every second "
             f"of them); the guard decides by the {facts['score']} score"
         )
+    links = ", ".join(f"[{name}.csv]({folder.name}/{name}.csv)" for name in tables)
     sections = [
-        "# Results on the test split\n\nIn brackets: 95 % intervals by bootstrap over subjects. Nothing was tuned on "
-        "these volumes. The guard is no protection against an attacker who knows it and optimizes against it: see the "
-        "first rows of the tables of attacks.",
-        "## Claims\n\n" + _caption(facts) + _claims(tables["claims"]),
+        "# Results on the test split\n\n" + INTRODUCTION + "Tables: " + links + ".",
+        "## Words\n\n" + "\n".join(f"- {line}" for line in WORDS),
+        "## Claims\n\n" + CLAIMS + _caption(facts) + _claims(tables["claims"]),
         "## Segmenters\n\n" + _caption(facts, "all slices that are not blank") + _segmenters(tables["segmenters"]),
         "## Guard on clean slices\n\n" + _caption(facts, _clean_slices(facts)) + _guard(tables["guard"][0]),
         "## Choice of the score, on the validation split\n\n" + _choice(tables["choice"]),
         "## Detection of attacks\n\n" + NOISE + _caption(facts, attacked) + _detection(tables["attacks"]),
-        "## Dice under attack\n\n" + DICE + _caption(facts, attacked) + _dice(tables["attacks"]),
+        "## Dice under attack\n\n" + _caption(facts, attacked) + _dice(tables["attacks"]),
         "## Structures (UNet)\n\n"
         + _caption(facts, "all slices that are not blank")
         + _structures(tables["segmenters"]),
@@ -88,35 +90,12 @@ def render(folder: Path) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-NOISE = (
-    "Where noise is told from clean slices as well as the attack of the same norm, the detector sees that a slice was "
-    "changed, not that the change is adversarial.\n\n"
-)
-
-DICE = (
-    "Accepted and bad: share of all attacked slices that are accepted although the Dice of the slice behind the "
-    "reformer lies more than 0.1 below that of the clean slice without guard. Won back: (reformed - attacked) / "
-    "(clean - attacked), not given where no more than 0.01 was lost.\n\n"
-)
-
 _BOTH_SCORES = {
     "auc_spectral": "ROC-AUC, spectral score",
     "auc_combined": "ROC-AUC, combined score",
     "tpr_at_5_spectral": "TPR at 5 % FPR, spectral",
     "tpr_at_5_combined": "TPR at 5 % FPR, combined",
 }
-
-ATTACKS = (
-    "White box against the segmenter alone; label: ground truth.",
-    "DAG: L2 steps, label logit only, 20 steps, no early stop, last iterate; γ = 0.5 side/256. A: all background, B: "
-    "most frequent structures exchanged, C: one structure dilated.",
-    "Form of Xie et al.: random derangement, L-infinity steps of 0.5/255, target logit, early stop, best iterate, but "
-    "20 steps instead of 200, in [0, 1], background not targeted.",
-    "Noise: Rician, brain only, with the norm of DAG type A.",
-    "Attacker who knows the guard: selective PGD through detector, reformer and segmenter, 60 steps, brain only, on "
-    "every second of the attacked slices; its budget is a share of the L2 norm of DAG type A at full strength.",
-    "Clean comparison: the same slices.",
-)
 
 
 def _caption(facts: Row, slices: str = "") -> str:
@@ -186,8 +165,10 @@ def _choice(rows: Sequence[Row]) -> str:
         name: sum(float(row[f"auc_{name}"] or "nan") for row in rows) / len(rows) for name in ("spectral", "combined")
     }
     better = "combined" if means["combined"] > means["spectral"] else "spectral"
+    # Two subjects are too few for intervals.
     lines = (
-        (row["target"], STRENGTHS[row["strength"]], *(_figure(row, name) for name in _BOTH_SCORES)) for row in rows
+        (row["target"], STRENGTHS[row["strength"]], *(f"{float(row[name] or 'nan'):.3f}" for name in _BOTH_SCORES))
+        for row in rows
     )
     return (
         "The guard decides by the score with the larger mean ROC-AUC over the paper's attacks, brain only, on slices "

@@ -53,7 +53,7 @@ def test_the_page_has_every_row_and_a_second_run_computes_nothing(run, write_wei
     write_weights()
     page = run()
     names = ("segmenters", "guard", "choice", "attacks", "claims")
-    tables = {name: _rows(tmp_path / "work" / f"{name}.csv") for name in names}
+    tables = {name: _rows(tmp_path / "docs" / "results" / f"{name}.csv") for name in names}
     assert len(tables["attacks"]) == len(attack_settings())
     assert len(tables["claims"]) == 6
     means = {row["network"]: row for row in tables["segmenters"] if row["structure"] == "mean"}
@@ -80,7 +80,7 @@ def test_noise_has_the_norm_of_the_attack(run, write_weights, tmp_path):
     run()
     norms = {
         (row["form"], row["strength"]): float(row["norm"])
-        for row in _rows(tmp_path / "work" / "attacks.csv")
+        for row in _rows(tmp_path / "docs" / "results" / "attacks.csv")
         if row["target"] == "A" and row["support"] == "brain"
     }
     for strength in ("1.0", "0.5", "0.125"):
