@@ -55,7 +55,7 @@ def _sections(bundle_root: Path, *, repeats: int, steps: int, volumes: int) -> d
         print("peak memory ...", flush=True)
         peak = memory.measure(bundle_root, sample, volumes=volumes)
         print("defended inference ...", flush=True)
-        defended = inference.measure(spectral, str(sample), repeats=repeats)
+        alone = inference.measure(spectral, str(sample), repeats=repeats)
         combined = inference.measure(parser, str(sample), repeats=repeats)
         print("DAG ...", flush=True)
         volume = inference.preprocessed(parser, str(sample))
@@ -64,10 +64,10 @@ def _sections(bundle_root: Path, *, repeats: int, steps: int, volumes: int) -> d
         segmenter = parser.get_parsed_content("network").segmenter
         attack = dag.measure(segmenter, slices, repeats=repeats, steps=steps)
     return {
-        "DAG": (dag.EXPLANATION.format(batch=_BATCH, steps=steps, repeats=repeats), attack),
-        "Defended inference of one volume": (inference.EXPLANATION.format(repeats=repeats), defended),
-        "With the combined score": (inference.COMBINED, combined),
+        "Defended inference of one volume": (inference.EXPLANATION.format(repeats=repeats), combined),
+        "With the spectral score alone": (inference.SPECTRAL, alone),
         "Peak memory": (memory.EXPLANATION.format(volumes=volumes), peak),
+        "DAG": (dag.EXPLANATION.format(batch=_BATCH, steps=steps, repeats=repeats), attack),
     }
 
 

@@ -1,4 +1,4 @@
-"""Defended inference of one volume, part by part, beside the bare forward passes of its three networks."""
+"""Defended inference of one volume, part by part, beside the bare forward passes of its networks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from torch import Tensor
 
 from benchmarks.table import Row
 
-__all__ = ["EXPLANATION", "measure", "preprocessed"]
+__all__ = ["EXPLANATION", "SPECTRAL", "measure", "preprocessed"]
 
 EXPLANATION = (
-    "One sample brain, with the transforms, the inferer and the handlers of the composite bundle's inference.json and "
-    "its overlay spectral.json. *Total* is what happens between the preprocessed volume and the labels in the input "
-    "grid: the inferer (three networks, decision, stitching; scores recorded) and the postprocessing. Load and save "
-    "are listed apart. The baseline is the sum of the bare forward passes of the three networks, each on its own "
-    "input, over the same slices in the same batches. Both take turns; medians over {repeats} turns, after one that is "
-    "not counted."
+    "One sample brain, with the transforms, the inferer and the handlers of the composite bundle's inference.json: the "
+    "guard decides by the combined score, the default. *Total* is what happens between the preprocessed volume and the "
+    "labels in the input grid: the inferer (three networks, the segmenter twice, decision, stitching; scores recorded) "
+    "and the postprocessing. Load and save are listed apart; all three together are the seconds that a volume takes. "
+    "The baseline is the sum of the bare forward passes of the networks, each on its own input, over the same slices "
+    "in the same batches. Both take turns; medians over {repeats} turns, after one that is not counted. No bar was set."
 )
-COMBINED = (
-    "The same without the overlay: the guard decides by the combined score, the default, which takes a second pass "
-    "through the segmenter and compares its predictions. The baseline has this pass as well."
+SPECTRAL = (
+    "The same with the overlay spectral.json: the guard decides by the spectral score alone, without the second pass "
+    "through the segmenter, which the baseline does not have either."
 )
 _BAR = 1.20
 _LOAD, _INFERER, _POST, _SAVE = "load: ", "inferer", "postprocessing: ", "save: "
