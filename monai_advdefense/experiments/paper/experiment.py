@@ -61,7 +61,7 @@ class Experiment:
     def data(self) -> dict[str, Any]:
         """What tells one data set from another."""
         files = [
-            (path.relative_to(self.dataset_dir).as_posix(), path.stat().st_size)
+            (path.relative_to(self.dataset_dir).as_posix(), file_sha256(path))
             for folder in ("images", "labels")
             for path in sorted((self.dataset_dir / folder).glob("*.nii*"))
         ]

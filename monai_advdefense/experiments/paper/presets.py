@@ -17,7 +17,7 @@ class Preset:
 
     Attributes:
         side: height and width of a slice in pixels.
-        pixel_size: side of a pixel in mm.
+        pixel_size: side of a pixel in mm, the mean of those of 1 mm in it.
         networks: definition of each architecture without its channels, by name.
         epochs: epochs of the trainings, by role (``target``, ``detector``, ``reformer``) and by architecture.
         every: train and validate on each n-th slice.
@@ -60,8 +60,9 @@ def _networks(
     }
 
 
-def _epochs(target: int, densenet_target: int, guard: int) -> dict[str, dict[str, int]]:
-    part = dict.fromkeys(("UNet", "DenseNet", "Autoencoder I", "Autoencoder II"), guard)
+def _epochs(target: int, guard: int, *, densenet_target: int, densenet_guard: int) -> dict[str, dict[str, int]]:
+    """Epochs by role; those of the DenseNet, which takes several times as long as the others, by themselves."""
+    part = {**dict.fromkeys(("UNet", "Autoencoder I", "Autoencoder II"), guard), "DenseNet": densenet_guard}
     return {
         "target": {"UNet": target, "SegNet": target, "DenseNet": densenet_target},
         "detector": part,
@@ -116,7 +117,7 @@ PRESETS = {
             [4, 4, 4, 4, 4],
             {"down_blocks": [1, 1], "bottleneck_layers": 1, "growth_rate": 4, "init_features": 4, "dropout": 0.2},
         ),
-        epochs=_epochs(3, 3, 1),
+        epochs=_epochs(3, 1, densenet_target=3, densenet_guard=1),
         slices=3,
         strengths=(1.0,),
         pgd_steps=4,
@@ -138,7 +139,7 @@ PRESETS = {
                 "dropout": 0.2,
             },
         ),
-        epochs=_epochs(16, 10, 6),
+        epochs=_epochs(16, 16, densenet_target=10, densenet_guard=6),
     ),
     "full": Preset(
         side=192,
@@ -154,7 +155,7 @@ PRESETS = {
                 "dropout": 0.2,
             },
         ),
-        epochs=_epochs(30, 30, 10),
+        epochs=_epochs(30, 10, densenet_target=30, densenet_guard=10),
         slices=None,
     ),
 }

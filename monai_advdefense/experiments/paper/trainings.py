@@ -122,9 +122,22 @@ def common_overrides(preset: Preset, seed: int, epochs: int) -> dict[str, Any]:
         "seed": seed,
         "epochs": epochs,
         "every": preset.every,
-        "volume_transforms#2#pixdim": [preset.pixel_size, 1.0, preset.pixel_size],
-        "volume_transforms#5#spatial_size": [preset.side, -1, preset.side],
+        "volume_transforms#5": {"_target_": "Compose", "transforms": _coarse_slices(preset)},
     }
+
+
+def _coarse_slices(preset: Preset) -> list[dict[str, Any]]:
+    """Average the pixels of 1 mm that make a coarser one, then pad to the side.
+
+    Sampling without averaging would fold the fine detail of the image, its noise too, into the spectrum, where it
+    hides an attack.
+    """
+    keys: dict[str, Any] = {"keys": ["image", "label"], "allow_missing_keys": True}
+    zoom = [1 / preset.pixel_size, 1.0, 1 / preset.pixel_size]
+    return [
+        {"_target_": "Zoomd", **keys, "zoom": zoom, "mode": ["area", "nearest"], "keep_size": False},
+        {"_target_": "SpatialPadd", **keys, "spatial_size": [preset.side, -1, preset.side]},
+    ]
 
 
 def clean_images_of_the_data_set() -> dict[str, Any]:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
+import torch
 from monai.bundle import ConfigParser
+from monai.transforms import Compose
 
 import monai_advdefense
 from monai_advdefense.experiments.paper.presets import PRESETS
@@ -45,9 +50,21 @@ def test_only_the_autoencoders_for_detection_and_the_denoiser_see_noise(networks
     assert noisy == {("detector", "Autoencoder I"), ("detector", "Autoencoder II"), ("reformer", "UNet denoiser")}
 
 
-def test_volumes_are_resampled_to_the_pixels_of_the_preset(networks):
-    config = configuration(networks["target", "UNet"], BUNDLES)
-    spacing, pad = config["volume_transforms"][2], config["volume_transforms"][5]
-    preset = next(p for p in PRESETS.values() if p.side == pad["spatial_size"][0])
-    assert spacing["_target_"] == "Spacingd"
-    assert spacing["pixdim"] == [preset.pixel_size, 1.0, preset.pixel_size]
+def test_a_coarse_pixel_is_the_mean_of_the_fine_ones_in_it(tmp_path):
+    volume = np.zeros((24, 8, 24), np.float32)
+    volume[2:22, :, 4:20] = np.random.default_rng(0).uniform(0.1, 1, (20, 8, 16))
+    nib.save(nib.Nifti1Image(volume, np.eye(4)), tmp_path / "brain.nii.gz")
+    fine, coarse = (
+        _slices(replace(PRESETS["small"], side=side, pixel_size=size), tmp_path / "brain.nii.gz")
+        for side, size in ((40, 1.0), (20, 2.0))
+    )
+    assert coarse.shape == (8, 20, 20)
+    torch.testing.assert_close(coarse, torch.nn.functional.avg_pool2d(fine, 2))
+
+
+def _slices(preset, path):
+    """Coronal slices ``(Y, X, Z)`` of a volume, as detectors see them."""
+    training = next(t for t in trainings(preset, 0) if (t.role, t.name) == ("detector", "UNet shifted"))
+    parser = ConfigParser(configuration(training, BUNDLES))
+    image = Compose(parser.get_parsed_content("volume_transforms"))({"image": str(path)})["image"]
+    return image.as_tensor()[0].movedim(1, 0)
