@@ -58,14 +58,21 @@ def jensen_shannon_divergence(logits: Tensor, other: Tensor, temperature: float 
     return torch.clamp(divergence, 0.0, math.log(2.0))
 
 
-def divergence_score(logits: Tensor, other: Tensor, image: Tensor, temperature: float = 1.0) -> Tensor:
-    """Mean of the Jensen-Shannon divergence over the pixels where ``image`` is above 0 in any channel.
+def divergence_score(
+    logits: Tensor, other: Tensor, image: Tensor, temperature: float = 1.0, foreground: float = 0.05
+) -> Tensor:
+    """Mean of the Jensen-Shannon divergence over the pixels that show the object: those not close to 0.
+
+    Faint noise in an empty background must not count: predictions agree there, and the mean over such a background
+    would hide that they disagree on the object.
 
     Args:
         logits: ``(B, C, *spatial)``, usually of the image.
         other: logits of the same shape, usually of the reformed image.
-        image: ``(B, channels, *spatial)``.
+        image: ``(B, channels, *spatial)`` in [0, 1].
         temperature: see :func:`jensen_shannon_divergence`.
+        foreground: a pixel counts where ``image`` is above this in any channel; in a sample without such a pixel, where
+            it is above 0.
 
     Returns:
         Scores ``(B,)`` in nats, in ``[0, ln 2]``; 0 for a blank sample (no voxel above 0). NaN if the divergence is so
@@ -75,7 +82,10 @@ def divergence_score(logits: Tensor, other: Tensor, image: Tensor, temperature: 
         InputError: see :func:`jensen_shannon_divergence`.
     """
     divergence = jensen_shannon_divergence(logits, other, temperature)
-    inside = (image > 0).any(dim=1).to(divergence.dtype)
+    brightest = image.amax(dim=1)
+    bright = brightest > foreground
+    faint = ~bright.flatten(1).any(dim=1).view([-1] + [1] * (bright.dim() - 1))
+    inside = (bright | (faint & (brightest > 0))).to(divergence.dtype)
     # A product, unlike a selection, keeps a NaN outside.
     total = (divergence * inside).flatten(1).sum(dim=1)
     score: Tensor = total / inside.flatten(1).sum(dim=1).clamp_min(1.0)

@@ -88,6 +88,14 @@ def test_score_is_the_mean_inside_each_image():
     torch.testing.assert_close(divergence_score(first, second, image, 2.0), torch.tensor(expected).double())
 
 
+def test_faint_noise_in_the_background_does_not_change_the_score():
+    first, second = random_logits(2, 3, 8, 8), random_logits(2, 3, 8, 8, seed=1)
+    image = torch.zeros(2, 1, 8, 8)
+    image[..., 2:5, 2:6] = 0.3
+    noisy = torch.where(image > 0, image, 0.04 * torch.rand(image.shape, generator=torch.Generator().manual_seed(0)))
+    torch.testing.assert_close(divergence_score(first, second, noisy), divergence_score(first, second, image))
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("second", [True, False])
 def test_a_logit_that_is_not_finite_spoils_the_score_of_its_sample_inside_the_image_and_outside(value, second):
