@@ -15,10 +15,7 @@ from monai_advdefense.data import malc2012_classes
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.experiments.figures import attack_figures, detection_figures, guard_figures, segmenter_figures
 from monai_advdefense.experiments.page import claims, render, write_rows
-from monai_advdefense.experiments.settings import (
-    AttackSetting,
-    attack_settings,
-)
+from monai_advdefense.experiments.settings import AttackSetting, attack_settings, corruption_settings
 from monai_advdefense.experiments.split_measurements import SplitMeasurements, score_in_use
 from monai_advdefense.metrics import Interval
 from monai_advdefense.networks import DefendedSegmenter
@@ -77,7 +74,8 @@ def evaluate(
         "resamples": str(resamples),
     }
     segmenters = _segmenter_rows(run, resamples)
-    guard, attacks = _guard_rows(run, facts, resamples)
+    guard, measured = _guard_rows(run, facts, resamples)
+    attacks = [row for row in measured if row["form"] != "corruption"]
     choice = _choice_rows(replace(run, split="validation"), resamples)
     target = Path(output)
     folder = target.with_suffix("")
@@ -87,6 +85,7 @@ def evaluate(
         "segmenters": segmenters,
         "guard": guard,
         "attacks": attacks,
+        "corruptions": [row for row in measured if row["form"] == "corruption"],
         "claims": claims(segmenters, guard, attacks),
         "facts": [facts],
     }
@@ -117,8 +116,8 @@ def _segmenter_rows(run: SplitMeasurements, resamples: int) -> list[dict[str, st
 def _guard_rows(
     run: SplitMeasurements, facts: dict[str, str], resamples: int
 ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """The row of the guard on clean slices, and one row for each attack."""
-    network, settings = run.guard, attack_settings()
+    """The row of the guard on clean slices, and one row for each attack and accident."""
+    network, settings = run.guard, [*attack_settings(), *corruption_settings()]
     if network is None:
         return [{"size": "not trained"}], [{**_texts(setting), "size": "not trained"} for setting in settings]
     guard = cast(DefendedSegmenter, network.network)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from monai_advdefense.experiments.page_texts import ATTACKS, CLAIMS, INTRODUCTION, NOISE, WORDS
+from monai_advdefense.experiments.page_texts import ACCIDENTS, ATTACKS, CLAIMS, INTRODUCTION, NOISE, WORDS
 
 __all__ = ["claims", "render", "write_rows"]
 
@@ -63,15 +63,17 @@ def _claim(text: str, row: Row, name: str, low: float = -math.inf, high: float =
 def render(folder: Path) -> str:
     """Make the page from the tables in a folder, to which it links as one that lies beside it."""
     tables = {
-        name: _read(folder / f"{name}.csv") for name in ("facts", "claims", "segmenters", "guard", "choice", "attacks")
+        name: _read(folder / f"{name}.csv")
+        for name in ("facts", "claims", "segmenters", "guard", "choice", "attacks", "corruptions")
     }
     facts = tables["facts"][0]
-    attacked = ""
+    attacked = accidents = ""
     if facts.get("attacked_slices"):
         attacked = (
             f"{facts['attacked_slices']} slices, {facts['slices']} of each (attacker who knows the guard: every second "
             f"of them); the guard decides by the {facts['score']} score"
         )
+        accidents = f"{facts['attacked_slices']} slices, {facts['slices']} of each"
     links = ", ".join(f"[{name}.csv]({folder.name}/{name}.csv)" for name in tables)
     sections = [
         "# Results on the test split\n\n" + INTRODUCTION + "Tables: " + links + ".",
@@ -82,6 +84,7 @@ def render(folder: Path) -> str:
         "## Choice of the score, on the validation split\n\n" + _choice(tables["choice"]),
         "## Detection of attacks\n\n" + NOISE + _caption(facts, attacked) + _detection(tables["attacks"]),
         "## Dice under attack\n\n" + _caption(facts, attacked) + _dice(tables["attacks"]),
+        "## Accidents\n\n" + ACCIDENTS + _caption(facts, accidents) + _accidents(tables["corruptions"]),
         "## Structures (UNet)\n\n"
         + _caption(facts, "all slices that are not blank")
         + _structures(tables["segmenters"]),
@@ -199,6 +202,22 @@ def _dice(rows: Sequence[Row]) -> str:
         "coverage": "Coverage",
     }
     return _attack_table(rows, columns)
+
+
+def _accidents(rows: Sequence[Row]) -> str:
+    columns = {
+        "tpr_shipped": "Rejected",
+        "accepted_and_bad": "Accepted and bad",
+        "dice_clean": "Clean",
+        "dice_attacked": "Spoilt",
+        "dice_reformed": "With reformer",
+        "norm": "L2 norm",
+    }
+    lines = (
+        (row["target"], *("not trained" if row["size"] == "not trained" else _figure(row, name) for name in columns))
+        for row in rows
+    )
+    return _table(("Accident", *columns.values()), lines)
 
 
 def _attack_table(rows: Sequence[Row], columns: dict[str, str]) -> str:

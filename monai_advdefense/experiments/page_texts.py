@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTACKS", "CLAIMS", "INTRODUCTION", "NOISE", "WORDS"]
+__all__ = ["ACCIDENTS", "ATTACKS", "CLAIMS", "INTRODUCTION", "NOISE", "WORDS"]
 
 INTRODUCTION = (
     "In brackets: 95 % intervals by bootstrap over subjects. With so few subjects they are somewhat too narrow, and "
@@ -35,6 +35,12 @@ CLAIMS = (
 NOISE = (
     "Where noise is told from clean slices as well as the attack of the same norm, the detector sees that a slice was "
     "changed, not that the change is adversarial.\n\n"
+)
+
+ACCIDENTS = (
+    "Slices that no attacker has spoilt, changed in the brain only. Bias field and spike (a plane wave over the image) "
+    "reach about a tenth of the range of gray values; blur: Gaussian of 1.5 pixels; Gibbs ringing: frequencies above "
+    "0.3 of the largest one cut off. The guard is no measure of image quality: what it accepts need not be good.\n\n"
 )
 
 ATTACKS = (

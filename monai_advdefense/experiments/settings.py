@@ -19,6 +19,7 @@ from monai_advdefense.attacks import (
     step_size_for,
     swap_most_frequent,
 )
+from monai_advdefense.experiments.corruptions import CORRUPTIONS, corrupted
 from monai_advdefense.networks import DefendedSegmenter
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "attack_settings",
     "attacked",
     "attacked_by_insider",
+    "corruption_settings",
 ]
 
 # L-infinity ball of FGSM and PGD, and steps of PGD in it, after Madry et al. 2018.
@@ -52,11 +54,13 @@ class AttackSetting:
             form of Xie et al. 2017 (L-infinity steps of 0.5/255, target logit, early stop, best iterate), cut to 20
             steps, kept in [0, 1] and without the background among the targeted pixels; ``"noise"``, the control:
             Rician noise; ``"selective_pgd"``, the attacker who knows the guard; ``"fgsm"`` and ``"pgd"``, within an
-            L-infinity ball of 8/255, PGD with 20 steps of 2/255 from a random start.
+            L-infinity ball of 8/255, PGD with 20 steps of 2/255 from a random start; ``"corruption"``, an accident.
         target: ``"A"``, ``"B"``, ``"C"`` or ``"derangement"``; of noise, the target of the attack whose norm it has; of
-            selective PGD, the guard that it is made for; of FGSM and PGD ``"label"``, what they lead away from.
+            selective PGD, the guard that it is made for; of FGSM and PGD ``"label"``, what they lead away from; of an
+            accident its name in :data:`~monai_advdefense.experiments.corruptions.CORRUPTIONS`.
         strength: step size as a fraction of ``step_size_for(side)``; of selective PGD, the L2 norm as a fraction of
-            that of DAG type A at full strength; of FGSM and PGD, ball and steps as a fraction of those above.
+            that of DAG type A at full strength; of FGSM and PGD, ball and steps as a fraction of those above; 1 of an
+            accident.
         support: ``"brain"``, only pixels above 0 change, or ``"whole"``.
     """
 
@@ -78,6 +82,11 @@ def attack_settings() -> list[AttackSetting]:
     whole = [AttackSetting("dag", target, 1.0, "whole") for target in "ABC"]
     selective = [AttackSetting("selective_pgd", "guard", budget, "brain") for budget in BUDGETS]
     return [*brain, *noise, *whole, AttackSetting("xie", "derangement", 1.0, "brain"), *selective]
+
+
+def corruption_settings() -> list[AttackSetting]:
+    """All accidents."""
+    return [AttackSetting("corruption", name, 1.0, "brain") for name in CORRUPTIONS]
 
 
 def attacked(
@@ -103,9 +112,13 @@ def attacked(
 
     Returns:
         Attacked slices, the L2 norm ``(B,)`` of what was added, and the fraction ``(B,)`` of flipped targeted pixels,
-        which noise does not have (NaN).
+        which noise and accidents do not have (NaN).
     """
     mask = image > 0 if setting.support == "brain" else None
+    if setting.form == "corruption":
+        spoilt = corrupted(image, setting.target)
+        change = torch.linalg.vector_norm((spoilt - image).flatten(1), dim=1)
+        return spoilt, change, torch.full_like(change, torch.nan)
     if setting.form == "noise":
         # A slice with few pixels may be driven to 0, further than noise, which drives to 1, can reach.
         room = torch.linalg.vector_norm(torch.where(image > 0, 1 - image, 0.0).flatten(1), dim=1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from monai_advdefense.experiments import settings
+from monai_advdefense.experiments.corruptions import CORRUPTIONS
 from monai_advdefense.experiments.evaluation import evaluate, main
 from monai_advdefense.experiments.measurement import evenly_spaced
 from monai_advdefense.experiments.settings import attack_settings
@@ -52,9 +53,11 @@ def forbid(monkeypatch):
 def test_the_page_has_every_row_and_a_second_run_computes_nothing(run, write_weights, forbid, tmp_path):
     write_weights()
     page = run()
-    names = ("segmenters", "guard", "choice", "attacks", "claims")
+    names = ("segmenters", "guard", "choice", "attacks", "corruptions", "claims")
     tables = {name: _rows(tmp_path / "docs" / "results" / f"{name}.csv") for name in names}
     assert len(tables["attacks"]) == len(attack_settings())
+    assert [row["target"] for row in tables["corruptions"]] == list(CORRUPTIONS)
+    assert all(f"| {row['target']} | {float(row['tpr_shipped']):.3f}" in page for row in tables["corruptions"])
     assert len(tables["claims"]) == 6
     means = {row["network"]: row for row in tables["segmenters"] if row["structure"] == "mean"}
     assert means["SegNet"]["size"] == means["DenseNet"]["size"] == "not trained"
