@@ -156,4 +156,4 @@ def test_other_processes_keep_what_training_needs_and_leave_out_what_prints(sour
         for handler in json.loads((source / "configs" / "train.json").read_text(encoding="utf-8"))["train"]["handlers"]
     ]
     kept = set(names[:first] + names[-1:])
-    assert set(names) - kept == {"StatsHandler", "TensorBoardStatsHandler", "TrainingProgress"}
+    assert set(names) - kept == {"ConciseStatsHandler", "TensorBoardStatsHandler", "TrainingProgress"}

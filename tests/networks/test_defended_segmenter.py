@@ -210,7 +210,7 @@ def both_scores(network, image):
         logits = [network.segmenter(x) for x in (image, network.reformer.network(image).clamp(0, 1))]
     p, q = (torch.softmax(x / network.temperature, dim=1).numpy() for x in logits)
     divergence = jensenshannon(p, q, axis=1) ** 2
-    inside = (image > 0).any(dim=1).numpy()
+    inside = (image > 0.05).any(dim=1).numpy()
     means = [d[i].mean() if i.any() else 0.0 for d, i in zip(divergence, inside, strict=True)]
     return np.stack([image.flatten(1).norm(dim=1).numpy(), means], axis=1)
 
