@@ -75,21 +75,36 @@ def divergence_score(
             it is above 0.
 
     Returns:
-        Scores ``(B,)`` in nats, in ``[0, ln 2]``; 0 for a blank sample (no voxel above 0). NaN if the divergence is so
-        at any pixel of the sample, whatever the image: what was not compared does not count as equal.
+        Scores ``(B,)`` in nats, in ``[0, ln 2]``; 0 for a blank sample (no voxel above 0). NaN if a logit of the
+        sample is not finite, at whatever pixel: what was not compared does not count as equal.
 
     Raises:
         InputError: see :func:`jensen_shannon_divergence`.
     """
-    divergence = jensen_shannon_divergence(logits, other, temperature)
     brightest = image.amax(dim=1)
     bright = brightest > foreground
     faint = ~bright.flatten(1).any(dim=1).view([-1] + [1] * (bright.dim() - 1))
-    inside = (bright | (faint & (brightest > 0))).to(divergence.dtype)
-    # A product, unlike a selection, keeps a NaN outside.
-    total = (divergence * inside).flatten(1).sum(dim=1)
-    score: Tensor = total / inside.flatten(1).sum(dim=1).clamp_min(1.0)
+    inside = bright | (faint & (brightest > 0))
+    # Logarithms of the counted pixels only: they are most of the cost, and much of an image is background.
+    divergence = jensen_shannon_divergence(_counted(logits, inside), _counted(other, inside), temperature)
+    sample = torch.nonzero(inside)[:, 0]
+    count = inside.flatten(1).sum(dim=1).clamp_min(1)
+    mean = torch.zeros(image.shape[0], dtype=divergence.dtype, device=divergence.device)
+    mean = mean.index_add(0, sample, divergence) / count
+    finite = torch.isfinite(_total(logits) + _total(other))
+    score: Tensor = torch.where(finite, mean, torch.full_like(mean, math.nan))
     return score
+
+
+def _total(logits: Tensor) -> Tensor:
+    """Sum ``(B,)``, not finite as soon as one logit is not; in half precision it would overflow."""
+    axes = list(range(1, logits.dim()))
+    return logits.detach().sum(axes, dtype=torch.promote_types(logits.dtype, torch.float32))
+
+
+def _counted(logits: Tensor, inside: Tensor) -> Tensor:
+    """Logits ``(N, C)`` of the pixels in ``inside`` ``(B, *spatial)``."""
+    return logits.movedim(1, -1)[inside]
 
 
 def _log_probabilities(logits: Tensor, temperature: float) -> Tensor:

@@ -96,7 +96,7 @@ def test_faint_noise_in_the_background_does_not_change_the_score():
     torch.testing.assert_close(divergence_score(first, second, noisy), divergence_score(first, second, image))
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("second", [True, False])
 def test_a_logit_that_is_not_finite_spoils_the_score_of_its_sample_inside_the_image_and_outside(value, second):
     logits, image = torch.zeros(4, 3, 4, 4), torch.zeros(4, 1, 4, 4)
@@ -104,6 +104,17 @@ def test_a_logit_that_is_not_finite_spoils_the_score_of_its_sample_inside_the_im
     logits[0, 1, 0, 0] = logits[1, 1, 3, 3] = logits[2, 1, 3, 3] = value
     pair = (torch.zeros_like(logits), logits) if second else (logits, torch.zeros_like(logits))
     assert divergence_score(*pair, image).isnan().tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_score_of_large_images_in_half_precision(dtype):
+    """A sum over them in half precision would overflow, and the sample count as not finite."""
+    logits = torch.full((1, 8, 128, 128), 10.0, dtype=dtype)
+    other = logits.clone()
+    other[:, 0] = 12.0
+    image = torch.ones(1, 1, 128, 128, dtype=dtype)
+    expected = jensen_shannon_divergence(logits[:1, :, 0, 0], other[:1, :, 0, 0])
+    torch.testing.assert_close(divergence_score(logits, other, image), expected, rtol=1e-3, atol=0.0)
 
 
 def test_scripted_equals_eager():

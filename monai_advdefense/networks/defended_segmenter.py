@@ -77,7 +77,9 @@ class DefendedSegmenter(nn.Module):
         if self.combine:
             score = self.combination(score, self._divergence(image, logits))
         # A sum is not finite as soon as one logit is not: one pass, and no mask or copy of the size of the logits.
-        accepted = self.decide(image, score) & torch.isfinite(logits.sum(dim=list(range(1, logits.dim()))))
+        # In half precision it would overflow.
+        total = logits.sum(dim=list(range(1, logits.dim())), dtype=torch.promote_types(logits.dtype, torch.float32))
+        accepted = self.decide(image, score) & torch.isfinite(total)
         segmented = accepted & torch.logical_not(is_blank(image))
 
         zeros = logits.new_zeros([1, logits.shape[1]])

@@ -133,6 +133,22 @@ def test_logits_that_are_not_finite_reject_their_sample_only():
     assert torch.equal(logits[[0, 2], :-1], Logarithm()(image[[0, 2]]))
 
 
+class HalfPrecision(nn.Module):
+    """Logits as under autocast, whose sum over a large image is beyond half precision."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x + 5.0, x + 6.0], dim=1).half()
+
+
+@pytest.mark.parametrize("combine", [True, False])
+def test_large_images_are_accepted_in_half_precision(combine):
+    network = (combining if combine else guard)(1e6, reformer=nn.Identity(), segmenter=HalfPrecision())
+    image = torch.rand(2, 1, 128, 128)
+    logits = network(image)
+    assert torch.equal(logits[:, :-1], HalfPrecision()(image))
+    assert (logits[:, -1] < logits[:, 0]).all()
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_image_that_is_not_finite_is_rejected(value):
     image = mixed_batch()
