@@ -18,13 +18,14 @@ def fft_shift_magnitude(image: Tensor, spatial_dims: int = 2, shift: bool = True
     and input gradients stay finite on blank images. Can be scripted, and exported with free axis lengths.
 
     Args:
-        image: real image ``(..., *spatial)``, floating point, usually in [0, 1].
+        image: real image ``(..., *spatial)``, floating point, usually in [0, 1]; half precision is
+            transformed in single precision.
         spatial_dims: number of trailing axes to transform.
         shift: move the zero frequency to index ``n // 2`` of each transformed axis of length ``n``.
         log: return the logarithm above instead of the linear magnitude.
 
     Returns:
-        Spectrum of the same shape as ``image``.
+        Spectrum of the same shape and type as ``image``.
 
     Raises:
         InputError: ``image`` has fewer than ``spatial_dims`` axes, or ``spatial_dims`` is less than 1.
@@ -45,13 +46,15 @@ def fft_shift_magnitude(image: Tensor, spatial_dims: int = 2, shift: bool = True
             "pass the number of trailing axes to transform"
         )
     axes = list(range(-spatial_dims, 0))
-    magnitude: Tensor = torch.fft.fftn(image, dim=axes, norm="forward").abs()
+    # Few sizes and no CPU can be transformed in half precision.
+    half = image.dtype == torch.float16 or image.dtype == torch.bfloat16
+    magnitude: Tensor = torch.fft.fftn(image.float() if half else image, dim=axes, norm="forward").abs()
     if shift:
         for axis in axes:
             magnitude = _swap_halves(magnitude, axis)
     if log:
-        return (torch.log(magnitude + 1e-7) + 16.0) / 16.0
-    return magnitude
+        magnitude = (torch.log(magnitude + 1e-7) + 16.0) / 16.0
+    return magnitude.to(image.dtype)
 
 
 def _swap_halves(spectrum: Tensor, axis: int) -> Tensor:

@@ -92,3 +92,12 @@ def test_scripted_equals_eager():
 def test_wrong_spatial_dims_is_an_error(dims):
     with pytest.raises(InputError, match="spatial_dims"):
         fft_shift_magnitude(torch.rand(4, 4), dims)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("log", [True, False])
+def test_half_precision_is_transformed_in_single_precision(dtype, log):
+    image = torch.rand(2, 1, 9, 6).to(dtype)
+    spectrum = fft_shift_magnitude(image, log=log)
+    assert spectrum.dtype == dtype
+    torch.testing.assert_close(spectrum, fft_shift_magnitude(image.float(), log=log).to(dtype), rtol=0, atol=0)

@@ -42,10 +42,10 @@ def selective_pgd(
     of a sample that is never accepted the iterate with the least excess. A sample without a targeted pixel stays as
     it is. The result of a sample does not depend on the others.
 
-    ``network`` and, if it is a module, ``excess`` are put in evaluation mode and left as they were found, gradients
-    and statistics untouched; modules that another callable uses must be in evaluation mode. One step costs one
-    forward pass of ``excess`` on all samples with a gradient if any of them is rejected, and one forward pass and
-    gradient of ``network`` on the accepted ones.
+    ``network`` and, if it is a module or the method of one, ``excess`` are put in evaluation mode and left as they were
+    found, gradients and statistics untouched; modules that another callable uses must be in evaluation mode. One step
+    costs one forward pass of ``excess`` on all samples with a gradient if any of them is rejected, and one forward pass
+    and gradient of ``network`` on the accepted ones.
 
     Args:
         network: differentiable map from images to the logits ``(B, K, *spatial)`` that an accepted image leads to: of
@@ -54,8 +54,9 @@ def selective_pgd(
         image: images ``(B, C, *spatial)``, any number of spatial dimensions, on the device of the network.
         label: true or predicted classes ``(B, *spatial)``.
         excess: differentiable map from images to ``(B, S)``: how far each of S scores of the guard lies above its
-            threshold, in units in which they compare; for one detector ``score / threshold - 1``. A sample is
-            accepted where all are <= 0. Who wants a distance from the threshold adds it to the excess.
+            threshold, in units in which they compare; ``(B,)`` for one score, such as
+            :meth:`~monai_advdefense.networks.DefendedSegmenter.excess`. A sample is accepted where all
+            are <= 0. Who wants a distance from the threshold adds it to the excess.
         radius: largest L2 norm of the perturbation in units of the image, one number or ``(B,)``; 0 is the identity.
             No norm is above it.
         steps: number of steps.
@@ -135,6 +136,8 @@ def _guard(excess: Callable[[Tensor], Tensor], image: Tensor, *, differentiate: 
     """Give the largest excess ``(B,)`` and, of the samples where it is above 0, its gradient by the image."""
     image = image.detach().requires_grad_(differentiate)
     scores = excess(image)
+    if isinstance(scores, Tensor) and scores.ndim == 1:
+        scores = scores.unsqueeze(1)
     _check_scores(scores, image)
     worst = scores.max(1).values
     violated = worst.detach() > 0
@@ -150,16 +153,17 @@ def _guard(excess: Callable[[Tensor], Tensor], image: Tensor, *, differentiate: 
 
 
 def _frozen_guard(excess: Callable[[Tensor], Tensor]) -> AbstractContextManager[None]:
-    """Freeze a guard that is a module."""
-    return frozen(excess) if isinstance(excess, nn.Module) else nullcontext()
+    """Freeze a guard that is a module or the method of one."""
+    guard = getattr(excess, "__self__", excess)
+    return frozen(guard) if isinstance(guard, nn.Module) else nullcontext()
 
 
 def _check_scores(scores: Tensor, image: Tensor) -> None:
     """Raise InputError unless the guard gives finite scores (B, S)."""
     if not isinstance(scores, Tensor):
-        raise InputError(f"argument `excess`: expected scores (B, S), found {type(scores).__name__}")
+        raise InputError(f"argument `excess`: expected scores (B,) or (B, S), found {type(scores).__name__}")
     if scores.ndim != 2 or len(scores) != len(image) or not scores.shape[1]:
-        expected = f"expected scores (B, S) for {len(image)} images"
+        expected = f"expected scores (B,) or (B, S) for {len(image)} images"
         raise InputError(f"argument `excess`: {expected}, found {tuple(scores.shape)}")
     if not torch.isfinite(scores).all():
         raise InputError("argument `excess`: expected finite scores, found NaN or infinity; calibrate the guard first")

@@ -35,9 +35,12 @@ def package(bundle_root: str | Path, output_dir: str | Path) -> Path:
         The ZIP file.
 
     Raises:
-        InputError: if metadata or weights are missing, or the metadata have no version.
+        InputError: if metadata or weights are missing, the metadata have no version, or ``output_dir`` lies in the
+            bundle.
     """
-    root, folder = Path(bundle_root).absolute(), Path(output_dir)
+    root, folder = Path(bundle_root).resolve(), Path(output_dir).resolve()
+    if folder.is_relative_to(root):  # an archive would hold itself, and those of before
+        raise InputError(f"{one_line(folder)}: expected a folder outside the bundle, found one in it: give output_dir")
     metadata = root / "configs" / "metadata.json"
     for needed in (metadata, root / "models" / "model.pt", root / "LICENSE"):
         if not needed.is_file():

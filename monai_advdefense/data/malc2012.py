@@ -47,17 +47,18 @@ def malc2012_datalist(
 
     Args:
         dataset_dir: folder with images/, labels/ and subjects.csv.
-        split: ``train``, ``validation``, ``calibration`` or ``test``. Scans of one subject are always in one split.
+        split: ``train``, ``validation``, ``calibration`` or ``test``.
         keys: which files to name; ``("image",)`` where there are no labels.
 
     Raises:
-        SystemExit: with code 2 and one line on stderr, if the folder, a file or the split is missing.
+        SystemExit: with code 2 and one line on stderr, if the folder, a file or the split is missing, or subjects.csv
+            has an unknown split, a scan twice or scans of one subject in several splits.
     """
     folder = Path(dataset_dir)
     if split not in SPLITS:
         raise InputError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; choose one of them")
     cases = []
-    for row in _rows(folder / "subjects.csv", ("scan", "subject", "split")):
+    for row in _subject_rows(folder):
         if row["split"] != split:
             continue
         case = {"subject": row["subject"], "domain": folder.absolute().name}
@@ -70,6 +71,26 @@ def malc2012_datalist(
     if not cases:
         raise InputError(f"{folder / 'subjects.csv'}: expected scans of split {split!r}, found none; check the file")
     return cases
+
+
+def _subject_rows(folder: Path) -> list[dict[str, str]]:
+    path = folder / "subjects.csv"
+    rows = _rows(path, ("scan", "subject", "split"))
+    subjects: dict[str, str] = {}
+    scans = Counter(row["scan"] for row in rows)
+    for row in rows:
+        scan, subject, split = row["scan"], row["subject"], row["split"]
+        if split not in SPLITS:
+            raise InputError(f"{path}: expected splits {', '.join(SPLITS)}, found {split!r} for scan {scan}; mend it")
+        if scans[scan] > 1:
+            raise InputError(f"{path}: expected each scan once, found {scan} {scans[scan]} times; remove a row")
+        # Rates and intervals of unseen subjects would be too good.
+        if subjects.setdefault(subject, split) != split:
+            raise InputError(
+                f"{path}: expected all scans of a subject in one split, found {subject} in {subjects[subject]} and "
+                f"{split}; put its scans together"
+            )
+    return rows
 
 
 def malc2012_classes(dataset_dir: str | Path) -> list[str]:

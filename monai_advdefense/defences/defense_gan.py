@@ -63,7 +63,7 @@ def project(
         code = code.detach()
         with torch.no_grad():
             made = generator(code)
-            error = _error(made, aim).view(len(image), len(start)).nan_to_num(nan=torch.inf)
+            error = _error(made, aim).view(len(image), len(start)).nan_to_num(nan=torch.inf, posinf=torch.inf)
             best = error.argmin(1) + torch.arange(len(image), device=error.device) * len(start)
     if not torch.isfinite(error.amin(1)).all():
         raise InputError(f"step_size: expected a search that ends at a finite error, found none with {step_size:g}")

@@ -37,6 +37,7 @@ class Network:
 
     network: nn.Module
     sha256: str
+    definition: dict[str, Any]
     description: str
 
 
@@ -106,14 +107,20 @@ class SplitMeasurements:
         """Number of classes, background included."""
         return int(self.config.get_parsed_content("num_classes"))
 
+    @cached_property
+    def data(self) -> dict[str, str]:
+        """What tells one data set from another: a checksum of every file."""
+        cases = [Path(case[key]) for case in self.cases for key in ("image", "label")]
+        tables = [self.dataset_dir / name for name in ("classes.csv", "subjects.csv")]
+        return {path.relative_to(self.dataset_dir).as_posix(): file_sha256(path) for path in [*cases, *tables]}
+
     def facts(self, network: Network, **others: Any) -> dict[str, Any]:
         """All that a measurement depends on."""
-        paths = [Path(case[key]) for case in self.cases for key in ("image", "label")]
         return {
             "version": monai_advdefense.__version__,
             "weights": network.sha256,
-            "cases": [(path.name, path.stat().st_size) for path in paths],
-            "tables": [file_sha256(self.dataset_dir / name) for name in ("classes.csv", "subjects.csv")],
+            "network": network.definition,
+            "data": self.data,
             "preprocessing": self.config["volume_transforms"],
             **others,
         }
@@ -192,7 +199,8 @@ def _load(parser: ConfigParser, weights: Path, *, require_calibrated: bool = Fal
         return None
     network = parser.get_parsed_content("network").eval()
     load_weights(weights, network, require_calibrated=require_calibrated)
-    return Network(network, file_sha256(weights), _describe(network, parser["network_def"]))
+    definition = parser["network_def"]
+    return Network(network, file_sha256(weights), definition, _describe(network, definition))
 
 
 def _describe(network: nn.Module, definition: dict[str, Any]) -> str:

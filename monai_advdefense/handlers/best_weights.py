@@ -29,7 +29,8 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
     Raises:
         OutputError: if the file cannot be written; what was there stays.
     """
-    bare = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+    wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
+    bare: nn.Module = network.module if isinstance(network, wrappers) else network
     state = {name: value.detach().cpu() for name, value in bare.state_dict().items()}
     with atomic_path(path) as temporary:
         try:

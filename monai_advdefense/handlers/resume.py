@@ -72,6 +72,16 @@ class Resume:
                 f"{stored[-1]}: expected the state of this training, found another one ({reason}); "
                 "delete it or choose another run_dir"
             ) from error
+        epoch, epochs = engine.state.epoch, engine.state.max_epochs
+        engine.logger.info("goes on after epoch %d of %s, stored in %s", epoch, epochs, stored[-1])
+        if epochs is not None and epoch >= epochs:
+            engine.logger.warning(
+                "%s: expected fewer than %d epochs, found %d: nothing is left to train; to train on other data or "
+                "afresh, choose another run_dir",
+                stored[-1],
+                epochs,
+                epoch,
+            )
         for schedule, settings in schedules.items():
             if _settings(schedule) != settings:
                 _apply(schedule, settings)
@@ -102,7 +112,7 @@ def _apply(schedule: CosineAnnealingLR, settings: Mapping[str, Any]) -> None:
 
 
 class _Position:
-    """Epoch and iteration of an engine, without its length, so that a finished training can be prolonged."""
+    """Epoch and iteration of an engine, without length and number of the epochs: both may change when it goes on."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -112,4 +122,6 @@ class _Position:
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         self.engine.state.epoch = state["epoch"]
-        self.engine.state.iteration = state["iteration"]
+        # Epochs of another length, as with other batches or processes, would else end the run too early or too late.
+        length = self.engine.state.epoch_length
+        self.engine.state.iteration = state["iteration"] if length is None else state["epoch"] * length

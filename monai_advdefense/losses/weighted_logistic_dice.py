@@ -85,7 +85,8 @@ def weighted_logistic_dice_loss(
             that term drowns the Dice term, whose value lies between -1 and 0.
 
     Returns:
-        Scalar loss. The Dice term is pooled over the batch, formed for each class and averaged over the classes.
+        Scalar loss, in single precision for logits in half precision. The Dice term is pooled over the batch, formed
+        for each class and averaged over the classes.
 
     Raises:
         InputError: for an unknown reduction or shapes that do not fit.
@@ -105,6 +106,8 @@ def weighted_logistic_dice_loss(
             f"class_weights: expected one for each of {logits.shape[1]} classes, found shape "
             f"{tuple(class_weights.shape)}; count the classes of the network"
         )
+    if logits.dtype in (torch.float16, torch.bfloat16):  # counts of pixels are beyond half precision
+        logits = logits.float()
     log_probability = functional.log_softmax(logits, dim=1)
     pixel_loss = -log_probability.gather(1, label.unsqueeze(1)).squeeze(1)
     weight = torch.ones_like(pixel_loss) if class_weights is None else class_weights.to(logits)[label]

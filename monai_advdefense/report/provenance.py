@@ -112,4 +112,4 @@ def file_sha256(path: str | PathLike[str]) -> str:
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError as error:
-        raise InputError(f"{path}: expected a readable weights file ({error.strerror}); check the path") from error
+        raise InputError(f"{path}: expected a readable file ({error.strerror}); check the path") from error

@@ -93,6 +93,8 @@ class DetectAdversarial(Transform):
 class DetectAdversariald(MapTransform):
     """Dictionary version of :class:`DetectAdversarial`: writes ``score_{key}`` and ``accepted_{key}``.
 
+    Images with different numbers of slices cannot be collated to one batch: load one at a time.
+
     Not ``{key}_score``: ``Spacingd`` takes what begins with the key and an underscore for a dictionary of meta data.
 
     Args:

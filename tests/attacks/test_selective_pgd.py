@@ -230,6 +230,24 @@ def test_batch_of_four_equals_four_batches_of_one():
     assert together.success[2:].all()
 
 
+class OneScore(RoughnessGuard):
+    """A guard of one score, whose excess is a method."""
+
+    def excess(self, image: Tensor) -> Tensor:
+        return self(image)[:, 0]
+
+
+def test_excess_may_be_a_method_and_one_score_a_vector():
+    network, guard = smooth_network(), OneScore(0.3)
+    image, label = sample(batch=4)
+    found = selective_pgd(network, image, label, excess=guard.excess, radius=0.8, steps=12)
+    assert guard.training  # in evaluation mode meanwhile: dropout would make the scores differ
+    assert guard.scale.requires_grad
+    guard.eval()
+    options = {"radius": 0.8, "steps": 12}
+    assert_same(found, selective_pgd(network, image, label, excess=lambda x: guard(x)[:, :1], **options))
+
+
 def test_network_sees_accepted_samples_only():
     network = smooth_network()
     image, label = sample(batch=4)
@@ -367,7 +385,7 @@ def root(image: Tensor) -> Tensor:
         ({"label": torch.full((3, 8, 8), 4)}, "label"),
         ({"mask": torch.ones(3, 8, 8)}, "mask"),
         ({"network": nn.AvgPool2d(2)}, "network"),
-        ({"excess": lambda image: never(image)[:, 0]}, "excess"),
+        ({"excess": lambda image: never(image)[..., None]}, "excess"),
         ({"excess": lambda image: never(image)[:1]}, "excess"),
         ({"excess": lambda image: never(image)[:, :0]}, "excess"),
         ({"excess": lambda image: never(image) * torch.nan}, "excess"),

@@ -55,3 +55,12 @@ def test_an_incomplete_bundle_is_refused(bundle, tmp_path, missing):
         main([str(bundle), "--output_dir", str(tmp_path / "dist")])
     assert stopped.value.code == 2
     assert not (tmp_path / "dist").exists()
+
+
+@pytest.mark.parametrize("folder", ["", "dist", "docs/dist"])
+def test_a_bundle_is_not_packed_into_itself(bundle, folder, monkeypatch):
+    monkeypatch.chdir(bundle)
+    before = _files(bundle)
+    with pytest.raises(InputError, match="expected a folder outside the bundle"):
+        package(".", folder)
+    assert _files(bundle) == before

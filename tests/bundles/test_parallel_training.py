@@ -46,6 +46,7 @@ def test_the_metric_of_two_processes_is_that_of_the_weights_they_keep(
 
     training.parser.get_parsed_content("network").load_state_dict(torch.load(folder / "model.pt", weights_only=True))
     training.evaluator.run()
-    [(name, value)] = training.evaluator.state.metrics.items()
-    # An error is the mean over batches, which two processes divide otherwise.
-    assert abs(state["best_weights"]["best"]) == pytest.approx(value, rel=0.03 if name == "val_mse" else 1e-5)
+    [value] = training.evaluator.state.metrics.values()
+    # The reformer's slices get other noise where two processes draw it.
+    noisy = source.name == "brain_mri_reformer"
+    assert abs(state["best_weights"]["best"]) == pytest.approx(value, rel=0.03 if noisy else 1e-5)

@@ -113,6 +113,26 @@ def test_a_malformed_subject_list_is_named(folder, capsys, content, found):
     assert found in line
 
 
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ("1000,P0000,train\n1001,P0001,Test\n", "found 'Test' for scan 1001;"),
+        ("1000,P0000,train\n1001,P0000,calibration\n", "found P0000 in train and calibration;"),
+        ("1000,P0000,train\n1000,P0000,train\n", "found 1000 2 times;"),
+    ],
+)
+def test_a_subject_list_that_would_leave_out_or_mix_scans_is_refused(folder, capsys, rows, found):
+    (folder / "subjects.csv").write_text(f"scan,subject,split\n{rows}")
+    line = _stopped(capsys, malc2012_datalist, folder, "train")
+    assert line.startswith(f"error: {folder / 'subjects.csv'}: expected")
+    assert found in line
+
+
+def test_several_scans_of_a_subject_in_one_split(folder):
+    (folder / "subjects.csv").write_text("scan,subject,split\n1000,P0000,train\n1001,P0000,train\n1002,P1,test\n")
+    assert [case["subject"] for case in malc2012_datalist(folder, "train")] == ["P0000", "P0000"]
+
+
 def test_an_unknown_split_is_refused(folder, capsys):
     assert "split: expected one of train, validation" in _stopped(capsys, malc2012_datalist, folder, "dev")
 

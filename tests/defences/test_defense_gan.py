@@ -49,6 +49,14 @@ def test_the_best_of_several_searches_counts():
     torch.testing.assert_close(made, image, rtol=0, atol=0.01)
 
 
+@pytest.mark.parametrize("steps", [14, 60])
+def test_searches_that_leave_all_bounds_are_refused(steps):
+    """After 14 steps the error is infinite, after 60 not a number."""
+    image = torch.tensor([[[0.2, 0.8]]])
+    with pytest.raises(InputError, match="step_size: expected a search that ends at a finite error"):
+        project(nn.Unflatten(1, (1, 2)), image, torch.zeros(1, 2), steps=steps, step_size=50.0)
+
+
 def test_what_was_generated_comes_back_and_what_was_not_comes_near():
     network = DefenseGAN(_linear(), 3, restarts=3, steps=300, step_size=10.0)
     clean = network.generator(torch.randn(4, 3)).detach()

@@ -94,6 +94,8 @@ def test_saved_weights_are_flat_detached_and_load_strictly(tmp_path):
 
 
 def test_prefix_of_a_parallel_wrapper_is_left_out(tmp_path):
+    save_weights(nn.DataParallel(_network(2)), tmp_path / "model.pt")
+    assert _weight(tmp_path / "model.pt") == 2
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
         save_weights(nn.parallel.DistributedDataParallel(_network(3)), tmp_path / "model.pt")

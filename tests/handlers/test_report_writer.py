@@ -208,7 +208,7 @@ def test_missing_weights_end_the_run_at_once(folder, network, capsys):
     with pytest.raises(SystemExit) as exit_info:
         _run(folder, network, weights=folder / "missing.pt")
     assert exit_info.value.code == 2
-    assert "missing.pt: expected a readable weights file" in capsys.readouterr().err.splitlines()[-1]
+    assert "missing.pt: expected a readable file" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("suspicious", [-1, 7])

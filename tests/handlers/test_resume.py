@@ -21,7 +21,9 @@ class _KilledError(Exception):
 class _Training:
     """A training with everything that has a state or is random."""
 
-    def __init__(self, folder: Path, epochs: int, layers: int = 2, lr: float = 0.1, cosine: bool = False) -> None:
+    def __init__(
+        self, folder: Path, epochs: int, layers: int = 2, lr: float = 0.1, cosine: bool = False, batch_size: int = 2
+    ) -> None:
         torch.manual_seed(0)
         self.network = nn.Sequential(*(nn.Linear(3, 3) for _ in range(layers)), nn.BatchNorm1d(3), nn.Dropout(0.5))
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=lr)
@@ -39,7 +41,9 @@ class _Training:
         self.iterations: list[int] = []
         noise = RandGaussianNoise(prob=1.0)
         data = torch.arange(24.0).reshape(8, 3) / 24
-        self.loader = DataLoader(data, batch_size=2, shuffle=True, collate_fn=lambda rows: noise(torch.stack(rows)))
+        self.loader = DataLoader(
+            data, batch_size=batch_size, shuffle=True, collate_fn=lambda rows: noise(torch.stack(rows))
+        )
         self.engine = Engine(self._step)
         EpochSeed(5, noise).attach(self.engine)
         self.engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
@@ -124,6 +128,27 @@ def test_a_finished_run_does_nothing_and_can_be_prolonged(tmp_path, unbroken):
     longer = _Training(tmp_path, epochs=5).run()
     assert longer.iterations == list(range(9, 21))
     _assert_equal(longer, unbroken)
+
+
+@pytest.mark.parametrize(("first", "second"), [(2, 4), (4, 2)])
+def test_epochs_may_have_another_length_when_a_training_goes_on(tmp_path, first, second):
+    """As with other batches or another number of processes."""
+    _Training(tmp_path, epochs=3, batch_size=first).run()
+    resumed = _Training(tmp_path, epochs=5, batch_size=second).run()
+    assert len(resumed.rates) == 2
+    assert resumed.iterations == list(range(3 * 8 // second + 1, 5 * 8 // second + 1))
+
+
+def test_the_log_says_where_a_training_goes_on_and_that_nothing_is_left(tmp_path, caplog):
+    _Training(tmp_path, epochs=2).run()
+    path = tmp_path / "run" / "resume_checkpoint_2.pt"
+    for epochs, left in ((4, True), (4, False)):
+        training = _Training(tmp_path, epochs=epochs)
+        training.engine.logger.setLevel("INFO")
+        caplog.clear()
+        training.run()
+        assert f"goes on after epoch {2 if left else 4} of 4, stored in {path.parent}" in caplog.text
+        assert ("nothing is left to train" in caplog.text) != left
 
 
 def _cosine(lr, epochs):

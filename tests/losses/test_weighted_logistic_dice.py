@@ -65,6 +65,15 @@ def test_loss_equals_the_formula(shape, reduction, boundary_weight):
     assert loss.item() == pytest.approx(_naive_loss(logits, label, weights, boundary_weight, reduction), rel=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_counts_more_pixels_than_it_can_hold(dtype):
+    logits = torch.randn(2, 3, 192, 192, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
+    label = torch.zeros(2, 192, 192, dtype=torch.long)  # 73728 pixels of one class
+    loss = weighted_logistic_dice_loss(logits, label)
+    torch.testing.assert_close(loss, weighted_logistic_dice_loss(logits.float(), label))
+    assert torch.autograd.grad(loss, logits)[0].isfinite().all()
+
+
 @pytest.mark.parametrize("shape", [(2, 5, 6), (2, 4, 3, 5)])
 def test_boundary_holds_both_sides_and_does_not_wrap(shape):
     label = np.random.default_rng(1).integers(0, 2, shape)

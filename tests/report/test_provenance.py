@@ -32,7 +32,7 @@ def test_sha256_of_a_known_text(tmp_path):
     path = tmp_path / "model.pt"
     path.write_bytes(b"abc")
     assert file_sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    with pytest.raises(InputError, match="missing.pt: expected a readable weights file"):
+    with pytest.raises(InputError, match="missing.pt: expected a readable file"):
         file_sha256(tmp_path / "missing.pt")
 
 
