@@ -31,8 +31,8 @@ CLAIM_TEXTS = {
         "ROC-AUC, UNet shifted against UNet unshifted and DenseNet shifted against DenseNet unshifted, mean over the "
         "target networks",
         "Shifting only moves pixels: both spectra hold the same numbers, and what differs is how well a convolution "
-        "can describe them. We suspect that on the logarithmic scale used here the unshifted spectrum is smooth enough "
-        "to be learned as well, so that less is left to gain than in the paper.",
+        "can describe them. We suspect that on the logarithmic scale used here the unshifted spectrum, whose middle "
+        "holds the high frequencies, is learned as well or better, so that shifting has nothing to gain.",
     ),
     "unshifted_above_chance": ClaimText(
         "Detectors on the unshifted spectrum are better than chance",
@@ -44,8 +44,9 @@ CLAIM_TEXTS = {
         "Detectors on the shifted spectrum are better than on the image",
         "ROC-AUC, UNet shifted against UNet image and DenseNet shifted against DenseNet image, mean over the target "
         "networks",
-        "Where both find nearly every attack there is no room for a difference. A network on the image that is trained "
-        "only briefly does not yet copy its input, and then leaves the attack in its residual as well.",
+        "A network on the image that is trained only briefly, as DenseNet where there is no GPU, does not yet copy its "
+        "input, and then leaves the attack in its residual as well. Where both find nearly every attack there is no "
+        "room for a difference.",
     ),
     "networks_above_autoencoders": ClaimText(
         "UNet and DenseNet are better detectors than MagNet's autoencoders",
@@ -66,8 +67,9 @@ CLAIM_TEXTS = {
         "Pair 13, UNet on the shifted spectrum with the UNet reformer, is the best of the 16",
         "Dice of the accepted slices, pair 13 against the best of the other 15, for each target network; coverage and "
         "accepted-and-bad stand in Table 2",
-        "The Dice of accepted slices rewards a detector for what it leaves out, and pairs that accept few slices are "
-        "compared on those few. Pairs 13 to 16 share two detectors, and may differ less than so few subjects can show.",
+        "Among attacked slices alone the reformer decides this figure: a pair whose reformer removes more of the attack "
+        "wins, also with a detector at chance, and what a good detector lets pass was attacked too. Pairs that accept "
+        "few slices are compared on those few.",
     ),
     "magnet_below_none": ClaimText(
         "MagNet is worse than no defence for UNet",
@@ -89,6 +91,6 @@ CLAIM_TEXTS = {
 BAR_REASONS = {
     "UNet shifted": "The perturbation is small beside what the small network leaves of a clean spectrum: a wider one, "
     "longer training or larger slices may lower the residual of clean slices.",
-    "UNet shifted + divergence": "The divergence sees only attacks that change the prediction. Where the attack is "
-    "weak, both scores may rest on slices near the edge of the brain, which differ most between subjects.",
+    "UNet shifted + divergence": "Both scores have the same weight in the sum, however much each can tell. Where Table 1 "
+    "shows a higher figure for the divergence alone, the spectral score mostly adds its noise.",
 }
