@@ -67,8 +67,8 @@ CLAIM_TEXTS = {
         "Pair 13, UNet on the shifted spectrum with the UNet reformer, is the best of the 16",
         "Dice of the accepted slices, pair 13 against the best of the other 15, for each target network; coverage and "
         "accepted-and-bad stand in Table 2",
-        "Among attacked slices alone the reformer decides this figure: a pair whose reformer removes more of the attack "
-        "wins, also with a detector at chance, and what a good detector lets pass was attacked too. Pairs that accept "
+        "Among attacked slices alone the reformer decides this figure: a pair whose reformer removes more of the "
+        "attack wins, also with a detector at chance, and what a good detector lets pass was attacked too. Pairs that accept "
         "few slices are compared on those few.",
     ),
     "magnet_below_none": ClaimText(
@@ -91,6 +91,6 @@ CLAIM_TEXTS = {
 BAR_REASONS = {
     "UNet shifted": "The perturbation is small beside what the small network leaves of a clean spectrum: a wider one, "
     "longer training or larger slices may lower the residual of clean slices.",
-    "UNet shifted + divergence": "Both scores have the same weight in the sum, however much each can tell. Where Table 1 "
-    "shows a higher figure for the divergence alone, the spectral score mostly adds its noise.",
+    "UNet shifted + divergence": "Both scores have the same weight in the sum, however much each can tell. Where Table "
+    "1 shows a higher figure for the divergence alone, the spectral score mostly adds its noise.",
 }
