@@ -68,8 +68,8 @@ CLAIM_TEXTS = {
         "Dice of the accepted slices, pair 13 against the best of the other 15, for each target network; coverage and "
         "accepted-and-bad stand in Table 2",
         "Among attacked slices alone the reformer decides this figure: a pair whose reformer removes more of the "
-        "attack wins, also with a detector at chance, and what a good detector lets pass was attacked too. Pairs that accept "
-        "few slices are compared on those few.",
+        "attack wins, also with a detector at chance, and what a good detector lets pass was attacked too. Pairs "
+        "that accept few slices are compared on those few.",
     ),
     "magnet_below_none": ClaimText(
         "MagNet is worse than no defence for UNet",
