@@ -25,7 +25,7 @@ def fft_shift_magnitude(image: Tensor, spatial_dims: int = 2, shift: bool = True
         log: return the logarithm above instead of the linear magnitude.
 
     Returns:
-        Spectrum of the same shape and type as ``image``.
+        Spectrum of the same shape as ``image``, and in half precision if that is.
 
     Raises:
         InputError: ``image`` has fewer than ``spatial_dims`` axes, or ``spatial_dims`` is less than 1.
@@ -54,7 +54,7 @@ def fft_shift_magnitude(image: Tensor, spatial_dims: int = 2, shift: bool = True
             magnitude = _swap_halves(magnitude, axis)
     if log:
         magnitude = (torch.log(magnitude + 1e-7) + 16.0) / 16.0
-    return magnitude.to(image.dtype)
+    return magnitude.to(image.dtype) if half else magnitude
 
 
 def _swap_halves(spectrum: Tensor, axis: int) -> Tensor:
