@@ -38,9 +38,10 @@ class ScoreRecorder:
                 "without a wrapper"
             )
         self.network = network
-        self._scores: list[Tensor] = []
-        self._accepted: list[Tensor] = []
-        self._blank: list[Tensor] = []
+        # Numbers, not tensors: small blocks between the large ones of the network would fragment the memory.
+        self._scores: list[float] = []
+        self._accepted: list[bool] = []
+        self._blank: list[bool] = []
         self._hooks: list[RemovableHandle] = []
 
     def attach(self, engine: Engine) -> None:
@@ -52,17 +53,17 @@ class ScoreRecorder:
     @property
     def scores(self) -> Tensor:
         """Score of every slice, ``(N,)`` float32 on the CPU; higher is more suspicious."""
-        return _gathered(self._scores, torch.float32)
+        return torch.tensor(self._scores, dtype=torch.float32)
 
     @property
     def accepted(self) -> Tensor:
         """Decision for every slice, ``(N,)`` bool on the CPU; False is rejected."""
-        return _gathered(self._accepted, torch.bool)
+        return torch.tensor(self._accepted, dtype=torch.bool)
 
     @property
     def blank(self) -> Tensor:
         """Whether a slice has no voxel above 0, ``(N,)`` bool on the CPU."""
-        return _gathered(self._blank, torch.bool)
+        return torch.tensor(self._blank, dtype=torch.bool)
 
     def _start(self, _: Engine) -> None:
         self._remove_hooks()
@@ -89,16 +90,13 @@ class ScoreRecorder:
 
     @torch.no_grad()
     def _record_score(self, _: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
-        self._scores.append(output if self.network.combine else self.network.detector.residual_score(output))
+        scores = output if self.network.combine else self.network.detector.residual_score(output)
+        self._scores += scores.tolist()
 
     @torch.no_grad()
     def _record_decision(self, _: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
         # Taken from the result: the network also rejects what its segmenter cannot handle. "Rejected" wins everywhere
         # in a slice or nowhere; where logits are huge, the smallest class less 1 is that class.
         first_voxel = logits.flatten(2)[:, :, 0]
-        self._accepted.append(first_voxel[:, -1] <= first_voxel[:, 0])
-        self._blank.append(is_blank(inputs[0]))
-
-
-def _gathered(groups: list[Tensor], dtype: torch.dtype) -> Tensor:
-    return torch.cat(groups).to("cpu", dtype) if groups else torch.empty(0, dtype=dtype)
+        self._accepted += (first_voxel[:, -1] <= first_voxel[:, 0]).tolist()
+        self._blank += is_blank(inputs[0]).tolist()
