@@ -79,8 +79,13 @@ def divergence_score(
         sample is not finite, at whatever pixel: what was not compared does not count as equal.
 
     Raises:
-        InputError: see :func:`jensen_shannon_divergence`.
+        InputError: see :func:`jensen_shannon_divergence`; or the image has another batch or spatial size.
     """
+    if logits.shape != other.shape or logits.shape[:1] + logits.shape[2:] != image.shape[:1] + image.shape[2:]:
+        raise InputError(
+            f"logits, other, image: expected (B, C, *spatial) twice and (B, channels, *spatial), found {logits.shape}, "
+            f"{other.shape} and {image.shape}: give logits of this image"
+        )
     brightest = image.amax(dim=1)
     bright = brightest > foreground
     faint = ~bright.flatten(1).any(dim=1).view([-1] + [1] * (bright.dim() - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,8 +66,9 @@ def cut_slices(
             both sides. None leaves them whole, and takes percentiles over the whole.
 
     Raises:
-        InputError: if an argument does not fit, a value is not finite, the foreground is larger than ``slice_size``, or
-            all values of the foreground are the same.
+        InputError: if an argument does not fit, a value is not finite, no value of an image that is not constant lies
+            above the first of ``value_range``, the foreground is larger than ``slice_size``, or all values up to the
+            99.5th percentile are the same.
 
     Example:
         >>> cut = cut_slices(torch.tensor([[[0.0, 4.0, 8.0]]]), 0, value_range=(0, 8), slice_size=(1, 4))
@@ -90,12 +92,19 @@ def cut_slices(
         starts, ends = generate_spatial_bounding_box(source[None, :, 0], lambda x: x > floor, allow_smaller=True)
     box = tuple(slice(start, end) for start, end in zip(starts[1:], ends[1:], strict=True))
     low, high = (floor, 1.0) if value_range is None else (float(value_range[0]), float(value_range[1]))
+    if value_range is not None and not bool((source > floor).any()) and bool((source != source.flatten()[0]).any()):
+        # Every slice would be blank, and blank slices are accepted without a look.
+        raise InputError(
+            f"argument `value_range`: expected values above {floor:g} in this image, found {float(source.min()):g} to "
+            f"{float(source.max()):g}; give the range of the image, or scale it first"
+        )
     if value_range is None and bool((source > floor).any()):
         inside = source[(slice(starts[0], ends[0]), _FULL, *box)]
         low, high = (float(percentile(inside, q)) for q in _PERCENTILES)
         if not high > low:
             raise InputError(
-                f"argument `image`: expected different values in its foreground, found {low:g} alone; set `value_range`"
+                f"argument `image`: expected different values up to the {_PERCENTILES[1]:g}th percentile, found "
+                f"{low:g} alone; set `value_range`, or `slice_size` where most of the image is background"
             )
     place = box if slice_size is None else _centred(box, slice_size)
     image = source.new_zeros(len(source), 1, *(sides if slice_size is None else slice_size))
@@ -115,7 +124,15 @@ def join_slices(cut: CutSlices, image: Tensor) -> Tensor:
     Returns:
         The channel ``(*spatial)``, float32; all its values lie between ``cut.low`` and ``cut.high`` or are
         ``cut.floor``.
+
+    Raises:
+        InputError: if ``image`` has another shape than ``cut.image``.
     """
+    if image.shape != cut.image.shape:
+        raise InputError(
+            f"argument `image`: expected the shape that was cut, {tuple(cut.image.shape)}, found {tuple(image.shape)}; "
+            "give one slice for each"
+        )
     joined = torch.full_like(cut.source, cut.floor)
     joined[(_FULL, _FULL, *cut.box)] = image[(_FULL, _FULL, *cut.place)] * (cut.high - cut.low) + cut.low
     joined = joined.where(cut.source > cut.floor, cut.floor)[:, 0]
@@ -131,7 +148,7 @@ def reorient(image: Tensor, affine: Tensor, axcodes: str) -> Tensor:
         axcodes: the wanted orientation, such as ``"RAS"``.
 
     Raises:
-        InputError: if the image has not 3 spatial axes, or ``axcodes`` is no orientation.
+        InputError: if the image has not 3 spatial axes, the affine has no inverse, or ``axcodes`` is no orientation.
 
     Example:
         >>> reorient(torch.tensor([[[[1, 2]]]]), torch.diag(torch.tensor([1.0, 1.0, -1.0, 1.0])), "RAS")
@@ -155,18 +172,27 @@ def _orientation(image: Tensor, affine: Tensor, axcodes: str) -> tuple[list[int]
             f"argument `axcodes`: expected an image (C, X, Y, Z), found shape {tuple(image.shape)}; None takes the "
             "axes as they are"
         )
+    matrix = affine.as_subclass(Tensor).double().cpu()
+    if not torch.isfinite(matrix).all() or float(torch.linalg.det(matrix[:3, :3])) == 0:
+        raise InputError(
+            f"argument `affine`: expected a finite matrix that can be inverted, found {matrix.tolist()}; repair the "
+            "header of the image, or give `axcodes` None to take the axes as they are"
+        )
     try:
         wanted = orientations.axcodes2ornt(axcodes)
-        ornt = orientations.ornt_transform(orientations.io_orientation(affine.cpu().numpy()), wanted)
+        # nibabel leaves an axis that is there twice undefined.
+        if sorted(wanted[:, 0]) != [0, 1, 2]:
+            raise ValueError("expected each axis once")
+        ornt = orientations.ornt_transform(orientations.io_orientation(matrix.numpy()), wanted)
+        axes = [int(axis) for axis in ornt[:, 0]]
     except (ValueError, TypeError) as error:
         raise InputError(f'argument `axcodes`: expected an orientation such as "RAS", found {axcodes!r}') from error
-    axes = [int(axis) for axis in ornt[:, 0]]
     return [axes.index(axis) + 1 for axis in range(3)], [number + 1 for number in range(3) if ornt[number, 1] < 0]
 
 
 def _checked_range(value_range: Sequence[float]) -> Sequence[float]:
-    if len(value_range) != 2 or not value_range[0] < value_range[1]:
-        raise InputError(f"argument `value_range`: expected (low, high) with low < high, found {value_range}")
+    if len(value_range) != 2 or not -math.inf < value_range[0] < value_range[1] < math.inf:
+        raise InputError(f"argument `value_range`: expected finite (low, high) with low < high, found {value_range}")
     return value_range
 
 

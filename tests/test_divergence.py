@@ -146,3 +146,9 @@ def test_autocast_and_half_precision_keep_small_divergences(dtype):
     halves = logits.to(dtype), other.to(dtype)
     expected = jensen_shannon_divergence(*(half.double() for half in halves)).float()
     torch.testing.assert_close(jensen_shannon_divergence(*halves), expected, rtol=1e-2, atol=1e-6)
+
+
+@pytest.mark.parametrize(("other", "image"), [((2, 3, 4, 5), (1, 1, 4, 5)), ((2, 3, 4, 4), (2, 1, 4, 5))])
+def test_what_is_not_of_one_image_is_refused(other, image):
+    with pytest.raises(InputError, match="logits of this image"):
+        divergence_score(torch.zeros(2, 3, 4, 5), torch.zeros(other), torch.ones(image))

@@ -109,7 +109,37 @@ def test_all_orientations_can_be_undone():
             assert torch.equal(reorient_back(reorient(image, affine, axcodes), affine, axcodes), image)
 
 
-@pytest.mark.parametrize(("shape", "axcodes"), [((1, 4, 4), "RAS"), ((1, 4, 4, 4), "XYZ"), ((1, 4, 4, 4), "RA")])
+@pytest.mark.parametrize(
+    ("shape", "axcodes"), [((1, 4, 4), "RAS"), ((1, 4, 4, 4), "RAR"), ((1, 4, 4, 4), "XYZ"), ((1, 4, 4, 4), "RA")]
+)
 def test_no_orientation(shape, axcodes):
     with pytest.raises(InputError, match="axcodes"):
         reorient(torch.zeros(shape), torch.eye(4), axcodes)
+
+
+@pytest.mark.parametrize("value_range", [(100.0, 200.0), (1.5, 200.0)])
+def test_a_range_above_the_whole_image_is_refused_and_not_taken_for_empty_slices(value_range):
+    image = torch.linspace(0, 0.75, 4 * 8 * 8).reshape(4, 8, 8)
+    with pytest.raises(InputError, match=r"value_range.+above .+found 0 to 0\.75"):
+        cut_slices(image, 0, value_range=value_range)
+    assert not cut_slices(torch.zeros(4, 8, 8), 0, value_range=value_range).image.any()
+
+
+@pytest.mark.parametrize("value_range", [(0.0, float("inf")), (-float("inf"), 1.0), (float("nan"), 1.0)])
+def test_a_range_without_end_is_refused(value_range):
+    with pytest.raises(InputError, match="finite"):
+        cut_slices(torch.rand(4, 8, 8), 0, value_range=value_range)
+
+
+def test_other_slices_than_were_cut_cannot_be_joined(brain):
+    cut = cut_slices(brain, 1, slice_size=SIZE)
+    with pytest.raises(InputError, match="expected the shape that was cut"):
+        join_slices(cut, cut.image[:1])
+
+
+@pytest.mark.parametrize("spoilt", [float("nan"), 0.0])
+def test_an_affine_without_inverse_is_named(spoilt):
+    affine = torch.eye(4)
+    affine[1, 1] = spoilt
+    with pytest.raises(InputError, match="affine"):
+        reorient(torch.zeros(1, 4, 4, 4), affine, "RAS")

@@ -35,8 +35,10 @@ def check_label(name: str, label: Tensor, shape: tuple[int, ...] | None = None) 
     if shape is not None and tuple(label.shape) != shape:
         expected = f"expected shape {shape}, one class index per pixel and no channel axis"
         raise InputError(f"argument `{name}`: {expected}, found {tuple(label.shape)}")
-    if label.numel() and label.min() < 0:
-        raise InputError(f"argument `{name}`: expected class indices >= 0, found {int(label.min())}")
+    # Not all integer types have a minimum.
+    lowest = int(label.long().min()) if label.numel() else 0
+    if lowest < 0:
+        raise InputError(f"argument `{name}`: expected class indices >= 0, found {lowest}")
 
 
 def check_mask(mask: Tensor | None, image: Tensor) -> None:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from monai_advdefense.errors import InputError
+
 __all__ = ["frozen"]
 
 
@@ -17,6 +19,11 @@ def frozen(network: nn.Module) -> Iterator[None]:
     The flags of every submodule and every parameter come back one by one, also after an exception: a network whose
     parts are in different modes leaves as it came. Gradients are never written.
 
+    Meanwhile the flags are changed for every user of the module: a thread that trains it must have a copy of its own.
+
+    Raises:
+        InputError: if the network has no modes, as after ``torch.jit.freeze`` or ``torch.export``.
+
     Example:
         >>> network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Dropout())
         >>> with frozen(network):
@@ -25,10 +32,16 @@ def frozen(network: nn.Module) -> Iterator[None]:
         >>> network[1].training, network[0].weight.requires_grad
         (True, True)
     """
-    training = [(module, module.training) for module in network.modules()]
+    try:
+        training = [(module, module.training) for module in network.modules()]
+        network.eval()
+    except (AttributeError, NotImplementedError) as error:
+        raise InputError(
+            "argument `network`: expected a module that can be put in evaluation mode, found "
+            f"{type(network).__name__} without modes; give the network before torch.jit.freeze or torch.export"
+        ) from error
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     try:
-        network.eval()
         for parameter in trainable:
             parameter.requires_grad_(False)
         yield

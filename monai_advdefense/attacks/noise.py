@@ -29,7 +29,8 @@ def rician_noise(
 
     The noisy image is ``|image + s * n1 + i * s * n2|`` with standard normal n1 and n2 (Gudbjartsson and Patz 1995),
     clamped to ``bounds``. The scale s of each sample is found by bisection, so that the norm of what was added, after
-    mask and clamp, equals ``norm`` to a relative :data:`NORM_TOLERANCE`. Draws go sample by sample in order.
+    mask and clamp, equals ``norm`` to a relative :data:`NORM_TOLERANCE`; an image in half precision is rounded to it
+    afterwards. Draws go sample by sample in order.
 
     Args:
         image: magnitude images ``(B, C, *spatial)``, finite and not negative.
@@ -51,12 +52,13 @@ def rician_noise(
         '0.250'
     """
     image = image.detach().as_subclass(Tensor)
-    check_image(image)
-    check_mask(mask, image)
-    check_bounds(bounds, image)
-    if image.numel() and image.min() < 0:
-        raise InputError(f"argument `image`: expected magnitudes >= 0, found {float(image.min()):g}")
+    _check(image, mask, bounds)
+    dtype = image.dtype
+    if dtype in (torch.float16, torch.bfloat16):  # coarser than the tolerance
+        image = image.float()
     aim = _per_sample(norm, image)
+    if not len(image):
+        return image.to(dtype)
     draws = [_draw(sample, generator) for sample in image]
     real, imaginary = (torch.stack(part) for part in zip(*draws, strict=True))
 
@@ -65,7 +67,7 @@ def rician_noise(
         magnitude = torch.hypot(image + scale * real, scale * imaginary)
         if bounds is not None:
             magnitude = magnitude.clamp(*bounds)
-        return magnitude if mask is None else torch.where(mask.bool(), magnitude, image)
+        return magnitude if mask is None else torch.where(mask.as_subclass(Tensor).bool(), magnitude, image)
 
     def reached(scale: Tensor) -> Tensor:
         distance: Tensor = torch.linalg.vector_norm((noisy(scale) - image).flatten(1), dim=1)
@@ -85,7 +87,15 @@ def rician_noise(
     if missed.any():
         which = f"sample {int(missed.nonzero()[0])}: norm {float(aim[missed][0]):g}"
         raise InputError(f"argument `norm`: expected a norm that noise within mask and bounds can have, found {which}")
-    return noisy(high)
+    return noisy(high).to(dtype)
+
+
+def _check(image: Tensor, mask: Tensor | None, bounds: tuple[float, float] | None) -> None:
+    check_image(image)
+    check_mask(mask, image)
+    check_bounds(bounds, image)
+    if image.numel() and image.min() < 0:
+        raise InputError(f"argument `image`: expected magnitudes >= 0, found {float(image.min()):g}")
 
 
 def _per_sample(norm: Tensor | float, image: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ def swap_most_frequent(label: Tensor, *, count: int = 3) -> Tensor:
     check_label("label", label)
     if count < 2:
         raise InputError(f"argument `count`: expected at least 2 classes to exchange, found {count}")
-    return torch.stack([_cycle_most_frequent(sample, count) for sample in label])
+    return _joined([_cycle_most_frequent(sample, count) for sample in label], label)
 
 
 def dilate_structure(label: Tensor, *, generator: torch.Generator, iterations: int = 6) -> Tensor:
@@ -86,7 +86,7 @@ def dilate_structure(label: Tensor, *, generator: torch.Generator, iterations: i
     check_label("label", label)
     if iterations < 1:
         raise InputError(f"argument `iterations`: expected at least 1 pixel of growth, found {iterations}")
-    return torch.stack([_dilate_one(sample, generator, iterations) for sample in label])
+    return _joined([_dilate_one(sample, generator, iterations) for sample in label], label)
 
 
 def random_derangement(label: Tensor, num_classes: int, *, generator: torch.Generator) -> Tensor:
@@ -110,7 +110,12 @@ def random_derangement(label: Tensor, num_classes: int, *, generator: torch.Gene
         raise InputError(f"argument `num_classes`: expected at least 2, found {num_classes}")
     if label.numel() and label.max() >= num_classes:
         raise InputError(f"argument `label`: expected classes below {num_classes}, found {int(label.max())}")
-    return torch.stack([_derangement(num_classes, generator).to(sample)[sample.long()] for sample in label])
+    return _joined([_derangement(num_classes, generator).to(sample)[sample.long()] for sample in label], label)
+
+
+def _joined(samples: list[Tensor], label: Tensor) -> Tensor:
+    """Samples as one batch, which may be empty as ``label`` is."""
+    return torch.stack(samples) if samples else label.clone()
 
 
 def _cycle_most_frequent(label: Tensor, count: int) -> Tensor:

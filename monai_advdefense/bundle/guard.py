@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.transforms import (
@@ -23,12 +24,12 @@ from monai.transforms import (
     ToDeviced,
     ToTensord,
 )
-from monai.utils import ensure_tuple
+from monai.utils import ensure_tuple, get_equivalent_dtype
 from torch import nn
 
 from monai_advdefense.bundle.bundle_folder import setting_of
 from monai_advdefense.bundle.guard_networks import load_detector, load_reformer
-from monai_advdefense.errors import exit_on_error
+from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.networks.reconstruction_detector import ReconstructionDetector
 from monai_advdefense.transforms import DetectAdversariald, Reformd, RejectSlicesd
 
@@ -140,20 +141,44 @@ class Guard:
         return _inserted(theirs, [detect, reform], lambda each: not isinstance(each, _LOADING), self.position)
 
     def postprocessing(self, theirs: Transforms) -> Compose:
-        """The postprocessing of a network, with slices marked before the first ``SaveImaged``, else at the end."""
+        """The postprocessing of a network, with slices marked before the first ``SaveImaged``, else at the end.
+
+        Raises:
+            InputError: if ``label`` does not fit into the integer type that ``SaveImaged`` writes.
+        """
         keys = [f"accepted_{key}" for key in ensure_tuple(self.keys)]
+        for saving in _flat(theirs).transforms:
+            if not isinstance(saving, SaveImaged) or not set(saving.keys) & set(ensure_tuple(self.pred_keys)):
+                continue
+            saved = saving.saver.init_kwargs.get("output_dtype")
+            dtype = np.dtype(np.float32 if saved is None else get_equivalent_dtype(saved, np.ndarray))
+            if dtype.kind in "iu" and not np.iinfo(dtype).min <= self.label <= np.iinfo(dtype).max:
+                raise InputError(
+                    f"argument `label`: expected a value that fits into {dtype}, which SaveImaged writes, found "
+                    f"{self.label}; choose another one, or another output_dtype"
+                )
         mark = RejectSlicesd(self.pred_keys, keys, self.label, self.slice_dim, axcodes=self.axcodes)
         return _inserted(theirs, [mark], lambda each: isinstance(each, SaveImaged))
+
+
+def _flat(theirs: Transforms) -> Compose:
+    """One Compose without others in it."""
+    return (theirs if isinstance(theirs, Compose) else Compose(theirs)).flatten()
 
 
 def _inserted(
     theirs: Transforms, ours: Sequence[Any], before: Callable[[Any], bool], position: int | None = None
 ) -> Compose:
     """Transforms with ours at a position, or else before the first for which ``before`` holds."""
-    whole = (theirs if isinstance(theirs, Compose) else Compose(theirs)).flatten()
+    whole = _flat(theirs)
+    transforms = list(whole.transforms)
+    if position is not None and not 0 <= position <= len(transforms):
+        raise InputError(
+            f"argument `position`: expected 0 to {len(transforms)}, the number of preprocessing transforms, those of "
+            f"nested Composes counted one by one, found {position}; None finds the place"
+        )
     if position is None:
         position = whole.get_index_of_first(before)
-    transforms = list(whole.transforms)
     place = len(transforms) if position is None else position
     return Compose(
         [*transforms[:place], *ours, *transforms[place:]],

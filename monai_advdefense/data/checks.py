@@ -24,7 +24,7 @@ _CHUNK_BYTES = 8 * 2**20  # a multiple of every item size
 _MAX_INTENSITY = 1e30
 
 
-def check_volume_file(path: str | os.PathLike[str]) -> None:
+def check_volume_file(path: str | os.PathLike[str], *, constant: bool = False) -> None:
     """Check that a file is a 3-D NIfTI volume from which a brain can be segmented.
 
     The file is read once to its end, gzip checksum included, in pieces of a few megabytes: a header that claims more
@@ -35,6 +35,7 @@ def check_volume_file(path: str | os.PathLike[str]) -> None:
 
     Args:
         path: ``.nii`` or ``.nii.gz`` file.
+        constant: allow the same value in every voxel, or none above 0, as in a label map without any structure.
 
     Raises:
         InputError: if a rule is broken; the message is one line that names the file, the rule, what was found and
@@ -53,7 +54,7 @@ def check_volume_file(path: str | os.PathLike[str]) -> None:
         raise broken_rule(
             path, "a file that can be read to its end", reason(error), "copy or export it again"
         ) from error
-    _check_intensities(path, low * layout.slope + layout.inter, high * layout.slope + layout.inter)
+    _check_intensities(path, low * layout.slope + layout.inter, high * layout.slope + layout.inter, constant)
     try:
         nib.load(path)
     except Exception as error:
@@ -83,10 +84,11 @@ def check_brain_box(
     Example:
         >>> check_brain_box(torch.ones(1, 150, 200, 160), (192, 192))
     """
-    foreground = np.asarray(image)[0] > 0
+    # On the device of the image.
+    foreground = torch.as_tensor(image)[0] > 0
     extents = []
     for axis in (axis for axis in range(3) if axis != slice_dim):
-        occupied = np.flatnonzero(foreground.any(tuple({0, 1, 2} - {axis})))
+        occupied = foreground.sum(sorted({0, 1, 2} - {axis})).flatten().nonzero()
         extents.append(int(occupied[-1] - occupied[0]) + 1 if len(occupied) else 0)
     if any(extent > limit for extent, limit in zip(extents, size, strict=True)):
         raise broken_rule(
@@ -159,9 +161,11 @@ def _check_voxels(path: Path, stream: IO[bytes], layout: VoxelLayout) -> tuple[f
     return low, high
 
 
-def _check_intensities(path: Path, low: float, high: float) -> None:
+def _check_intensities(path: Path, low: float, high: float, constant: bool) -> None:
     if max(abs(low), abs(high)) > _MAX_INTENSITY:
         raise broken_rule(path, f"voxels up to {_MAX_INTENSITY:g}", f"{low:g} to {high:g}", "export it again")
+    if constant:
+        return
     if np.float32(low) == np.float32(high):
         raise broken_rule(path, "an image", f"the value {low:g} in every voxel", "check how it was made")
     if high <= 0:

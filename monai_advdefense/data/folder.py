@@ -38,10 +38,12 @@ def volume_datalist(
     name = one_line(root)
     if not root.is_dir():
         raise InputError(f"{name}: expected a folder of NIfTI files, found no such folder: check dataset_dir")
-    excluded = None if exclude is None else Path(os.path.abspath(exclude))
+    # Links to the same folder must not hide that it is the same.
+    excluded = None if exclude is None else Path(os.path.realpath(exclude))
     if (root / "images").is_dir() and (root / "labels").is_dir():
         root = root / "images"
-    if excluded is not None and (excluded == root or excluded in root.parents):
+    real = Path(os.path.realpath(root))
+    if excluded is not None and (excluded == real or excluded in real.parents):
         raise InputError(f"{name}: expected results outside the folder of inputs, found the same: change output_dir")
     found = _volumes(root, excluded)
     if not found:
@@ -55,7 +57,7 @@ def _volumes(root: Path, excluded: Path | None) -> list[Path]:
     try:
         for folder, subfolders, files in os.walk(root, onerror=_raise):
             here = Path(folder)
-            subfolders[:] = [s for s in subfolders if not s.startswith(".") and here / s != excluded]
+            subfolders[:] = [s for s in subfolders if not s.startswith(".") and (here / s).resolve() != excluded]
             found += [
                 here / name for name in files if name.lower().endswith(NIFTI_SUFFIXES) and not name.startswith(".")
             ]

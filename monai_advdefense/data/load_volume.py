@@ -45,8 +45,9 @@ def load_volume(
             line that names the file.
     """
     paths = {key: case[key] for key in keys if isinstance(case.get(key), (str, os.PathLike))}
-    for path in paths.values():
-        check_volume_file(path)
+    for key, path in paths.items():
+        # A case without any structure has a label map of one value.
+        check_volume_file(path, constant=key != keys[0])
     _check_grids(list(paths.values()))
     name = paths.get(keys[0], keys[0])
     try:

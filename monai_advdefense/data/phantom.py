@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, TypeAlias
 import nibabel as nib
 import numpy as np
 
+from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import InputError
 
 __all__ = ["brain_phantom", "write_phantom_dataset"]
@@ -92,20 +95,30 @@ def write_phantom_dataset(
         The folder.
 
     Raises:
-        InputError: if there is no room for the classes on the grid.
+        InputError: if there is no room for the classes on the grid, or the folder holds another data set.
+        OutputError: if a file cannot be written.
     """
     folder = Path(folder)
     scans = [str(1000 + number) for number in range(subjects)]
+    rows = [[scan, f"P{i:04d}", "FM"[i % 2], 20 + i, _SPLITS[i % len(_SPLITS)]] for i, scan in enumerate(scans)]
+    table = _table(["scan", "subject", "sex", "age", "split"], rows)
+    subjects_file = folder / "subjects.csv"
+    if subjects_file.exists() and subjects_file.read_text(encoding="utf-8") != table:
+        raise InputError(
+            f"{one_line(subjects_file)}: expected no file or that of these phantoms, found another data set: choose "
+            "another folder"
+        )
     for number, scan in enumerate(scans):
         image, label = brain_phantom(shape, seed=seed + number, classes=classes)
         hemisphere = 1 + (np.arange(shape[0]) >= shape[0] // 2)[:, None, None]
         source_label = np.where(label > 0, 10 * label.astype(np.int16) + hemisphere, 0).astype(np.int16)
         _write_volume(folder / "images" / f"{scan}.nii.gz", image)
         _write_volume(folder / "labels" / f"{scan}.nii.gz", source_label)
-    rows = [[scan, f"P{i:04d}", "FM"[i % 2], 20 + i, _SPLITS[i % len(_SPLITS)]] for i, scan in enumerate(scans)]
-    _write_table(folder / "subjects.csv", ["scan", "subject", "sex", "age", "split"], rows)
     names = [[c, f"structure {c}", f"{10 * c + 1} {10 * c + 2}"] for c in range(1, classes)]
-    _write_table(folder / "classes.csv", ["class", "name", "source_labels"], [[0, "background", 0], *names])
+    classes_table = _table(["class", "name", "source_labels"], [[0, "background", 0], *names])
+    for path, text in ((folder / "classes.csv", classes_table), (subjects_file, table)):
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
     return folder
 
 
@@ -126,14 +139,15 @@ def _smooth_field(rng: np.random.Generator, grid: _Grid) -> np.ndarray[Any, Any]
 
 
 def _write_volume(path: Path, array: np.ndarray[Any, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     volume = nib.nifti1.Nifti1Image(array, np.diag([-1.0, 1.0, 1.0, 1.0]))
     volume.set_qform(volume.affine, code="scanner")
     volume.set_sform(volume.affine, code="scanner")
     volume.header.set_xyzt_units("mm", "sec")
-    nib.save(volume, path)
+    with atomic_path(path) as temporary:
+        nib.save(volume, temporary)
 
 
-def _write_table(path: Path, header: list[str], rows: list[list[Any]]) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+def _table(header: list[str], rows: list[list[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()

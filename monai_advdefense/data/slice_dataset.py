@@ -25,7 +25,7 @@ class SliceDataset(Dataset):
         slice_dim: spatial axis across which the slices lie, counted without the channel.
         every: take only each n-th slice; neighbouring slices are near copies.
         transform: applied to each slice when it is fetched, for example an augmentation.
-        keys: the entries that are cut into slices.
+        keys: the entries that are cut into slices, the image first.
         shared_keys: the entries that every slice of a case repeats.
         max_slice_size: largest extent of a brain in a slice, in voxels.
 
@@ -56,7 +56,7 @@ class SliceDataset(Dataset):
             volume = load_volume(case, volume_transform, keys=keys, max_slice_size=max_slice_size, slice_dim=slice_dim)
             sliced = {key: _tensor(volume[key]).movedim(slice_dim + 1, 0) for key in keys if key in volume}
             shared = {key: case[key] for key in shared_keys if key in case}
-            filled = torch.nonzero((sliced["image"] > 0).flatten(1).any(1)).flatten().tolist()
+            filled = torch.nonzero((sliced[keys[0]] > 0).flatten(1).any(1)).flatten().tolist()
             items.extend(
                 {
                     **{key: value[position] for key, value in sliced.items()},

@@ -19,6 +19,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.data.messages import one_line
 from monai_advdefense.data.template_anatomy import (
     FloatArray,
     folded_tissues,
@@ -41,6 +42,7 @@ FLUID, GREY, WHITE = 245.0, 890.0, 1485.0
 NOISE = 12.5
 # Part of every file's header: files of another generator are not taken for complete ones. Raise it with each change.
 _VERSION = 1
+_MARK = b"template sample"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 
         Paths of the images, by seed.
 
     Raises:
-        InputError: if a seed lies in no split, or nilearn is not installed.
+        InputError: if a seed lies in no split, nilearn is not installed, or a volume of another origin has the name of
+            a sample.
         OutputError: if a file cannot be written.
     """
     seeds = range(first_seed, first_seed + count)
@@ -124,7 +127,8 @@ def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 
     for seed in seeds:
         image, tissue = sample_paths(Path(folder), seed)
         images.append(image)
-        if not (_is_complete(image, seed) and _is_complete(tissue, seed)):
+        complete = [_is_complete(path, seed) for path in (image, tissue)]
+        if not all(complete):
             sample = template_sample(seed)
             # The image last: a datalist goes by the images.
             _write(tissue, sample.tissue, sample.affine, seed)
@@ -134,7 +138,7 @@ def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 
 
 def _description(seed: int) -> bytes:
     """Text in the header of a file."""
-    return f"template sample version {_VERSION} seed {seed}".encode()
+    return _MARK + f" version {_VERSION} seed {seed}".encode()
 
 
 def _is_complete(path: Path, seed: int) -> bool:
@@ -144,6 +148,10 @@ def _is_complete(path: Path, seed: int) -> bool:
         np.asanyarray(volume.dataobj)
     except (OSError, EOFError, zlib.error, ImageFileError, HeaderDataError):
         return False
+    if not bytes(volume.header["descrip"]).startswith(_MARK):
+        raise InputError(
+            f"{one_line(path)}: expected no file or a template sample, found another volume: choose another folder"
+        )
     return bool(volume.header["descrip"] == _description(seed))
 
 

@@ -38,8 +38,8 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         world_size: number of these processes; each takes every ``world_size``-th volume, and may get none.
 
     Attributes:
-        attempted: path of each volume looked at in the current pass.
-        failures: path and message of each volume of the current pass that failed, later steps included
+        attempted: absolute path of each volume looked at in the current pass.
+        failures: absolute path and message of each volume of the current pass that failed, later steps included
             (see :meth:`fail`).
 
     Raises:
@@ -80,7 +80,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
             raise InputError("num_workers: expected 0, found worker processes, which lose failures: set it to 0")
         self.attempted.clear()
         self.failures.clear()
-        for item in self._items()[self.rank :: self.world_size]:
+        for item in map(self._absolute, self._items()[self.rank :: self.world_size]):
             self.attempted.append(str(item.get(self.key)))
             try:
                 yield self._load(item)  # bound to no name here, so that one volume is not kept while the next is read
@@ -103,6 +103,11 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         if not self.data:
             raise InputError("data: expected at least one volume, found an empty list: check the datalist")
         return self.data
+
+    def _absolute(self, item: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The item with an absolute path: readers change relative ones, and failures are told apart by their path."""
+        path = item.get(self.key)
+        return {**item, self.key: os.path.abspath(path)} if isinstance(path, (str, os.PathLike)) else item
 
     def _load(self, item: Mapping[str, Any]) -> dict[str, Any]:
         path = item.get(self.key)

@@ -9,6 +9,7 @@ from monai.engines.utils import PrepareBatchDefault
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.result import AttackResult
+from monai_advdefense.class_indices import class_indices
 from monai_advdefense.errors import InputError
 
 __all__ = ["AdversarialBatch"]
@@ -30,6 +31,9 @@ class AdversarialBatch(PrepareBatchDefault):
         network: the network that is trained, on the engine's device.
         attack: called as ``attack(network, image, label, mask=...)``. Augmentation may carry images out of [0, 1]: an
             attack within bounds would refuse these.
+
+    Raises:
+        InputError: if a batch has no labels, or others than class indices in one channel.
 
     Source:
         Goodfellow, Shlens, Szegedy, "Explaining and Harnessing Adversarial Examples" (ICLR 2015), section 6, here
@@ -60,6 +64,12 @@ class AdversarialBatch(PrepareBatchDefault):
         image, label = super().__call__(batchdata, device, non_blocking, **kwargs)
         if label is None:
             raise InputError("batchdata: expected images with labels, found no label; an attack needs the true classes")
+        if label.shape[1] != 1:
+            raise InputError(
+                f"batchdata: expected labels (B, 1, *spatial) of class indices, found {tuple(label.shape)}; make the "
+                "labels one-hot in the loss, not before"
+            )
         # Augmentation turns labels into floating point.
-        result = self.attack(self.network, image, label[:, 0].long(), mask=(image > 0).any(1, keepdim=True))
+        classes = class_indices("batchdata: label", label[:, 0])
+        result = self.attack(self.network, image, classes, mask=(image > 0).any(1, keepdim=True))
         return result.image, label

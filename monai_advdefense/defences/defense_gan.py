@@ -122,6 +122,9 @@ def wasserstein_critic_loss(
         critic: from images to one figure each.
         penalty: weight of the penalty.
 
+    Raises:
+        InputError: if the shapes differ.
+
     Source:
         Gulrajani et al., "Improved Training of Wasserstein GANs" (NeurIPS 2017), equation 3.
 
@@ -130,6 +133,8 @@ def wasserstein_critic_loss(
         tensor(1.5000)
     """
     fake, real = (images.detach().as_subclass(Tensor) for images in (fake, real))
+    if fake.shape != real.shape:
+        raise InputError(f"fake: expected the shape of real, {tuple(real.shape)}, found {tuple(fake.shape)}")
     share = torch.rand(len(real), *[1] * (real.ndim - 1)).to(real)
     between = (share * real + (1 - share) * fake).requires_grad_()
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)

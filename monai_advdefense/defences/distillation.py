@@ -44,7 +44,10 @@ def distillation_loss(logits: Tensor, teacher_logits: Tensor, *, temperature: fl
             f"teacher_logits: expected the shape of the student's, {tuple(logits.shape)}, "
             f"found {tuple(teacher_logits.shape)}; both networks need the same classes"
         )
-    return functional.cross_entropy(logits / temperature, (teacher_logits.detach() / temperature).softmax(1))
+    teacher_logits = teacher_logits.detach()
+    if logits.dtype in (torch.float16, torch.bfloat16):  # a sum over the pixels is beyond half precision
+        logits, teacher_logits = logits.float(), teacher_logits.float()
+    return functional.cross_entropy(logits / temperature, (teacher_logits / temperature).softmax(1))
 
 
 class TemperedLoss(nn.Module):

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks.input_units import to_input_units
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.handlers.older_result import remove_older_result
 from monai_advdefense.handlers.output_dir import OutputDir
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.recorded_failure import recorded_failure
@@ -141,25 +141,23 @@ class AttackWriter:
 
     def _write_measured(self, source: str, output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the attacked copy and its table; the rows of the table."""
-        self._write(source, output[self.inverted_key], target)
-        try:
-            rows = self._measure(output[self.image_key], output[self.perturbation_key], target)
-            with atomic_path(output_path(source, self.dataset_dir, self.output_dir, "attack", ".csv")) as temporary:
-                temporary.write_text(_csv(rows), encoding="utf-8", newline="")
-        except BaseException:
-            # A copy without its measurements would look like a finished one.
-            target.unlink()
-            raise
+        table = output_path(source, self.dataset_dir, self.output_dir, "attack", ".csv")
+        # Both get their names at the end, the copy first: what was not measured must not look finished.
+        with atomic_path(table) as measurements, atomic_path(target) as copy:
+            self._write(source, output[self.inverted_key], copy)
+            rows = self._measure(output[self.image_key], output[self.perturbation_key], copy)
+            measurements.write_text(_csv(rows), encoding="utf-8", newline="")
+            remove_older_result(table)
         return rows
 
-    def _write(self, source: str, perturbation: Any, target: Path) -> None:
+    def _write(self, source: str, perturbation: Any, copy: Path) -> None:
         """Write the attacked copy."""
         low, high, background = self._range_of(source)
         original = np.asarray(nib.load(source).get_fdata(dtype=np.float32))  # type: ignore[attr-defined]
         original = original.reshape(original.shape[:3])
         added = torch.as_tensor(perturbation)[0].cpu()
         attacked = to_input_units(torch.from_numpy(original), added, low, high, background=background)
-        write_like(attacked.numpy(), source, target, "float32")
+        write_like(attacked.numpy(), source, copy, "float32")
 
     def _range_of(self, source: str) -> tuple[float, float, float]:
         """Intensities of an input that become 0 and 1, and that of its background."""
@@ -170,13 +168,14 @@ class AttackWriter:
         low, high = (float(percentile(cropped, q)) for q in (scaler.lower, scaler.upper))
         return low, high, 0.0
 
-    def _measure(self, image: Any, perturbation: Any, target: Path) -> list[dict[str, Any]]:
+    def _measure(self, image: Any, perturbation: Any, copy: Path) -> list[dict[str, Any]]:
         """Rows of the slices of the file that was written."""
         clean = image.as_tensor()
-        attacked = self.preprocessing({self.image_key: str(target)})[self.image_key].as_tensor().to(clean)
+        attacked = self.preprocessing({self.image_key: str(copy)})[self.image_key].as_tensor().to(clean)
         if attacked.shape != clean.shape:
             raise OutputError(
-                f"{one_line(target)}: expected the same box around the brain as before, found slices of another size"
+                "expected the same box around the brain in the attacked copy, found slices of another size: "
+                "nothing was written"
             )
         added = torch.as_tensor(perturbation)
         clean, attacked, added = (each.movedim(self.slice_dim + 1, 0) for each in (clean, attacked, added))

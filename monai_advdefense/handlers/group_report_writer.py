@@ -11,7 +11,8 @@ from ignite.engine import Engine, Events
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data.messages import one_line, reason
 from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.errors import InputError
+from monai_advdefense.handlers.older_result import remove_older_result
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.recorded_failure import recorded_failure
 from monai_advdefense.report import GroupEntry, case_from_json, group_to_csv, group_to_html, worst_first
@@ -56,14 +57,7 @@ class GroupReportWriter:
     def remove(self, engine: Engine) -> None:
         """Remove the report of an earlier run."""
         for name in ("report.html", "report.csv"):
-            path = self.output_dir / name
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise OutputError(
-                    f"{one_line(path)}: expected to write here, found {error.strerror}: check its permissions, or "
-                    "choose another output_dir"
-                ) from error
+            remove_older_result(self.output_dir / name)
 
     def __call__(self, engine: Engine) -> None:
         """Write the page and the table."""

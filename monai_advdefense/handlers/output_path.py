@@ -54,7 +54,8 @@ def output_path(
         )
     folder_of_result = Path(os.path.abspath(output_dir)) / source.relative_to(folder).parent
     target = folder_of_result / f"{_name_of_result(source)}_{postfix}{suffix}"
-    if target.parent == source.parent:
+    # Also by way of links.
+    if os.path.realpath(target.parent) == os.path.realpath(source.parent):
         # Beside the inputs, "a_seg.nii.gz" may well be somebody's manual segmentation, or the next input.
         raise InputError(
             f"{one_line(target)}: expected results away from the inputs, found one folder: change output_dir"

@@ -14,6 +14,7 @@ from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data.messages import one_line, reason
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError, exit_on_error
+from monai_advdefense.handlers.older_result import remove_older_result
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
 from monai_advdefense.report import (
@@ -147,7 +148,7 @@ class ReportWriter:
         )
         for path in (table, record, page):
             # A report of an earlier run must not stand beside a newer segmentation.
-            path.unlink(missing_ok=True)
+            remove_older_result(path)
         image = output[0][self.image_key]
         case = self._case(source, image, len(output))
         _write_text(table, case_to_csv(case))

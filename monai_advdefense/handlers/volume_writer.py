@@ -134,6 +134,12 @@ class VolumeWriter:
         target = output_path(source, self.dataset_dir, self.output_dir, self.postfix, self.suffix)
         if target in self._written:
             raise OutputError(f"{one_line(target)}: expected one input per result, found two: rename one of the inputs")
+        if value.ndim != 4 or value.shape[0] != 1:
+            found = tuple(value.shape)
+            raise OutputError(
+                f"{one_line(target)}: expected one channel (1, X, Y, Z) under {self.key!r}, found {found}: "
+                "take the class of the largest channel first, for example by AsDiscreted"
+            )
         write_like(value[0].detach().cpu().numpy(), source, target, self.dtype)
         self._written.add(target)
         return target

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from monai_advdefense.class_indices import class_indices
 from monai_advdefense.errors import InputError
 
 __all__ = ["WeightedLogisticDiceLoss", "class_boundary", "median_frequency_weights", "weighted_logistic_dice_loss"]
@@ -24,7 +25,7 @@ def median_frequency_weights(frequencies: Tensor) -> tuple[Tensor, float]:
         ``median(f) / f_l`` for each class ``(C,)``, and the boundary weight ``2 * median(f) / min(f)``.
 
     Raises:
-        InputError: if a class does not occur.
+        InputError: if a class does not occur, or a value is not finite.
 
     Source:
         Roy et al. 2017, "Error Corrective Boosting for Learning Fully Convolutional Networks with Limited Data", eq. 2.
@@ -34,10 +35,11 @@ def median_frequency_weights(frequencies: Tensor) -> tuple[Tensor, float]:
         >>> weights.tolist(), boundary
         ([0.25, 1.0, 2.0], 4.0)
     """
-    if frequencies.ndim != 1 or not bool((frequencies > 0).all()):
-        missing = torch.nonzero(~(frequencies.flatten() > 0)).flatten().tolist()
+    usable = (frequencies > 0) & torch.isfinite(frequencies)
+    if frequencies.ndim != 1 or not bool(usable.all()):
+        missing = torch.nonzero(~usable.flatten()).flatten().tolist()
         raise InputError(
-            f"frequencies: expected a value above 0 for every class, found none for classes {missing}; "
+            f"frequencies: expected a finite value above 0 for every class, found none for classes {missing}; "
             "count over all training volumes or leave these classes out"
         )
     # A true median: torch.median takes the lower middle value of an even count.
@@ -78,7 +80,7 @@ def weighted_logistic_dice_loss(
 
     Args:
         logits: network output ``(B, C, *spatial)``.
-        label: integer classes ``(B, *spatial)``.
+        label: classes ``(B, *spatial)``, whole numbers from 0 to ``C - 1``.
         class_weights: weight of each class ``(C,)``; 1 if ``None``.
         boundary_weight: added to the weight of pixels at class boundaries (omega_0).
         reduction: ``"mean"`` averages the logistic term over the pixels; ``"sum"`` is the literal formula, in which
@@ -89,7 +91,7 @@ def weighted_logistic_dice_loss(
         for each class and averaged over the classes.
 
     Raises:
-        InputError: for an unknown reduction or shapes that do not fit.
+        InputError: for an unknown reduction, shapes that do not fit, or labels that are not one of the classes.
 
     Source:
         Park et al. 2020, section "Target networks"; Roy et al. 2017, eq. 1 and 2.
@@ -106,6 +108,7 @@ def weighted_logistic_dice_loss(
             f"class_weights: expected one for each of {logits.shape[1]} classes, found shape "
             f"{tuple(class_weights.shape)}; count the classes of the network"
         )
+    label = class_indices("label", label, logits.shape[1])
     if logits.dtype in (torch.float16, torch.bfloat16):  # counts of pixels are beyond half precision
         logits = logits.float()
     log_probability = functional.log_softmax(logits, dim=1)
@@ -135,6 +138,9 @@ class WeightedLogisticDiceLoss(nn.Module):
         frequencies: share or count of each class in training ``(C,)``; ``None`` gives all classes the weight 1.
         boundary_weight: omega_0; ``None`` takes ``2 * median(f) / min(f)`` (0 without frequencies).
         reduction: see :func:`weighted_logistic_dice_loss`.
+
+    Raises:
+        InputError: if a class does not occur, or the boundary weight is negative or not finite.
     """
 
     class_weights: Tensor | None
@@ -146,6 +152,8 @@ class WeightedLogisticDiceLoss(nn.Module):
         reduction: Literal["mean", "sum"] = "mean",
     ) -> None:
         super().__init__()
+        if boundary_weight is not None and not 0 <= boundary_weight < float("inf"):
+            raise InputError(f"boundary_weight: expected a finite number >= 0, found {boundary_weight}; 0 turns it off")
         weights, derived = None, 0.0
         if frequencies is not None:
             weights, derived = median_frequency_weights(torch.as_tensor(frequencies, dtype=torch.float32))
@@ -159,7 +167,7 @@ class WeightedLogisticDiceLoss(nn.Module):
             label = label.squeeze(1)
         return weighted_logistic_dice_loss(
             logits,
-            label.long(),
+            label,
             class_weights=self.class_weights,
             boundary_weight=self.boundary_weight,
             reduction=self.reduction,  # type: ignore[arg-type]

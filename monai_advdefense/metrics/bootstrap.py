@@ -70,7 +70,10 @@ def bootstrap_over_subjects(
     names, subject_of_row = np.unique(np.asarray(subjects), return_inverse=True)
     columns = [np.asarray(array) for array in arrays]
     _check(names, subject_of_row, columns, resamples, confidence)
-    estimate = float(statistic(*columns))
+    try:
+        estimate = float(statistic(*columns))
+    except ValueError as error:
+        raise InputError(f"statistic: expected a finite number on all rows, found {error}; check the arrays") from error
     if not np.isfinite(estimate):
         raise InputError(f"statistic: expected a finite number on all rows, found {estimate}; check the arrays")
     rows_of_subject = [np.flatnonzero(subject_of_row == number) for number in range(names.size)]

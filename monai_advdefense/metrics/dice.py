@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from monai_advdefense.class_indices import class_indices
 from monai_advdefense.errors import InputError
 
 __all__ = ["dice_from_counts", "dice_per_class", "mean_dice", "overlap_counts", "soft_dice"]
@@ -42,8 +43,8 @@ def overlap_counts(prediction: Tensor, label: Tensor, num_classes: int) -> Tenso
             f"found {tuple(prediction.shape)} and {tuple(label.shape)}; drop channel axes or resize one of them"
         )
     bins = prediction.shape[0] * num_classes
-    predicted = _classes(prediction, num_classes, "prediction")
-    true = _classes(label, num_classes, "label")
+    predicted = class_indices("prediction", prediction, num_classes).flatten(1)
+    true = class_indices("label", label, num_classes).flatten(1)
     offset = num_classes * torch.arange(prediction.shape[0], device=predicted.device).unsqueeze(1)
     predicted, true = (predicted + offset).flatten(), (true + offset).flatten()
     counts = [torch.bincount(values, minlength=bins) for values in (true[true == predicted], predicted, true)]
@@ -134,21 +135,9 @@ def soft_dice(probabilities: Tensor, label: Tensor, *, smooth: float = 1.0) -> T
     if not bool(((probabilities.sum(dim=1) - 1).abs() < 0.02).all()) or bool((probabilities < 0).any()):
         raise InputError("probabilities: expected to add up to 1 over the classes, found others; apply softmax first")
     flat = probabilities.flatten(2)
-    classes = _classes(label, flat.shape[1], "label").unsqueeze(1)
+    if flat.dtype in (torch.float16, torch.bfloat16):  # counts of pixels are beyond half precision
+        flat = flat.float()
+    classes = class_indices("label", label, flat.shape[1]).flatten(1).unsqueeze(1)
     chosen = torch.zeros_like(flat).scatter_(1, classes, 1)
     numerator = 2 * (flat * chosen).sum(dim=-1) + smooth
     return (numerator / (flat.sum(dim=-1) + chosen.sum(dim=-1) + smooth)).mean(dim=-1)
-
-
-def _classes(values: Tensor, num_classes: int, name: str) -> Tensor:
-    """Class numbers ``(B, N)`` as int64; MONAI's label images are often whole numbers in float32."""
-    plain = values.as_subclass(Tensor).flatten(1)
-    classes = plain.long()
-    if plain.is_floating_point() and not torch.equal(classes.to(plain.dtype), plain):
-        raise InputError(f"{name}: expected whole numbers, found fractions or NaN; resample with nearest neighbor")
-    if classes.numel() and (int(classes.min()) < 0 or int(classes.max()) >= num_classes):
-        raise InputError(
-            f"{name}: expected classes 0 to {num_classes - 1}, found {int(classes.min())} to {int(classes.max())}; "
-            "merge the labels or correct num_classes"
-        )
-    return classes

@@ -93,13 +93,14 @@ class SubjectResampling:
         self._times: _Floats = np.vstack([np.ones((1, names.size)), drawn]).astype(np.float64)
 
     def mean(self, values: npt.NDArray[Any]) -> Resampled:
-        """Mean of values ``(N, ...)`` over the rows and further axes, NaN left out.
+        """Mean of finite values ``(N, ...)`` over the rows and further axes, NaN left out.
 
         So the mean over some rows is the mean of an array that is NaN elsewhere; it is not defined on resamples that
         have none of them.
         """
         subject, flat = self._rows(values)
-        known = np.isfinite(flat)
+        known = ~np.isnan(flat)
+        finite_scores(flat[known], "values")
         total = self._times @ self._sums(subject, np.where(known, flat, 0.0))
         return self._resampled(total, self._times @ self._sums(subject, known))
 
@@ -112,7 +113,7 @@ class SubjectResampling:
                 matter: the area does not depend on the ratio of clean to attacked images.
         """
         subject, scores = self._rows(attacked, "attacked")
-        clean = finite_scores(clean, "clean")
+        clean = self._clean(clean)
         # wins[s, t]: pairs of a clean row of subject s and an attacked one of t in which the attacked score is higher.
         wins = np.empty((self._count, self._count))
         for number in range(self._count):
@@ -141,7 +142,7 @@ class SubjectResampling:
         if not 0 <= false_positive_rate < 1:
             raise InputError(f"false_positive_rate: expected from 0 to below 1, found {false_positive_rate}; try 0.05")
         subject, scores = self._rows(attacked, "attacked")
-        levels, level = np.unique(finite_scores(clean, "clean"), return_inverse=True)
+        levels, level = np.unique(self._clean(clean), return_inverse=True)
         at_level = np.zeros((self._count, levels.size))
         np.add.at(at_level, (self._subject, level), 1)
         at_or_above = at_level[:, ::-1].cumsum(axis=1)[:, ::-1]
@@ -169,10 +170,15 @@ class SubjectResampling:
             losses: what accepting an image costs ``(N, ...)``.
         """
         subject, flat = self._rows(scores, "scores")
+        if np.shape(losses) != np.shape(scores):
+            raise InputError(
+                f"losses: expected the shape of scores, {np.shape(scores)}, found {np.shape(losses)}; give one for each"
+            )
+        cost = self._rows(losses, "losses")[1]
         levels, level = np.unique(flat, return_inverse=True)
         rows, lost = np.zeros((2, self._count, levels.size))
         np.add.at(rows, (subject, level), 1)
-        np.add.at(lost, (subject, level), np.asarray(losses, np.float64).ravel())
+        np.add.at(lost, (subject, level), cost)
         accepted, lost = rows.cumsum(axis=1), lost.cumsum(axis=1)
         area = np.empty(len(self._times))
         # In parts that fit into the processor's cache.
@@ -181,6 +187,12 @@ class SubjectResampling:
             risk = (times @ lost) / np.maximum(times @ accepted, 1)
             area[start : start + 32] = (risk * (times @ rows)).sum(axis=1)
         return self._resampled(area, self._times @ accepted[:, -1])
+
+    def _clean(self, clean: npt.NDArray[Any]) -> _Floats:
+        """Scores of the clean images, checked to be one for each row."""
+        scores = finite_scores(clean, "clean")
+        self._rows(scores, "clean")
+        return scores
 
     def _rows(self, values: npt.NDArray[Any], scores: str = "") -> tuple[npt.NDArray[np.intp], _Floats]:
         """Subject and value of each entry; ``scores`` names what must be finite."""

@@ -54,9 +54,16 @@ class ReconstructionDetector(nn.Module):
         self.threshold = nn.Buffer(torch.tensor(float("nan"), dtype=torch.float32))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the residual ``x - network(x)``, ``x`` the spectrum of ``image`` ``(B, C, *spatial)`` or the image."""
+        """Return the residual ``x - network(x)``, ``x`` the spectrum of ``image`` ``(B, C, *spatial)`` or the image.
+
+        Raises:
+            InputError: the network gives another shape.
+        """
         x = self.represent(image)
-        residual: Tensor = x - self.network(x)
+        reconstruction: Tensor = self.network(x)
+        if reconstruction.shape != x.shape:
+            raise InputError(f"network must keep the shape of its input, {x.shape}, found {reconstruction.shape}")
+        residual: Tensor = x - reconstruction
         return residual
 
     @torch.jit.export

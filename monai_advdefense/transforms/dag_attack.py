@@ -32,7 +32,9 @@ class DAGAttack(Transform):
     back on the device and in the type of the image, MetaTensor and applied operations included.
 
     Args:
-        network: map from images to logits ``(B, K, *spatial)``.
+        network: map from images to logits ``(B, K, *spatial)``. During an attack it is in evaluation mode and without
+            gradients for everybody: while a data loader attacks in a thread, a network that is being trained must be
+            given as a copy.
         target: ``"background"`` (type A), ``"swap"`` (type B), ``"dilate"`` (type C) or ``"derangement"`` (Xie et al.),
             see :mod:`monai_advdefense.attacks.targets`.
         step_size: length of one step in ``norm``, in units of the image;

@@ -10,6 +10,7 @@ from monai.config import KeysCollection
 from monai.config.type_definitions import NdarrayOrTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor, ensure_tuple
+from torch import Tensor
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.transforms.guarded_channels import GuardedChannels
@@ -30,8 +31,8 @@ class RejectSlices(Transform):
             takes the axes as they are.
 
     Raises:
-        InputError: if the number of slices differs, ``label`` does not fit into the type of the prediction, or occurs
-            in it.
+        InputError: if the number of slices differs, the decisions are not bool, ``label`` does not fit into the type
+            of the prediction, or occurs in it.
 
     Example:
         >>> RejectSlices(255, slice_dim=0)(torch.tensor([[[0, 1], [1, 1]]]), torch.tensor([True, False]))
@@ -57,7 +58,12 @@ class RejectSlices(Transform):
             The marked prediction, in shape, type and meta data of ``pred``.
         """
         oriented = self.guarded.oriented(pred)
-        keep = convert_to_tensor(accepted, track_meta=False, dtype=torch.bool, device=oriented.device)
+        keep = _decisions("accepted", accepted).to(oriented.device)
+        if self.slice_dim is not None and not 0 <= self.slice_dim < oriented.ndim - 1:
+            raise InputError(
+                f"argument `slice_dim`: expected 0 to {oriented.ndim - 2} for this prediction, found {self.slice_dim}; "
+                "give that of the detector"
+            )
         count = 1 if self.slice_dim is None else oriented.shape[1 + self.slice_dim]
         if tuple(keep.shape) != (count,):
             raise InputError(
@@ -120,11 +126,23 @@ class RejectSlicesd(MapTransform):
                 f"argument `accepted_keys`: expected keys of the data, found no {absent[0]!r}; DetectAdversariald "
                 "writes it, and nothing in between may drop it"
             )
-        flags = [convert_to_tensor(result[key], track_meta=False) for key in self.accepted_keys]
+        flags = [_decisions(str(key), result[key]) for key in self.accepted_keys]
         accepted = torch.stack(flags).all(0)
         for key in self.key_iterator(result):
             result[key] = self.transform(result[key], accepted)
         return result
+
+
+def _decisions(name: str, accepted: NdarrayOrTensor) -> Tensor:
+    """Decisions as plain tensor; scores, which lie beside them, must not be taken for decisions."""
+    decisions = convert_to_tensor(accepted, track_meta=False)
+    if not isinstance(decisions, Tensor) or decisions.dtype != torch.bool:
+        found = decisions.dtype if isinstance(decisions, Tensor) else type(accepted).__name__
+        raise InputError(
+            f"argument `{name}`: expected decisions of type bool, one for each slice, found {found}; give what "
+            "DetectAdversarial decides, not its scores"
+        )
+    return decisions
 
 
 def _fits(label: int, dtype: torch.dtype) -> bool:

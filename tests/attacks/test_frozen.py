@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.errors import InputError
 
 
 def mixed_network() -> nn.Module:
@@ -43,3 +44,9 @@ def test_input_still_has_a_gradient_and_parameters_have_none():
         network(image).sum().backward()
     assert image.grad is not None
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_a_network_without_modes_is_refused():
+    network = torch.jit.freeze(torch.jit.script(nn.Conv2d(1, 2, 1).eval()))
+    with pytest.raises(InputError, match="network.+before torch.jit.freeze"), frozen(network):
+        pass

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from monai.data import MetaTensor
 
 from monai_advdefense.attacks.noise import NORM_TOLERANCE, rician_noise
 from monai_advdefense.errors import InputError
@@ -79,3 +80,19 @@ def test_argument_that_does_not_fit_is_named(changes, name):
     given = {"image": images(8, 8), "norm": 1.0, "generator": seeded(), **changes}
     with pytest.raises(InputError, match=f"argument `{name}`"):
         rician_noise(**given)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_reaches_the_norm_within_its_rounding(dtype):
+    image = torch.full((1, 1, 96, 96), 0.5, dtype=dtype)
+    noisy = rician_noise(image, norm=4.0, generator=torch.Generator().manual_seed(0))
+    assert noisy.dtype == dtype
+    assert float((noisy.double() - image.double()).norm()) == pytest.approx(4.0, rel=0.01)
+
+
+def test_no_image_gets_no_noise_and_metadata_of_a_mask_do_not_come_through():
+    empty = torch.zeros(0, 1, 4, 4)
+    assert rician_noise(empty, norm=1.0, generator=torch.Generator()).shape == empty.shape
+    image, mask = torch.full((1, 1, 8, 8), 0.5), MetaTensor(torch.ones(1, 1, 8, 8))
+    noisy = rician_noise(image, norm=0.1, mask=mask, generator=torch.Generator().manual_seed(0))
+    assert type(noisy) is torch.Tensor

@@ -156,3 +156,9 @@ def test_batch_draws_what_its_samples_draw_in_turn(builder):
 def test_argument_that_does_not_fit_is_named(call, name):
     with pytest.raises(InputError, match=f"argument `{name}`"):
         call()
+
+
+@pytest.mark.parametrize("builder", BUILDERS.values(), ids=BUILDERS)
+def test_an_empty_batch_stays_empty(builder):
+    label = torch.zeros(0, 4, 5, dtype=torch.int64)
+    assert builder(label).shape == label.shape

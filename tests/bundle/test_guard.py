@@ -19,6 +19,7 @@ from monai.transforms import (
 from torch import nn
 
 from monai_advdefense.bundle import Guard
+from monai_advdefense.errors import InputError
 from monai_advdefense.networks import ReconstructionDetector
 from monai_advdefense.transforms import DetectAdversariald, Reformd, RejectSlicesd
 
@@ -101,3 +102,19 @@ def test_images_of_one_slice(guard):
         data = flat.preprocessing(Flipd("image", 0))({"image": torch.full((1, 6, 6), value)})
         data["pred"] = torch.zeros(1, 6, 6)
         assert (flat.postprocessing([])(data)["pred"] == expected).all()
+
+
+@pytest.mark.parametrize("position", [-1, 3])
+def test_a_place_that_is_not_there_is_refused(guard, position):
+    placed = dataclasses.replace(guard, position=position)
+    with pytest.raises(InputError, match=f"position.+0 to 2.+found {position}"):
+        placed.preprocessing(Compose([Identityd("image"), Compose([Flipd("image", 0)])]))
+
+
+def test_a_label_that_is_saved_as_another_one_is_refused(guard):
+    labelled = dataclasses.replace(guard, label=300)
+    image, byte = (SaveImaged(key, output_dtype="uint8", print_log=False) for key in ("image", "pred"))
+    with pytest.raises(InputError, match="label.+uint8.+found 300"):
+        labelled.postprocessing(Compose([Identityd("pred"), byte]))
+    wide = SaveImaged("pred", output_dtype="int16", print_log=False)
+    assert _kinds(labelled.postprocessing(Compose([image, wide]))) == [RejectSlicesd, SaveImaged, SaveImaged]

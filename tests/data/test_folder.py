@@ -93,3 +93,11 @@ def test_results_over_the_inputs_are_refused(exclude, tmp_path):
     _touch(tmp_path, "in/images/a.nii", "in/labels/a.nii")
     with pytest.raises(InputError, match="change output_dir"):
         volume_datalist(tmp_path / "in", exclude=tmp_path / "in" / exclude)
+
+
+def test_a_link_does_not_hide_results_among_the_inputs(tmp_path):
+    _touch(tmp_path, "in/a.nii", "in/out/a_seg.nii")
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    with pytest.raises(InputError, match="change output_dir"):
+        volume_datalist(tmp_path / "in", exclude=tmp_path / "link")
+    assert _names(tmp_path / "in", exclude=tmp_path / "link" / "out") == ["a.nii"]

@@ -64,11 +64,10 @@ def _remove(path):
     [
         (_remove, "a volume, found no such file"),
         (_cut_off, "a file that can be read to its end"),
-        (lambda path: _change(path, np.zeros_like), "an image, found the value 0 in every voxel"),
         (lambda path: _change(path, lambda a: np.where(a > 9, np.nan, a).astype(np.float32)), "finite voxels"),
         (lambda path: _change(path, lambda a: np.stack([a, a], -1)), "a 3-D volume"),
     ],
-    ids=["missing", "cut off", "constant", "NaN", "4-D"],
+    ids=["missing", "cut off", "NaN", "4-D"],
 )
 def test_a_broken_file_is_named(case, transform, key, damage, expected):
     damage(case[key])
@@ -129,3 +128,17 @@ def test_the_first_of_several_that_cannot_be_used_ends_the_run(case, transform, 
         load_volumes([case, {"image": "nowhere.nii"}], transform)
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith("error: nowhere.nii: expected a volume, found no such file")
+
+
+def test_an_image_of_one_value_is_refused_and_a_label_map_is_not(case, transform):
+    _change(case["label"], np.zeros_like)
+    assert not load_volume(case, transform)["label"].any()
+    _change(case["image"], np.zeros_like)
+    with pytest.raises(InputError, match=f"{case['image']}: expected an image, found the value 0 in every voxel"):
+        load_volume(case, transform)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_preprocessing_may_end_on_a_gpu(case, transform):
+    found = load_volume(case, lambda item: {key: value.cuda() for key, value in transform(item).items()})
+    assert found["image"].is_cuda

@@ -71,3 +71,13 @@ def test_a_dataset_has_the_layout_of_the_real_one(tmp_path):
         assert np.array_equal(image.dataobj, expected_image)
         assert np.array_equal(np.vectorize(merge.__getitem__)(np.asarray(label.dataobj)), expected_label)
         assert nib.aff2axcodes(image.affine) == nib.aff2axcodes(label.affine) == ("L", "A", "S")
+
+
+def test_another_data_set_is_not_replaced(tmp_path):
+    write_phantom_dataset(tmp_path, 2, shape=(12, 12, 12))
+    write_phantom_dataset(tmp_path, 2, shape=(12, 12, 12))
+    (tmp_path / "subjects.csv").write_text("scan,subject,sex,age,split\n1000,me,F,30,train\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    with pytest.raises(InputError, match="subjects.csv: .+another data set"):
+        write_phantom_dataset(tmp_path, 2, shape=(12, 12, 12))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before

@@ -114,3 +114,9 @@ def test_a_file_that_is_no_volume_is_named(tmp_path, capsys):
 def test_a_brain_too_large_for_the_slices_is_refused(capsys):
     line = _stopped(capsys, SliceDataset, [{"image": torch.ones(1, 5, 3, 6)}], _same, max_slice_size=(5, 5))
     assert "expected a brain (voxels above 0) of at most 5 x 5 mm in the plane of the slices, found 5 x 6 mm" in line
+
+
+def test_the_image_may_have_any_name():
+    dataset = SliceDataset([{"t1": torch.ones(1, 2, 3, 2)}], dict, keys=("t1",))
+    assert len(dataset) == 3
+    assert dataset[0]["t1"].shape == (1, 2, 2)

@@ -269,3 +269,15 @@ def test_missing_nilearn_is_named_with_the_remedy(monkeypatch):
     monkeypatch.setattr(template_anatomy, "optional_import", lambda name: (None, False))
     with pytest.raises(InputError, match=r"pip install monai_advdefense\[sample\]"):
         template_anatomy.load_template.__wrapped__()
+
+
+@pytest.mark.parametrize("kind", ["images", "tissue"])
+def test_a_volume_of_another_origin_is_not_replaced(written, kind):
+    folder, *_ = written
+    path = folder / kind / "sample_000.nii.gz"
+    path.parent.mkdir()
+    nib.save(nib.Nifti1Image(np.ones((2, 2, 2), np.int16), np.eye(4)), path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"sample_000.nii.gz: .+another volume"):
+        module.write_template_samples(folder, 1)
+    assert path.read_bytes() == before

@@ -200,3 +200,10 @@ def test_an_evaluator_sees_each_usable_volume_once(broken, folder):
     assert seen == [str(path) for number, path in enumerate(paths) if number not in broken]
     assert evaluator.state.iteration == 3 - len(broken)
     assert [path for path, _ in dataset.failures] == [str(paths[number]) for number in broken]
+
+
+def test_relative_paths_become_absolute_so_that_failures_are_found_by_path(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    names = ["1000.nii.gz", "1001.nii.gz"]
+    dataset = _dataset([{"image": f"./images/{name}"} for name in names])
+    assert _paths(dataset) == dataset.attempted == [str(folder / "images" / name) for name in names]

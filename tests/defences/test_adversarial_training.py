@@ -92,3 +92,14 @@ def test_a_trained_network_does_without_the_feature_that_the_attack_can_turn():
 def test_a_batch_without_labels_is_refused(batch):
     with pytest.raises(InputError, match="label"):
         AdversarialBatch(nn.Conv2d(3, 3, 1), partial(fgsm, epsilon=EPSILON))({"image": batch["image"]})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(lambda label: torch.cat([1 - label, label], dim=1), "one-hot"), (lambda label: label * 1.6, "whole numbers")],
+)
+def test_labels_that_are_no_class_indices_are_refused(batch, change, message):
+    attacked = AdversarialBatch(nn.Conv2d(1, 2, 1), lambda *_, **__: None)
+    label = torch.ones_like(batch["label"]).float()
+    with pytest.raises(InputError, match=message):
+        attacked({**batch, "label": change(label)})

@@ -112,3 +112,8 @@ def test_what_does_not_fit_is_named():
         project(generator, torch.rand(2, 1, 5, 5), torch.zeros(1, 3), steps=1, step_size=1.0)
     with pytest.raises(InputError, match="step_size"):
         project(_Bent(), torch.ones(1, 1, 2), torch.ones(1, 1) * 2, steps=50, step_size=1e3)
+
+
+def test_another_number_of_fakes_is_refused():
+    with pytest.raises(InputError, match="fake: expected the shape of real"):
+        wasserstein_critic_loss(torch.zeros(1, 1, 4), torch.ones(2, 1, 4), critic=lambda image: image.mean((1, 2)))

@@ -80,3 +80,12 @@ def test_what_does_not_fit_is_named(logits):
             distillation_loss(*logits, temperature=temperature)
         with pytest.raises(InputError, match="temperature"):
             TemperedLoss(nn.CrossEntropyLoss(), temperature)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_sums_more_pixels_than_it_can_hold(dtype):
+    random = torch.Generator().manual_seed(0)
+    student, teacher = (torch.randn(1, 28, 96, 96, generator=random).to(dtype) for _ in range(2))
+    expected = distillation_loss(student.double(), teacher.double(), temperature=1.0)
+    found = distillation_loss(student * 1, teacher, temperature=1.0)
+    assert float(found) == pytest.approx(float(expected), rel=1e-4)

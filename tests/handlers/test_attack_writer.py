@@ -180,3 +180,14 @@ def test_a_copy_that_cannot_be_measured_is_not_left_behind(scan, network, prepro
 def test_preprocessing_without_scaling_is_refused(network, tmp_path):
     with pytest.raises(InputError, match="ScaleIntensityRangePercentilesd"):
         AttackWriter(tmp_path, tmp_path, network, Compose([LoadImaged("image")]))
+
+
+def test_a_failed_measurement_keeps_copy_and_table_of_an_earlier_run(scan, network, preprocessing, tmp_path):
+    _run(scan, tmp_path / "out", network, preprocessing, added_to=0.05)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with torch.no_grad():
+        network.segmenter[0].weight[:] = torch.nan
+    network.score = lambda image: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        _run(scan, tmp_path / "out", network, preprocessing, added_to=0.02)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before

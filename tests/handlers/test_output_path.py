@@ -71,3 +71,13 @@ def test_an_input_elsewhere_is_refused():
 def test_results_do_not_mix_with_inputs(dataset, out):
     with pytest.raises(InputError, match="/data/a_seg.nii.gz: expected results away from the inputs"):
         output_path("/data/a.nii", dataset, out)
+
+
+@pytest.mark.parametrize(("dataset", "out"), [("real", "link"), ("link", "real")])
+def test_a_link_does_not_hide_that_results_would_lie_beside_the_inputs(dataset, out, tmp_path):
+    (tmp_path / "real" / "site").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    source = tmp_path / dataset / "site" / "a.nii"
+    source.touch()
+    with pytest.raises(InputError, match="expected results away from the inputs"):
+        output_path(source, tmp_path / dataset, tmp_path / out)

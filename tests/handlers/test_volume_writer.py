@@ -286,3 +286,12 @@ def test_the_whole_way_brings_each_voxel_back_to_its_place(tmp_path):
         assert written.affine.tobytes() == nib.load(tmp_path / "in" / f"{name}.nii.gz").affine.tobytes()
         np.testing.assert_allclose(written.affine, affine, atol=1e-4)
         assert np.array_equal(np.asarray(written.dataobj), image > 0), name
+
+
+@pytest.mark.parametrize("channels", [0, 2])
+def test_other_than_one_channel_is_refused(channels, tmp_path):
+    path = _reference(tmp_path / "a.nii", np.ones((4, 5, 6), np.int16), np.eye(4))
+    case = {**_case(path, 1), "pred": MetaTensor(torch.ones(channels, 4, 5, 6))}
+    with pytest.raises(OutputError, match=rf"one channel.+found \({channels}, 4, 5, 6\)"):
+        _run(VolumeWriter(tmp_path / "out", tmp_path), [case])
+    assert not _files(tmp_path / "out")

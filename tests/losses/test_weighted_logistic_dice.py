@@ -168,3 +168,22 @@ def test_what_does_not_fit_is_refused(options, message):
     arguments = {"label": torch.zeros(2, 5, 3, dtype=torch.long), **options}
     with pytest.raises(InputError, match=message):
         weighted_logistic_dice_loss(torch.zeros(2, 4, 5, 3), **arguments)
+
+
+@pytest.mark.parametrize(("change", "message"), [(0.6, "whole numbers"), (9, "classes 0 to 2")])
+def test_labels_that_are_no_class_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        WeightedLogisticDiceLoss()(torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4) + change)
+
+
+@pytest.mark.parametrize("weight", [-5.0, float("nan"), float("inf")])
+def test_a_boundary_weight_that_makes_no_loss_is_refused(weight):
+    with pytest.raises(InputError, match="boundary_weight"):
+        WeightedLogisticDiceLoss(boundary_weight=weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.float32])
+def test_labels_of_any_type_give_the_same_loss(dtype):
+    random = torch.Generator().manual_seed(0)
+    logits, label = torch.randn(2, 3, 5, 6, generator=random), torch.randint(3, (2, 5, 6), generator=random)
+    assert weighted_logistic_dice_loss(logits, label.to(dtype)) == weighted_logistic_dice_loss(logits, label)

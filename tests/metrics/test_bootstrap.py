@@ -99,3 +99,11 @@ def test_errors_say_what_is_wrong():
     twelve = np.arange(12)
     with pytest.raises(InputError, match="finite number on some of 10 resamples, found none"):
         bootstrap_over_subjects(lambda a: 0.0 if np.unique(a).size == 12 else np.nan, twelve, twelve, resamples=10)
+
+
+def test_a_statistic_that_fails_on_all_rows_is_named():
+    def fails(values):
+        raise ValueError("needs two classes")
+
+    with pytest.raises(InputError, match="statistic: .+needs two classes"):
+        bootstrap_over_subjects(fails, ["a", "b"], [1.0, 2.0])

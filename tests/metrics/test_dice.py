@@ -152,3 +152,13 @@ def test_soft_dice_refuses_logits_and_shapes_that_do_not_fit():
         soft_dice(torch.full((1, 2, 8, 8), 0.5), label[:, None])
     with pytest.raises(InputError, match="label: expected classes 0 to 1, found 5 to 5"):
         soft_dice(torch.full((1, 2, 8, 8), 0.5), label + 5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_soft_dice_in_half_precision_counts_more_pixels_than_it_can_hold(dtype):
+    """Twice the background's pixels are beyond float16."""
+    label = torch.zeros(1, 200, 200, dtype=torch.int64)
+    label[:, :20] = 1
+    probabilities = torch.stack([1 - 0.9375 * label.float(), 0.9375 * label.float()], dim=1)
+    expected = soft_dice(probabilities.double(), label)
+    torch.testing.assert_close(soft_dice(probabilities.to(dtype), label).double(), expected, rtol=1e-4, atol=0)

@@ -139,3 +139,18 @@ def test_one_subject_has_no_interval():
 def test_wrong_input_is_refused(resampling, call, message):
     with pytest.raises(InputError, match=message):
         call(resampling)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda r, x: r.mean(np.where(x > 0.5, np.inf, x)), "values: expected finite"),
+        (lambda r, x: r.roc_auc(x[:1], x), "clean: expected one entry for each"),
+        (lambda r, x: r.true_positive_rate(x[:1], x), "clean: expected one entry for each"),
+        (lambda r, x: r.area_under_risk_coverage(x, x[:1]), "losses: expected the shape of scores"),
+        (lambda r, x: r.area_under_risk_coverage(x, np.full(x.shape, np.nan)), "losses: expected finite"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_and_not_repeated(call, message):
+    with pytest.raises(InputError, match=message):
+        call(SubjectResampling(list("aabbcc"), resamples=5), np.linspace(0, 1, 6))

@@ -145,3 +145,9 @@ def test_threshold_and_decisions_travel_in_torchscript():
 def test_unknown_domain_is_an_error():
     with pytest.raises(InputError, match="domain"):
         ReconstructionDetector(nn.Identity(), domain="wavelet")
+
+
+@pytest.mark.parametrize("network", [nn.Conv2d(3, 1, 1), nn.AdaptiveAvgPool2d(1)], ids=["channels", "pixels"])
+def test_a_network_of_another_output_is_refused_and_not_broadcast(network):
+    with pytest.raises(InputError, match="keep the shape"):
+        ReconstructionDetector(network).score(torch.rand(2, 3, 8, 8))

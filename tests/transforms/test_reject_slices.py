@@ -89,3 +89,17 @@ def test_missing_keys(pred):
 @pytest.mark.parametrize("suffix", ["D", "Dict"])
 def test_aliases(suffix):
     assert getattr(transforms, "RejectSlices" + suffix) is RejectSlicesd
+
+
+@pytest.mark.parametrize("scores", [torch.tensor([0.2, 5.0, 0.1, 7.0]), torch.tensor([1, 0, 1, 1]), "yes"])
+def test_what_are_no_decisions_is_refused(pred, scores):
+    """Scores lie beside the decisions; each that is not 0 would accept its slice."""
+    with pytest.raises(InputError, match="accepted.+bool"):
+        RejectSlices(9, 1)(pred, scores)
+    with pytest.raises(InputError, match="score_image.+bool"):
+        RejectSlicesd("pred", "score_image", 9, 1)({"pred": pred, "score_image": scores})
+
+
+def test_an_axis_that_the_prediction_has_not_is_named(pred):
+    with pytest.raises(InputError, match="slice_dim.+0 to 2.+found 3"):
+        RejectSlices(9, 3)(pred, torch.ones(4, dtype=torch.bool))
