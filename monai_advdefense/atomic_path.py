@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import OutputError
+from monai_advdefense.messages import one_line
 
 __all__ = ["atomic_path"]
 

@@ -11,10 +11,10 @@ from torch import nn
 
 from monai_advdefense.bundle.bundle_folder import config_of, network_of, weights_of
 from monai_advdefense.bundle.guarded_bundle import write_guarded_bundle
-from monai_advdefense.data.messages import reason
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.handlers.best_weights import save_weights
 from monai_advdefense.handlers.strict_checkpoint_loader import load_weights
+from monai_advdefense.messages import reason
 
 __all__ = ["assemble", "main"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from monai.bundle import ConfigParser
 from torch import nn
 
-from monai_advdefense.data.messages import one_line, reason
 from monai_advdefense.errors import InputError
+from monai_advdefense.messages import one_line, reason
 
 __all__ = ["config_of", "network_of", "setting_of", "weights_of"]
 

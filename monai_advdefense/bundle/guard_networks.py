@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from monai_advdefense.bundle.bundle_folder import config_of, network_of, weights_of
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import CalibrationError, InputError
 from monai_advdefense.handlers.strict_checkpoint_loader import load_weights
+from monai_advdefense.messages import one_line
 from monai_advdefense.networks.defended_segmenter import DefendedSegmenter
 from monai_advdefense.networks.reconstruction_detector import ReconstructionDetector
 

@@ -11,8 +11,8 @@ from monai.bundle import ConfigParser
 
 from monai_advdefense.bundle.bundle_folder import config_of, weights_of
 from monai_advdefense.bundle.guard_networks import load_detector, load_reformer
-from monai_advdefense.data.messages import one_line, reason
 from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.messages import one_line, reason
 
 __all__ = ["write_guarded_bundle"]
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.messages import one_line
 
 __all__ = ["main", "package"]
 

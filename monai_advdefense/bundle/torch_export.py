@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.messages import one_line
 
 __all__ = ["main", "torch_export"]
 

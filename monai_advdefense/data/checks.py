@@ -13,8 +13,8 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from monai_advdefense.data.messages import broken_rule, reason
 from monai_advdefense.data.nifti_header import VoxelLayout, check_header, read_header
+from monai_advdefense.messages import broken_rule, reason
 
 __all__ = ["NIFTI_SUFFIXES", "check_brain_box", "check_volume_file"]
 

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from monai_advdefense.data.checks import NIFTI_SUFFIXES
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import InputError
+from monai_advdefense.messages import one_line
 
 __all__ = ["volume_datalist"]
 

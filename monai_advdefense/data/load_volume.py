@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from monai_advdefense.data.checks import check_brain_box, check_volume_file
-from monai_advdefense.data.messages import broken_rule, one_line
 from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.messages import broken_rule, one_line
 
 __all__ = ["load_volume", "load_volumes"]
 

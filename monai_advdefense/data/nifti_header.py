@@ -15,7 +15,7 @@ from nibabel.nifti2 import Nifti2Header
 from nibabel.orientations import aff2axcodes
 from nibabel.spatialimages import HeaderDataError
 
-from monai_advdefense.data.messages import broken_rule, reason
+from monai_advdefense.messages import broken_rule, reason
 
 __all__ = ["VoxelLayout", "check_header", "read_header"]
 

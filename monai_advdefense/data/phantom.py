@@ -13,8 +13,8 @@ import nibabel as nib
 import numpy as np
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import InputError
+from monai_advdefense.messages import one_line
 
 __all__ = ["brain_phantom", "write_phantom_dataset"]
 

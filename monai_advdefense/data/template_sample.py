@@ -19,7 +19,6 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.data.template_anatomy import (
     FloatArray,
     folded_tissues,
@@ -32,6 +31,7 @@ from monai_advdefense.data.template_anatomy import (
 )
 from monai_advdefense.data.template_datalist import SPLIT_SEEDS, sample_paths, split_seeds
 from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.messages import one_line
 
 __all__ = ["TemplateSample", "template_sample", "write_template_samples"]
 

@@ -12,8 +12,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.data.load_volume import load_volume
-from monai_advdefense.data.messages import broken_rule, one_line
 from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule, one_line
 
 __all__ = ["VolumeDataset"]
 

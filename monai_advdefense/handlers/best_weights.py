@@ -13,8 +13,8 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.messages import reason
 from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.messages import reason
 
 __all__ = ["BestWeights", "save_weights"]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from ignite.engine import Engine, Events
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.messages import one_line, reason
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError
 from monai_advdefense.handlers.older_result import remove_older_result
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.recorded_failure import recorded_failure
+from monai_advdefense.messages import one_line, reason
 from monai_advdefense.report import GroupEntry, case_from_json, group_to_csv, group_to_html, worst_first
 
 __all__ = ["GroupReportWriter"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import OutputError
+from monai_advdefense.messages import one_line
 
 __all__ = ["remove_older_result"]
 

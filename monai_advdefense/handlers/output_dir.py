@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ignite.engine import Engine, Events
 
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import OutputError, exit_on_error
+from monai_advdefense.messages import one_line
 
 __all__ = ["OutputDir"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from monai_advdefense.data.messages import one_line, reason
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.messages import one_line, reason
 
 __all__ = ["recorded_failure"]
 

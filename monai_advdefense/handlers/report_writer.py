@@ -11,12 +11,12 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.messages import one_line, reason
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError, exit_on_error
 from monai_advdefense.handlers.older_result import remove_older_result
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
+from monai_advdefense.messages import one_line, reason
 from monai_advdefense.report import (
     BundleFacts,
     Case,

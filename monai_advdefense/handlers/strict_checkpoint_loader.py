@@ -10,8 +10,8 @@ import torch
 from ignite.engine import Engine
 from monai.handlers import CheckpointLoader
 
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.errors import CalibrationError, InputError, exit_on_error
+from monai_advdefense.messages import one_line
 
 __all__ = ["StrictCheckpointLoader", "load_weights"]
 

@@ -11,12 +11,12 @@ import numpy as np
 from ignite.engine import Engine, Events
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.messages import one_line
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import OutputError
 from monai_advdefense.handlers.output_dir import OutputDir
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.recorded_failure import recorded_failure
+from monai_advdefense.messages import one_line
 
 __all__ = ["VolumeWriter", "write_like"]
 

@@ -12,8 +12,8 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor
 
-from monai_advdefense.data.messages import broken_rule
 from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["MergeLabels", "MergeLabelsD", "MergeLabelsDict", "MergeLabelsd"]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from monai_advdefense.data.messages import broken_rule, one_line, reason
 from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule, one_line, reason
 
 
 @pytest.mark.parametrize("name", ["a\nb.nii", "a\r\tb.nii", "a\x1b[31m.nii", "a\u2028b.nii", "a\udc80.nii"])
