@@ -85,7 +85,18 @@ def _attacked(attack: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tempered() -> dict[str, Any]:
     loss = {"_target_": "monai_advdefense.defences.TemperedLoss", "loss": "@loss", "temperature": TEMPERATURE}
-    return {"train#trainer#loss_function": loss}
+    return {"train#trainer#loss_function": loss, **_fast_logits()}
+
+
+def _fast_logits() -> dict[str, Any]:
+    """The last layer learns faster by the temperature, which its logits are divided by.
+
+    A step of Adam does not depend on the size of the gradient: at one learning rate for all layers the logits would
+    need that many times the steps to grow as far as without a temperature.
+    """
+    last = f"{{'params': @network.final_conv.parameters(), 'lr': {TEMPERATURE} * @learning_rate}}"
+    others = "{'params': [p for n, p in @network.named_parameters() if not n.startswith('final_conv.')]}"
+    return {"optimizer#params": f"$[{last}, {others}]"}
 
 
 def _distilled(plain: Training) -> dict[str, Any]:
@@ -104,6 +115,7 @@ def _distilled(plain: Training) -> dict[str, Any]:
         "teacher": "$@teacher_def.to(@device)",
         "train#trainer#prepare_batch": batch,
         "train#trainer#loss_function": loss,
+        **_fast_logits(),
     }
 
 

@@ -67,6 +67,22 @@ def test_teacher_and_student_have_one_temperature_and_the_student_is_tested_at_1
     assert "teacher_path" not in student.config
 
 
+@pytest.mark.parametrize("name", ["UNet teacher", "UNet distilled"])
+def test_logits_over_the_temperature_grow_as_fast_as_without_one(parser, name):
+    config = parser("target", name)
+    network, optimizer = config.get_parsed_content("network"), config.get_parsed_content("optimizer")
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(network.parameters()))
+    with torch.no_grad():
+        for parameter in network.final_conv.parameters():
+            parameter.zero_()
+    x, temperature = torch.rand(2, 1, 32, 32), config["train#trainer#loss_function#temperature"]
+    (network(x)[:, 1] / temperature).sum().backward()
+    optimizer.step()
+    # The first step of Adam is the learning rate, in the direction of the gradient.
+    step = network.final_conv.bias[1] / temperature
+    assert abs(step.item()) == pytest.approx(config["learning_rate"], rel=1e-3)
+
+
 @pytest.mark.parametrize("preset", ["smoke_baselines", "baselines"])
 def test_the_generator_makes_slices_of_the_preset_and_the_critic_judges_them(preset):
     training = baseline_trainings(PRESETS[preset], seed=0)[-1]
