@@ -17,15 +17,19 @@ from monai_advdefense.handlers.strict_checkpoint_loader import load_weights
 __all__ = ["DistillationBatch", "TemperedLoss", "distillation_loss"]
 
 
-def distillation_loss(logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
+def distillation_loss(
+    logits: Tensor, teacher_logits: Tensor, *, temperature: float, class_weights: Tensor | None = None
+) -> Tensor:
     """Cross entropy of the student's probabilities against the teacher's, both at a temperature, mean over the pixels.
 
-    It is the Kullback-Leibler divergence of the student from the teacher plus the teacher's entropy.
+    It is the Kullback-Leibler divergence of the student from the teacher plus the teacher's entropy. Class weights keep
+    the student from leaving out rare classes, and leave the teacher's predictions as the best ones.
 
     Args:
         logits: logits of the student ``(B, K, *spatial)``.
         teacher_logits: logits of the teacher, same shape; no gradient flows into them.
         temperature: what both are divided by before the softmax; above 0.
+        class_weights: weight of each class ``(K,)``; a pixel weighs what the teacher expects of them. 1 if ``None``.
 
     Raises:
         InputError: if the shapes differ or the temperature is not above 0.
@@ -44,10 +48,19 @@ def distillation_loss(logits: Tensor, teacher_logits: Tensor, *, temperature: fl
             f"teacher_logits: expected the shape of the student's, {tuple(logits.shape)}, "
             f"found {tuple(teacher_logits.shape)}; both networks need the same classes"
         )
+    if class_weights is not None and class_weights.shape != logits.shape[1:2]:
+        raise InputError(
+            f"class_weights: expected one for each of {logits.shape[1]} classes, found shape "
+            f"{tuple(class_weights.shape)}; count the classes of the network"
+        )
     teacher_logits = teacher_logits.detach()
     if logits.dtype in (torch.float16, torch.bfloat16):  # a sum over the pixels is beyond half precision
         logits, teacher_logits = logits.float(), teacher_logits.float()
-    return functional.cross_entropy(logits / temperature, (teacher_logits / temperature).softmax(1))
+    expected = (teacher_logits / temperature).softmax(1)
+    pixel_loss = functional.cross_entropy(logits / temperature, expected, reduction="none")
+    if class_weights is not None:
+        pixel_loss = pixel_loss * torch.einsum("bk...,k->b...", expected, class_weights.to(expected))
+    return pixel_loss.mean()
 
 
 class TemperedLoss(nn.Module):

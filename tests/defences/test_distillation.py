@@ -38,10 +38,25 @@ def test_the_gradient_goes_to_the_student_alone_and_is_the_difference_of_the_pro
     assert teacher.grad is None
 
 
-def test_a_student_that_equals_its_teacher_has_nothing_to_learn(logits):
+@pytest.mark.parametrize("class_weights", [None, torch.tensor([0.1, 1.0, 2.0, 5.0, 9.0])])
+def test_a_student_that_equals_its_teacher_has_nothing_to_learn(logits, class_weights):
     student = logits[1].clone().requires_grad_()
-    distillation_loss(student, logits[1], temperature=TEMPERATURE).backward()
+    distillation_loss(student, logits[1], temperature=TEMPERATURE, class_weights=class_weights).backward()
     assert student.grad.abs().max() < 1e-15
+
+
+def test_with_a_teacher_that_is_certain_it_is_the_weighted_logistic_loss(logits):
+    label = torch.randint(5, (2, 4, 3), generator=torch.Generator().manual_seed(1))
+    certain = 1000 * TEMPERATURE * nn.functional.one_hot(label, 5).movedim(-1, 1).double()
+    weights = torch.tensor([0.1, 1.0, 2.0, 5.0, 9.0], dtype=torch.float64)
+    loss = distillation_loss(logits[0], certain, temperature=TEMPERATURE, class_weights=weights)
+    each = nn.functional.cross_entropy(logits[0] / TEMPERATURE, label, weight=weights, reduction="none")
+    torch.testing.assert_close(loss, each.mean())
+
+
+def test_weights_of_another_number_of_classes_are_refused(logits):
+    with pytest.raises(InputError, match="class_weights: expected one for each of 5 classes, found shape"):
+        distillation_loss(*logits, temperature=TEMPERATURE, class_weights=torch.ones(4))
 
 
 def test_a_tempered_loss_sees_the_logits_over_the_temperature(logits):

@@ -104,6 +104,7 @@ def _distilled(plain: Training) -> dict[str, Any]:
         "_target_": "monai_advdefense.defences.distillation_loss",
         "_mode_": "callable",
         "temperature": TEMPERATURE,
+        "class_weights": "$@loss.class_weights",
     }
     batch = {
         "_target_": "monai_advdefense.defences.DistillationBatch",
