@@ -77,6 +77,14 @@ class GuardedChannels:
     @torch.no_grad()
     def run(self, network: nn.Module, function: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
         """Output of a function of ``network`` for slices ``(S, 1, *spatial)``, on the device of the slices."""
+        convolutions = (part for part in network.modules() if isinstance(part, (nn.Conv1d, nn.Conv2d, nn.Conv3d)))
+        axes = next((part.weight.ndim - 2 for part in convolutions), image.ndim - 2)
+        if image.ndim - 2 != axes:
+            raise InputError(
+                f"argument `slice_dim`: expected slices with {axes} axes, as the network takes them, found "
+                f"{image.ndim - 2} with `slice_dim` {self.slice_dim}; give the axis that counts the slices of a "
+                "volume, None for a single slice"
+            )
         network.eval()
         like = next(network.parameters(), image)
         parts = image.to(like.device, like.dtype).split(self.batch_size)

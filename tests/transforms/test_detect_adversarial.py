@@ -140,6 +140,14 @@ def test_a_path_is_no_image(detector):
         DetectAdversarial(_calibrated(detector), 1)("brain.nii.gz")
 
 
+@pytest.mark.parametrize(("slice_dim", "found"), [(None, 3), (0, 1)])
+def test_slices_that_the_network_cannot_take(brain, slice_dim, found):
+    detector = _calibrated(ReconstructionDetector(nn.Conv2d(1, 1, 3, padding=1), domain="image"))
+    image = brain if slice_dim is None else brain[:, 14]
+    with pytest.raises(InputError, match=f"slice_dim.+2 axes.+found {found}"):
+        DetectAdversarial(detector, slice_dim, value_range=RANGE)(image)
+
+
 def test_dictionary(brain, detector):
     data = {"image": brain, "other": brain / 2, "label": "x"}
     arguments = {"slice_dim": 1, "value_range": RANGE, "batch_size": 4}
