@@ -45,9 +45,9 @@ CLAIM_TEXTS = {
         "ROC-AUC, UNet shifted against UNet image and DenseNet shifted against DenseNet image, mean over the target "
         "networks",
         "A network on the image that does not copy its input to the last detail leaves the attack in its residual as "
-        "well, most of all on the empty background, which an attack on the whole image changes too. A narrow or briefly "
-        "trained network leaves much of a clean slice on either input and tells little. Where both find nearly every "
-        "attack there is no room for a difference.",
+        "well, most of all on the empty background, which an attack on the whole image changes too. A narrow or "
+        "briefly trained network leaves much of a clean slice on either input and tells little. Where both find nearly "
+        "every attack there is no room for a difference.",
     ),
     "networks_above_autoencoders": ClaimText(
         "UNet and DenseNet are better detectors than MagNet's autoencoders",
