@@ -17,7 +17,7 @@ WORDS = (
     "γ: the size of each of its 20 steps in the paper, L2 norm 0.5 side/256 for gray values in [0, 1] (0.375 for 192 x "
     "192). Full strength is γ.",
     "Support: where the image may change, in the brain alone or in the whole image. Brain counts: on skull-stripped "
-    "images any change of the background gives an attack away.",
+    "images a look at the background alone would find an attack on the whole image.",
     "Spectral score: reconstruction error of the spectrum. Combined score: the sum of this and the divergence of the "
     "predictions without and with the reformer, each standardized.",
     "Flipped: share of the attacked pixels that are no longer predicted as their label.",

@@ -11,7 +11,7 @@ from monai_advdefense.experiments.paper.baseline_trainings import DEFENCES, PLAI
 from monai_advdefense.experiments.paper.blocks import Block, Section, Table, to_html, to_markdown
 from monai_advdefense.experiments.paper.cells import attack_name, pivot, read_rows
 from monai_advdefense.experiments.paper.page_numbers import FULL, attacks_among, caption
-from monai_advdefense.experiments.paper.page_texts import BASELINES
+from monai_advdefense.experiments.paper.page_texts import BASELINES, CAPTIONS, METHODS
 from monai_advdefense.experiments.paper.quantities import NO_DETECTOR, Quantities
 from monai_advdefense.experiments.paper.results import CLEAN, NO_REFORMER, Results
 from monai_advdefense.experiments.paper.tables import Row, columns, number, setting_columns
@@ -75,8 +75,11 @@ def baselines_html(folder: Path) -> str:
 
 def _sections(folder: Path) -> list[Section]:
     rows = list(read_rows(folder / "baselines_facts.csv")[0].items())
-    about = Table("About this run", ("What", "Value"), rows, "Facts of the run.", "baselines_facts.csv", names=2)
-    return [Section("Baselines", list(baselines(folder))), Section("How it was measured", [about])]
+    about = Table("About this run", ("What", "Value"), rows, CAPTIONS["about"], "baselines_facts.csv", names=2)
+    methods = [
+        f"{subject}: {METHODS[subject]}" for subject in ("Data", "Attack", "Dice", "Accepted and bad", "Intervals")
+    ]
+    return [Section("Baselines", list(baselines(folder))), Section("How it was measured", [*methods, about])]
 
 
 def _tables(folder: Path) -> Iterator[Table]:

@@ -64,7 +64,7 @@ def not_reproduced(numbers: Numbers) -> Iterator[Note]:
                 f"{other['expected_higher']} {numbers.cell(other, 'higher')} against {other['expected_lower']} "
                 f"{numbers.cell(other, 'lower')}, difference {numbers.cell(other, 'difference')}: {other['verdict']}."
                 for other in numbers.comparisons
-                if (other["claim"], other["setting"]) == (row["claim"], "brain") and other["verdict"] != "yes"
+                if (other["claim"], other["setting"]) == (row["claim"], "brain")
             ]
             yield Note(f"{row['text']}: {row['verdict_brain']}", [*found, f"Conjecture: {row['reason']}"])
     missed = [row for row in numbers.bars if row["verdict"] == "missed"]

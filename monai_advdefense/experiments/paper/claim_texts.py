@@ -30,9 +30,9 @@ CLAIM_TEXTS = {
         "Detectors on the shifted spectrum are better than on the unshifted one",
         "ROC-AUC, UNet shifted against UNet unshifted and DenseNet shifted against DenseNet unshifted, mean over the "
         "target networks",
-        "Shifting only moves pixels: both spectra hold the same numbers, and what differs is how well a convolution "
-        "can describe them. We suspect that on the logarithmic scale used here the unshifted spectrum, whose middle "
-        "holds the high frequencies, is learned as well or better, so that shifting has nothing to gain.",
+        "Shifting only moves pixels: both spectra hold the same numbers, and what differs is how well a network can "
+        "describe them. On the logarithmic scale used here the high frequencies, which lie in the middle of the "
+        "unshifted spectrum, need be no harder to learn. Which order suits better may depend on the network.",
     ),
     "unshifted_above_chance": ClaimText(
         "Detectors on the unshifted spectrum are better than chance",
@@ -45,9 +45,8 @@ CLAIM_TEXTS = {
         "ROC-AUC, UNet shifted against UNet image and DenseNet shifted against DenseNet image, mean over the target "
         "networks",
         "A network on the image that does not copy its input to the last detail leaves the attack in its residual as "
-        "well, most of all on the empty background, which an attack on the whole image changes too. A narrow or "
-        "briefly trained network leaves much of a clean slice on either input and tells little. Where both find nearly "
-        "every attack there is no room for a difference.",
+        "well; an attack on the whole image also changes the empty background, where any trace shows. A narrow or "
+        "briefly trained network leaves so much of a clean slice that it tells little on either input.",
     ),
     "networks_above_autoencoders": ClaimText(
         "UNet and DenseNet are better detectors than MagNet's autoencoders",
@@ -61,8 +60,9 @@ CLAIM_TEXTS = {
         "UNet is a better reformer than the autoencoders and DenseNet",
         "Dice of all slices behind the reformer, without a detector, so that none gains by rejecting; mean over the "
         "target networks",
-        "Trained on clean images alone, as in the paper, a network with skip connections learns to return its input, "
-        "and the attack with it. A coarser reformer then removes more of the attack, at a price on clean images.",
+        "Trained on clean images alone, as in the paper, UNet learns to return its input, and the attack with it. A "
+        "network that returns it less exactly, such as a narrow DenseNet, may lose more of the attack. One that is as "
+        "coarse as the autoencoders loses the structures too.",
     ),
     "pair_13_best": ClaimText(
         "Pair 13, UNet on the shifted spectrum with the UNet reformer, is the best of the 16",
@@ -83,15 +83,16 @@ CLAIM_TEXTS = {
         "Read in each role: detectors on the image and reformers, mean of UNet and DenseNet (with) against mean of "
         "Autoencoder I and II (without); and target networks, the change of Dice under attack without defence, UNet "
         "and DenseNet (with) against SegNet (without)",
-        "The networks differ in more than their skip connections: in size, depth and training. As a reformer or as a "
-        "detector on the image, a network that can copy its input may copy the attack; as a target, one with skip "
-        "connections gives the attacker a short way for the gradient.",
+        "As a target, a network with skip connections may give the attacker's gradient a short way; and one that is "
+        "worse on clean slices has less Dice to lose. Where skip connections do not help a reformer or a detector, "
+        "they may let it copy the attack. The networks differ in size, depth and training too.",
     ),
 }
 
 BAR_REASONS = {
-    "UNet shifted": "The perturbation is small beside what the small network leaves of a clean spectrum: a wider one, "
-    "longer training or larger slices may lower the residual of clean slices.",
+    "UNet shifted": "The perturbation is small beside what the network leaves of a clean spectrum, most of all where "
+    "the attack needs less norm. Where Table 1 shows more for UNet on the unshifted spectrum, the size and the "
+    "training of the network cannot be the whole reason.",
     "UNet shifted + divergence": "Both scores have the same weight in the sum, however much each can tell. Where Table "
     "1 shows a higher figure for the divergence alone, the spectral score mostly adds its noise.",
 }

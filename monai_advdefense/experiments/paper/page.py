@@ -58,6 +58,6 @@ def _examples(numbers: Numbers) -> Iterator[Block]:
 
 
 def _methods(numbers: Numbers) -> Iterator[Block]:
-    yield from METHODS
+    yield from (f"{subject}: {text}" for subject, text in METHODS.items())
     rows = list(numbers.facts.items())
     yield Table("About this run", ("What", "Value"), rows, CAPTIONS["about"], "facts.csv", names=2)

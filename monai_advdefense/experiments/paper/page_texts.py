@@ -20,7 +20,8 @@ SETTING_NAMES = {"brain": "Brain only", "whole": "Whole image", "half_clean": "B
 
 NOISE = (
     "Noise is Rician, inside the brain, with the norm of the attack of the same name. Where it is told from clean "
-    "slices as well as that attack, the detector sees that a slice was changed, not that the change is adversarial."
+    "slices as well as that attack, the detector sees that a slice was changed, not that the change is adversarial: "
+    "compare them in detection.csv."
 )
 
 BASELINES = (
@@ -34,34 +35,38 @@ BASELINES = (
 )
 """What the table of the baselines can tell, and what it cannot."""
 
-METHODS = (
-    "Data: coronal slices of skull-stripped volumes that are not blank; the paper's images have the skull. A pixel "
+METHODS = {
+    "Data": "coronal slices of skull-stripped volumes that are not blank; the paper's images have the skull. A pixel "
     "larger than 1 mm is the mean of those of 1 mm in it. Target networks, detectors and reformers are fitted on the "
     "training subjects, thresholds on the calibration subjects; the test subjects serve these figures alone.",
-    "Attack: dense adversary generation (DAG) in the paper's own form, L2 steps of γ, label logit only, 20 steps, no "
+    "Attack": "dense adversary generation (DAG) in the paper's own form, L2 steps of γ, label logit only, 20 steps, no "
     "early stop, last iterate, γ = 0.5 side/256; weaker ones with γ/2 and γ/8. Types: A all background, B the most "
     "frequent structures exchanged, C one structure dilated. Brain only: background stays 0; these figures count, for "
-    "on skull-stripped images any change of the background gives an attack away. Form of Xie et al.: random "
+    "on skull-stripped images a look at the background alone would find an attack on the whole image. Detectors are "
+    "measured on both, pairs of detector and reformer on full strength in the brain only. Form of Xie et al.: random "
     "derangement, L-infinity steps of 0.5/255, target logit, early stop, best iterate, cut to 20 steps.",
-    "Attacker who knows the guard: selective projected gradient descent through reformer, segmenter and every score in "
-    "use. Each step lowers a score that is over its threshold, or else raises the segmentation loss behind the "
+    "Attacker who knows the guard": "selective projected gradient descent through reformer, segmenter and every score "
+    "in use. Each step lowers a score that is over its threshold, or else raises the segmentation loss behind the "
     "reformer. Its L2 norm is bounded by that of DAG type A at full strength, a third and a tenth of it.",
-    "Detection: higher scores are more suspicious. The area under the ROC curve does not depend on the ratio of clean "
-    "to attacked slices; it is that of a half clean, half attacked set. The true positive rate at 5 % false positives "
-    "uses the best threshold for these slices; the calibrated threshold is chosen on other subjects.",
-    "Dice: hard, per structure without background, counts summed over the accepted slices of a volume, all types of "
+    "Detection": "higher scores are more suspicious. The area under the ROC curve does not depend on the ratio of "
+    "clean to attacked slices; it is that of a half clean, half attacked set. The true positive rate at 5 % false "
+    "positives uses the best threshold for these slices; the calibrated threshold is chosen on other subjects.",
+    "Dice": "hard, per structure without background, counts summed over the accepted slices of a volume, all types of "
     "the attack together; mean over the structures present in label or prediction, then over volumes. A volume of "
     "which nothing is accepted has none. Soft Dice: the paper's, background included, mean over accepted slices.",
-    f"Accepted and bad: share of all slices that are accepted although their Dice behind the reformer lies more than "
+    "Accepted and bad": f"share of all slices that are accepted although their Dice behind the reformer lies more than "
     f"{DROP:g} under that of the clean slice without guard. A slice without structures in label and prediction has "
     "Dice 1 there.",
-    "Intervals: 95 %, percentile bootstrap over subjects, the same draws for every figure, so that differences are "
-    "paired. With few subjects they are known to be somewhat too narrow, and no correction is made for the number of "
-    "comparisons. An asterisk marks an interval that more than 5 % of the resamples do not enter, because nothing is "
-    "accepted in them.",
-    "Claims: yes if the interval of every difference lies above 0, no if that of any lies below 0, otherwise "
+    "Intervals": "95 %, percentile bootstrap over subjects, the same draws for every figure, so that differences are "
+    "paired. They hold the choice of test subjects, not that of seed and training. With few subjects they are known to "
+    "be somewhat too narrow, and no correction is made for the number of comparisons. A subject that is drawn twice "
+    "counts more in the AUC against its own clean slices, which moves intervals away from 0.5, so that one near 0.5 "
+    "may miss its own figure. An asterisk marks an interval that more than 5 % of the resamples do not enter, because "
+    "nothing is accepted in them.",
+    "Claims": "yes if the interval of every difference lies above 0, no if that of any lies below 0, otherwise "
     "undecided. Brain only counts. The reasons given for what did not come out are conjecture.",
-)
+}
+"""How it was measured, by subject."""
 
 CAPTIONS = {
     "known_guard": "Made for each guard by an attacker who knows it; accepted and bad comes first, as no other figure "
