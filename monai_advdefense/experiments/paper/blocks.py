@@ -75,18 +75,17 @@ class Section:
     blocks: Sequence[Block]
 
 
-def to_markdown(title: str, sections: Sequence[Section], *, link_prefix: str = "") -> str:
-    """Render a page as Markdown.
+def to_markdown(title: str, sections: Sequence[Section]) -> str:
+    """Render a page as Markdown that lies beside its figures and tables.
 
     Args:
         title: headline of the page.
         sections: what follows.
-        link_prefix: path from the page to the folder of figures and tables, with a slash at its end.
     """
     parts = [f"# {title}"]
     for section in sections:
         parts.append(f"## {section.title}")
-        parts += [_markdown(block, link_prefix) for block in section.blocks]
+        parts += [_markdown(block) for block in section.blocks]
     return "\n\n".join(parts) + "\n"
 
 
@@ -118,12 +117,12 @@ def to_html(title: str, sections: Sequence[Section], folder: Path, *, date: str,
     return template.render(title=title, sections=sections, date=date, command=command)
 
 
-def _markdown(block: Block, link_prefix: str) -> str:
+def _markdown(block: Block) -> str:
     if isinstance(block, Picture):
-        picture = f"![{block.text}]({link_prefix}{block.name}.png)"
+        picture = f"![{block.text}]({block.name}.png)"
         return f"**{block.title}**\n\n{picture}\n\n*{block.caption}*"
     if isinstance(block, Table):
-        source = f"[{block.source}]({link_prefix}{block.source})"
+        source = f"[{block.source}]({block.source})"
         if block.folded:
             return f"**{block.title}**: {source}."
         lines = [block.header, ["---"] * len(block.header), *block.rows]

@@ -10,7 +10,7 @@ from monai_advdefense.experiments.paper.page_numbers import Numbers
 from monai_advdefense.experiments.paper.page_texts import INTRODUCTION, SETTING_NAMES
 from monai_advdefense.experiments.paper.quantities import MEAN
 
-__all__ = ["claims", "in_short", "not_reproduced"]
+__all__ = ["claims", "count_of_verdicts", "in_short", "not_reproduced"]
 
 
 def in_short(numbers: Numbers) -> Iterator[Block]:
@@ -23,10 +23,15 @@ def in_short(numbers: Numbers) -> Iterator[Block]:
                 "as DAG does at full strength gets accepted with a bad segmentation on "
                 f"{numbers.cell(row, 'accepted_and_bad')} of all slices (mean over the target networks)."
             )
+    yield count_of_verdicts(numbers)
+
+
+def count_of_verdicts(numbers: Numbers) -> str:
+    """How many claims came out, and how many bars were met."""
     verdicts = [row["verdict_brain"] for row in numbers.claims]
     bars = [row["verdict"] for row in numbers.bars if row["bar"]]
     counted = ", ".join(f"{verdicts.count(name)} {name}" for name in ("yes", "no", "undecided", "not measured"))
-    yield (
+    return (
         f"{len(verdicts)} claims of the paper: {counted}. Bars set beforehand: {bars.count('met')} met, "
         f"{bars.count('missed')} missed, {bars.count('not measured')} not measured."
     )

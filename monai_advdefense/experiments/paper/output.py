@@ -13,7 +13,7 @@ from monai_advdefense.experiments.page import write_rows
 from monai_advdefense.experiments.paper.baseline_sections import baseline_rows, baselines_html, baselines_markdown
 from monai_advdefense.experiments.paper.claims import bar_rows, claim_rows, comparison_rows
 from monai_advdefense.experiments.paper.figures import figure_4, figure_bytes, risk_coverage_figure, roc_figure
-from monai_advdefense.experiments.paper.page import html_page, markdown_page
+from monai_advdefense.experiments.paper.page import html_page, markdown_page, not_reproduced_page
 from monai_advdefense.experiments.paper.quantities import quantities
 from monai_advdefense.experiments.paper.results import Results
 from monai_advdefense.experiments.paper.spectra import figure_2, figure_3, shown_examples
@@ -43,7 +43,7 @@ def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
         resamples: number of bootstrap resamples over subjects.
 
     Returns:
-        The HTML page, ``results.html``; beside it lies ``results.md``.
+        The HTML page, ``results.html``; beside it lie ``results.md`` and ``not_reproduced.md``.
 
     Raises:
         InputError: if a fact for the captions is missing, or a score is not finite.
@@ -56,6 +56,8 @@ def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
     tables = _tables(results, resamples)
     _write_tables(tables, folder)
     _write_figures(results, tables, folder)
+    with atomic_path(folder / "not_reproduced.md") as temporary:
+        temporary.write_text(not_reproduced_page(folder), encoding="utf-8")
     return _write_pages(folder, "results", markdown_page(folder), html_page(folder))
 
 

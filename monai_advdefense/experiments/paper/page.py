@@ -1,4 +1,4 @@
-"""The page of all results, made from the files of numbers alone."""
+"""The page of all results and that of what did not come out, made from the files of numbers alone."""
 
 from __future__ import annotations
 
@@ -7,23 +7,35 @@ from pathlib import Path
 
 from monai_advdefense.experiments.paper.baseline_sections import baselines
 from monai_advdefense.experiments.paper.blocks import Block, Section, Table, to_html, to_markdown
-from monai_advdefense.experiments.paper.claim_sections import claims, in_short, not_reproduced
+from monai_advdefense.experiments.paper.claim_sections import claims, count_of_verdicts, in_short, not_reproduced
 from monai_advdefense.experiments.paper.detection_sections import attacks, detection
 from monai_advdefense.experiments.paper.guard_sections import guards, known_guard
 from monai_advdefense.experiments.paper.page_numbers import Numbers
 from monai_advdefense.experiments.paper.page_texts import CAPTIONS, METHODS, TITLE
 
-__all__ = ["html_page", "markdown_page"]
+__all__ = ["html_page", "markdown_page", "not_reproduced_page"]
+
+_NOT_REPRODUCED = "What we could not reproduce, and why we think so"
 
 
-def markdown_page(folder: Path, *, link_prefix: str = "") -> str:
-    """Make the page as Markdown.
+def markdown_page(folder: Path) -> str:
+    """Make the page as Markdown, to lie in ``folder`` as ``results.md`` beside ``not_reproduced.md``.
 
     Args:
         folder: the files of numbers that :func:`~monai_advdefense.experiments.paper.output.write` wrote.
-        link_prefix: path from the page to ``folder``, with a slash at its end; empty if it lies there.
     """
-    return to_markdown(TITLE, _sections(Numbers(folder), folder), link_prefix=link_prefix)
+    link = Section(_NOT_REPRODUCED, ["[On a page of its own](not_reproduced.md)."])
+    sections = _sections(Numbers(folder), folder)
+    return to_markdown(TITLE, [link if section.title == _NOT_REPRODUCED else section for section in sections])
+
+
+def not_reproduced_page(folder: Path) -> str:
+    """Make the page of what did not come out as Markdown, to lie in ``folder`` as ``not_reproduced.md``."""
+    numbers = Numbers(folder)
+    made_of = f"{numbers.caption('claims', numbers.pooled_slices)}."
+    opening = Section("In short", [count_of_verdicts(numbers), "[All results](results.md).", made_of])
+    notes = [Section(note.title, note.paragraphs) for note in not_reproduced(numbers)]
+    return to_markdown(_NOT_REPRODUCED, [opening, *notes])
 
 
 def html_page(folder: Path) -> str:
@@ -43,7 +55,7 @@ def _sections(numbers: Numbers, folder: Path) -> list[Section]:
         "Baselines": baselines(folder),
         "Images and spectra (Figures 2 and 3)": _examples(numbers),
         "Attacks and noise": attacks(numbers),
-        "What we could not reproduce, and why we think so": not_reproduced(numbers),
+        _NOT_REPRODUCED: not_reproduced(numbers),
         "How it was measured": _methods(numbers),
     }
     sections = [Section(title, list(content)) for title, content in blocks.items()]

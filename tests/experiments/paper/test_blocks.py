@@ -28,12 +28,12 @@ def folder(tmp_path):
 
 
 def test_markdown():
-    text = to_markdown("Title", SECTIONS, link_prefix="results/")
+    text = to_markdown("Title", SECTIONS)
     assert text.startswith("# Title\n\n## First & last\n\nWords with <tags>.\n\n**Numbers**\n\n")
     assert "| Name | Value | Verdict |\n| --- | --- | --- |\n| a | 0.5 [0.1,\N{NO-BREAK SPACE}0.9] | yes |\n" in text
-    assert "*Numbers: [n.csv](results/n.csv). Made of 2 slices.*" in text
-    assert "![A curve rising.](results/curve.png)" in text
-    assert "**More**: [m.csv](results/m.csv)." in text
+    assert "*Numbers: [n.csv](n.csv). Made of 2 slices.*" in text
+    assert "![A curve rising.](curve.png)" in text
+    assert "**More**: [m.csv](m.csv)." in text
     assert "| b | 1 |" not in text
     assert r"0.5 [0.1, 0.9]\* against 0.4 [0.1, 0.8]\*." in text
 

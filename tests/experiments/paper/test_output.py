@@ -10,7 +10,6 @@ import pytest
 from monai_advdefense.errors import InputError
 from monai_advdefense.experiments.paper import output
 from monai_advdefense.experiments.paper.output import write
-from monai_advdefense.experiments.paper.page import markdown_page
 
 TABLES = ("facts", "detection", "guards", "attacks", "comparisons", "claims", "bars", "roc", "risk_coverage")
 FIGURES = ("figure_2", "figure_3", "figure_4", "roc", "risk_coverage")
@@ -55,7 +54,7 @@ def _rows(folder, name):
 def test_all_files_are_there_and_no_other(folder):
     figures = {f"{name}{form}.{kind}" for name in FIGURES for form in ("", "_narrow") for kind in ("png", "svg")}
     names = {path.name for path in folder.iterdir()}
-    assert names == figures | {f"{name}.csv" for name in TABLES} | {"results.md", "results.html"}
+    assert names == figures | {f"{name}.csv" for name in TABLES} | {"results.md", "results.html", "not_reproduced.md"}
 
 
 def test_same_results_same_bytes(small, folder, tmp_path):
@@ -132,24 +131,22 @@ def test_every_caption_names_slices_subjects_seed_date_and_command(small, folder
         assert "20 resamples" in caption
 
 
-def test_what_did_not_come_out_is_told_with_a_conjecture(folder):
-    markdown = (folder / "results.md").read_text(encoding="utf-8")
-    section = markdown.partition("## What we could not reproduce")[2].partition("\n## ")[0]
+def test_what_did_not_come_out_is_told_with_a_conjecture_on_a_page_of_its_own(folder):
+    page = (folder / "not_reproduced.md").read_text(encoding="utf-8")
     told = [row for row in _rows(folder, "claims") if row["verdict_brain"] in ("no", "undecided")]
     assert told
     for row in told:
-        assert f"**{row['text']}: {row['verdict_brain']}**" in section
+        section = page.partition(f"\n## {row['text']}: {row['verdict_brain']}\n")[2].partition("\n## ")[0]
         assert f"Conjecture: {row['reason']}" in section
     for row in _rows(folder, "claims"):
         if row["verdict_brain"] == "yes":
-            assert row["text"] not in section
-    assert "Not measured in this run" in section
-
-
-def test_markdown_for_another_folder_links_to_the_files(folder):
-    text = markdown_page(folder, link_prefix="results/")
-    assert "](results/figure_4.png)" in text
-    assert "](results/guards.csv)" in text
+            assert row["text"] not in page
+    assert "\n## Not measured in this run\n" in page
+    link = "](not_reproduced.md)"
+    assert link in (folder / "results.md").read_text(encoding="utf-8")
+    html = (folder / "results.html").read_text(encoding="utf-8")
+    assert link not in html
+    assert all(row["text"] in html for row in told)
 
 
 def test_missing_fact_is_named(small, tmp_path):
