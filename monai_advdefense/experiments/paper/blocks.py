@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,7 +25,7 @@ class Table:
         rows: cells.
         caption: what it was made from.
         source: file of the numbers.
-        folded: shown in HTML only, and closed at first; Markdown names the file.
+        folded: shown in HTML only, and closed at first; Markdown names the files of a row of such tables.
         names: number of first columns that hold names.
         words: whether the last column holds words.
     """
@@ -85,7 +86,8 @@ def to_markdown(title: str, sections: Sequence[Section]) -> str:
     parts = [f"# {title}"]
     for section in sections:
         parts.append(f"## {section.title}")
-        parts += [_markdown(block) for block in section.blocks]
+        for folded, blocks in groupby(section.blocks, lambda block: isinstance(block, Table) and block.folded):
+            parts += [_list_of(blocks)] if folded else [_markdown(block) for block in blocks]
     return "\n\n".join(parts) + "\n"
 
 
@@ -122,15 +124,21 @@ def _markdown(block: Block) -> str:
         picture = f"![{block.text}]({block.name}.png)"
         return f"**{block.title}**\n\n{picture}\n\n*{block.caption}*"
     if isinstance(block, Table):
-        source = f"[{block.source}]({block.source})"
-        if block.folded:
-            return f"**{block.title}**: {source}."
         lines = [block.header, ["---"] * len(block.header), *block.rows]
         table = "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
-        return f"**{block.title}**\n\n{table}\n\n*Numbers: {source}. {block.caption}*"
+        return f"**{block.title}**\n\n{table}\n\n*Numbers: [{block.source}]({block.source}). {block.caption}*"
     if isinstance(block, Note):
         return "\n\n".join([f"**{block.title}**", *map(_escaped, block.paragraphs)])
     return _escaped(block)
+
+
+def _list_of(tables: Iterable[Block]) -> str:
+    """Which files hold the numbers of tables that are not shown."""
+    titles: dict[str, list[str]] = {}
+    for table in tables:
+        if isinstance(table, Table):
+            titles.setdefault(table.source, []).append(table.title)
+    return "\n".join(f"- Also in [{source}]({source}): {'; '.join(names)}" for source, names in titles.items())
 
 
 def _cell(text: str) -> str:

@@ -9,6 +9,7 @@ from monai_advdefense.experiments.paper.cells import strength_name
 from monai_advdefense.experiments.paper.page_numbers import Numbers
 from monai_advdefense.experiments.paper.page_texts import INTRODUCTION, SETTING_NAMES
 from monai_advdefense.experiments.paper.quantities import MEAN
+from monai_advdefense.experiments.paper.tables import Row
 
 __all__ = ["claims", "count_of_verdicts", "in_short", "not_reproduced"]
 
@@ -19,9 +20,9 @@ def in_short(numbers: Numbers) -> Iterator[Block]:
     for row in numbers.guards:
         if row["knows_guard"] and row["strength"] == "1" and row["target"] == MEAN:
             yield (
-                f"An attacker who knows the guard {row['detector']} → {row['reformer']} and may change a slice as much "
-                "as DAG does at full strength gets accepted with a bad segmentation on "
-                f"{numbers.cell(row, 'accepted_and_bad')} of all slices (mean over the target networks)."
+                f"An attacker who knows the guard {row['detector']} → {row['reformer']} (detector → reformer) and may "
+                "change a slice as much as DAG does at full strength: accepted and bad on "
+                f"{numbers.cell(row, 'accepted_and_bad')} of all slices, mean over the target networks."
             )
     yield count_of_verdicts(numbers)
 
@@ -40,10 +41,10 @@ def count_of_verdicts(numbers: Numbers) -> str:
 def claims(numbers: Numbers) -> Iterator[Block]:
     """Verdicts, every comparison behind them, and the bars."""
     rows = [
-        (row["text"], *(row[f"verdict_{name}"] or "–" for name in SETTING_NAMES), row["reading"])
+        (row["text"], *(row[f"verdict_{name}"] or "–" for name in SETTING_NAMES), _votes(row), row["reading"])
         for row in numbers.claims
     ]
-    header: tuple[str, ...] = ("Claim", *SETTING_NAMES.values(), "Compared")
+    header: tuple[str, ...] = ("Claim", *SETTING_NAMES.values(), "Comparisons, brain only", "Compared")
     caption = numbers.caption("claims", numbers.pooled_slices)
     yield Table("Verdicts", header, rows, caption, "claims.csv", words=True)
     yield _comparisons(numbers)
@@ -85,6 +86,12 @@ def not_reproduced(numbers: Numbers) -> Iterator[Note]:
     missing = [f"{row['text']}." for row in numbers.claims if row["verdict_brain"] == "not measured"]
     if missing:
         yield Note("Not measured in this run", missing)
+
+
+def _votes(claim: Row) -> str:
+    """How the comparisons behind a verdict came out."""
+    counts = ((name, claim[f"{name}_brain"]) for name in ("yes", "undecided", "no"))
+    return ", ".join(f"{count} {name}" for name, count in counts if count != "0") or "–"
 
 
 def _comparisons(numbers: Numbers) -> Table:

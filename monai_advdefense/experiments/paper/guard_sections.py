@@ -48,7 +48,7 @@ def guards(numbers: Numbers) -> Iterator[Block]:
     """Figure 4, Table 2 for each target network, risk and coverage, and every guard under every attack."""
     text = "One panel for each target network: Dice of the slices that each pair accepts, and the share of these."
     yield from numbers.picture("figure_4", "Figure 4: Dice of accepted slices", text)
-    for target in numbers.targets:
+    for target in (MEAN, *numbers.targets):
         yield _table_2(numbers, target)
     text = "One panel for each target network: share of bad slices among the accepted ones against coverage."
     yield from numbers.picture("risk_coverage", "Risk and coverage", text)

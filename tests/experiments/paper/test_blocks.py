@@ -13,6 +13,8 @@ SECTIONS = [
                 "Numbers", ("Name", "Value", "Verdict"), [("a", "0.5 [0.1, 0.9]", "yes")], "Made of 2 slices.", "n.csv"
             ),
             Table("More", ("Name", "Value"), [("b", "1")], "Made of 3 slices.", "m.csv", folded=True),
+            Table("Much more", ("Name", "Value"), [("c", "2")], "Made of 3 slices.", "m.csv", folded=True),
+            Table("Others", ("Name", "Value"), [("d", "3")], "Made of 3 slices.", "o.csv", folded=True),
             Picture("Curve", "curve", "A curve rising.", "Made of 4 slices."),
             Note("Not found", ["This.", "0.5 [0.1, 0.9]* against 0.4 [0.1, 0.8]*."]),
         ],
@@ -33,7 +35,9 @@ def test_markdown():
     assert "| Name | Value | Verdict |\n| --- | --- | --- |\n| a | 0.5 [0.1,\N{NO-BREAK SPACE}0.9] | yes |\n" in text
     assert "*Numbers: [n.csv](n.csv). Made of 2 slices.*" in text
     assert "![A curve rising.](curve.png)" in text
-    assert "**More**: [m.csv](m.csv)." in text
+    assert "\n\n- Also in [m.csv](m.csv): More; Much more\n- Also in [o.csv](o.csv): Others\n\n![" in text.replace(
+        "**Curve**\n\n", ""
+    )
     assert "| b | 1 |" not in text
     assert r"0.5 [0.1, 0.9]\* against 0.4 [0.1, 0.8]\*." in text
 
