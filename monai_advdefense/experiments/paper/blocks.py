@@ -86,8 +86,9 @@ def to_markdown(title: str, sections: Sequence[Section]) -> str:
     parts = [f"# {title}"]
     for section in sections:
         parts.append(f"## {section.title}")
-        for folded, blocks in groupby(section.blocks, lambda block: isinstance(block, Table) and block.folded):
-            parts += [_list_of(blocks)] if folded else [_markdown(block) for block in blocks]
+        for folded, run in groupby(section.blocks, lambda block: isinstance(block, Table) and block.folded):
+            blocks = list(run)
+            parts += [_list_of(blocks)] if folded else map(_markdown, blocks)
     return "\n\n".join(parts) + "\n"
 
 

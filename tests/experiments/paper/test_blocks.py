@@ -35,7 +35,7 @@ def test_markdown():
     assert "| Name | Value | Verdict |\n| --- | --- | --- |\n| a | 0.5 [0.1,\N{NO-BREAK SPACE}0.9] | yes |\n" in text
     assert "*Numbers: [n.csv](n.csv). Made of 2 slices.*" in text
     assert "![A curve rising.](curve.png)" in text
-    assert "\n\n- Also in [m.csv](m.csv): More; Much more\n- Also in [o.csv](o.csv): Others\n\n![" in text.replace(
+    assert "\n\n- Also in [m.csv](m.csv): More; Much more\n- Also in [o.csv](o.csv): Others\n\n**Curve**" in text
         "**Curve**\n\n", ""
     )
     assert "| b | 1 |" not in text
