@@ -19,6 +19,7 @@ from monai_advdefense.attacks import (
     step_size_for,
     swap_most_frequent,
 )
+from monai_advdefense.errors import InputError
 from monai_advdefense.experiments.corruptions import CORRUPTIONS, corrupted
 from monai_advdefense.networks import DefendedSegmenter
 
@@ -113,6 +114,9 @@ def attacked(
     Returns:
         Attacked slices, the L2 norm ``(B,)`` of what was added, and the fraction ``(B,)`` of flipped targeted pixels,
         which noise and accidents do not have (NaN).
+
+    Raises:
+        InputError: if the form or the target is unknown, or noise has no norm.
     """
     mask = image > 0 if setting.support == "brain" else None
     if setting.form == "corruption":
@@ -121,8 +125,10 @@ def attacked(
         return spoilt, change, torch.full_like(change, torch.nan)
     if setting.form == "noise":
         # A slice with few pixels may be driven to 0, further than noise, which drives to 1, can reach.
+        if norm is None:
+            raise InputError("norm: expected the L2 norm of the noise, found none; give that of the attack beside it")
         room = torch.linalg.vector_norm(torch.where(image > 0, 1 - image, 0.0).flatten(1), dim=1)
-        aim = torch.zeros_like(room) if norm is None else torch.minimum(norm.to(room), 0.99 * room)
+        aim = torch.minimum(norm.to(room), 0.99 * room)
         noisy = rician_noise(image, norm=aim, mask=mask, generator=generator)
         return noisy, torch.linalg.vector_norm((noisy - image).flatten(1), dim=1), torch.full_like(aim, torch.nan)
     if setting.form == "fgsm":
@@ -152,10 +158,15 @@ def attacked(
             stop="all_flipped",
             result="best",
         )
-    else:
+    elif setting.form == "dag":
         target = _target(setting.target, label, num_classes, generator)
         step_size = setting.strength * step_size_for(image.shape[-1])
         result = dag(network, image, label, target=target, step_size=step_size, mask=mask)
+    else:
+        raise InputError(
+            f"setting.form: expected dag, xie, noise, fgsm, pgd or corruption, found {setting.form!r}; the attacker "
+            "who knows the guard is attacked_by_insider"
+        )
     return result.image, result.norm, result.flipped
 
 
@@ -166,7 +177,9 @@ def _target(name: str, label: Tensor, num_classes: int, generator: torch.Generat
         return swap_most_frequent(label)
     if name == "C":
         return dilate_structure(label, generator=generator)
-    return random_derangement(label, num_classes, generator=generator)
+    if name == "derangement":
+        return random_derangement(label, num_classes, generator=generator)
+    raise InputError(f"setting.target: expected A, B, C or derangement, found {name!r}; choose one of them")
 
 
 def attacked_by_insider(

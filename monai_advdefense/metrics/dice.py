@@ -107,9 +107,11 @@ def mean_dice(prediction: Tensor, label: Tensor, num_classes: int) -> Tensor:
 def soft_dice(probabilities: Tensor, label: Tensor, *, smooth: float = 1.0) -> Tensor:
     """Soft Dice of the paper's own evaluation: mean over all classes, the background included.
 
-    For each class ``(2 sum p g + smooth) / (sum p + sum g + smooth)``, so that an absent class counts as nearly 1. It
-    is far above :func:`mean_dice` on the same prediction and serves only to set figures beside those of the paper.
-    Their sums run over a batch of 10 slices, ours over one sample.
+    For each class ``(2 sum p g + smooth) / (sum p + sum g + smooth)``. An absent class counts as nearly 1 if its
+    probabilities add up to nearly nothing, and as nearly 0 if they add up to some pixels, however thinly spread. So the
+    figure tells as much of the sharpness of the softmax as of the segmentation, may lie far above or below
+    :func:`mean_dice`, and serves only to set figures beside those of the paper. Their sums run over a batch of 10
+    slices, ours over one sample.
 
     Args:
         probabilities: softmax of the logits ``(B, C, *spatial)``, background first.

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from monai_advdefense.errors import InputError
 from monai_advdefense.experiments.settings import EPSILON, AttackSetting, attack_settings, attacked
 
 
@@ -28,7 +29,10 @@ def test_names_are_unique():
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("setting", attack_settings(), ids=lambda setting: setting.name)
+OF_THE_NETWORK = [setting for setting in attack_settings() if setting.form != "selective_pgd"]
+
+
+@pytest.mark.parametrize("setting", OF_THE_NETWORK, ids=lambda setting: setting.name)
 def test_brain_support_leaves_the_background_alone(setting, batch):
     result, norm, flipped = _attack(setting, batch, norm=torch.tensor([0.3, 0.5]))
     image = batch[1]
@@ -37,6 +41,19 @@ def test_brain_support_leaves_the_background_alone(setting, batch):
     assert 0 <= result.min() <= result.max() <= 1
     assert norm.tolist() == pytest.approx(torch.linalg.vector_norm((result - image).flatten(1), dim=1).tolist())
     assert flipped.isnan().all() == (setting.form == "noise")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (AttackSetting("selective_pgd", "guard", 1.0, "brain"), "form: expected dag, .* found 'selective_pgd'"),
+        (AttackSetting("dag", "D", 1.0, "brain"), "target: expected A, B, C or derangement, found 'D'"),
+        (AttackSetting("noise", "A", 1.0, "brain"), "norm: expected the L2 norm"),
+    ],
+)
+def test_what_is_no_attack_on_the_network_is_refused(setting, message, batch):
+    with pytest.raises(InputError, match=message):
+        _attack(setting, batch)
 
 
 def test_a_smaller_strength_moves_less(batch):

@@ -71,7 +71,7 @@ def run_experiments(
     if workers.rank:
         return None
     facts = {
-        "command": f"python -m monai_advdefense.experiments.paper --preset {preset} --seed {seed}",
+        "command": _command(sizes, preset, seed),
         "date": datetime.date.today().isoformat(),
         "preset": preset,
         "seed": str(seed),
@@ -97,6 +97,12 @@ def _phantoms(work: Path, preset: Preset, workers: Workers) -> Path:
     return folder
 
 
+def _command(sizes: Preset, preset: str, seed: int) -> str:
+    """The command for captions; where things lie is the reader's to fill in."""
+    data = "" if sizes.phantoms else "--dataset_dir DATA "
+    return f"python -m monai_advdefense.experiments.paper {data}--work_dir WORK --preset {preset} --seed {seed}"
+
+
 def _sizes(preset: Preset) -> str:
     """Slices and networks in words, for captions."""
     networks = []
@@ -104,7 +110,10 @@ def _sizes(preset: Preset) -> str:
         widths = definition.get("features") or definition.get("down_blocks")
         described = "-".join(map(str, widths)) if isinstance(widths, list) else f"{widths} filters"
         if "growth_rate" in definition:
-            described += f" (growth {definition['growth_rate']}, first {definition['init_features']})"
+            described += (
+                f" (growth {definition['growth_rate']}, first {definition['init_features']}, dropout "
+                f"{definition['dropout']:g})"
+            )
         networks.append(f"{name} {described}")
     if preset.gan:
         gan = preset.gan["network"]

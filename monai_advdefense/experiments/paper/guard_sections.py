@@ -21,19 +21,20 @@ __all__ = ["guards", "known_guard"]
 
 
 def known_guard(numbers: Numbers) -> Iterator[Table]:
-    """What passes each guard of an attacker who knows it."""
+    """What passes each guard of an attacker who knows it, beside what passes it without an attack."""
     known = [row for row in numbers.guards if row["knows_guard"]]
     targets = [MEAN, *numbers.targets]
     for detector, reformer in dict.fromkeys((row["detector"], row["reformer"]) for row in known):
-        rows = [row for row in known if (row["detector"], row["reformer"]) == (detector, reformer)]
+        here = [row for row in numbers.guards if (row["detector"], row["reformer"]) == (detector, reformer)]
+        rows = [row for row in here if row["knows_guard"]]
         lines = []
-        for strength in dict.fromkeys(row["strength"] for row in rows):
-            found = {target: pick(rows, target=target, strength=strength) for target in targets}
-            mean = found[MEAN]
-            scores = pick(numbers.detection, detector=detector, target=MEAN, **attack_of(mean)) if mean else None
+        for attack in attacks_among([*rows, *(row for row in here if row["form"] == CLEAN)]):
+            found = {target: pick(here, target=target, **attack) for target in targets}
+            scores = pick(numbers.detection, detector=detector, target=MEAN, **attack)
             bad = [numbers.cell(found[target], "accepted_and_bad") for target in targets]
-            others = [numbers.cell(mean, name) for name in ("coverage", "dice", "soft_dice")]
-            lines.append([budget_name(strength), *bad, *others, numbers.cell(scores, "auc")])
+            others = [numbers.cell(found[MEAN], name) for name in ("coverage", "dice", "soft_dice")]
+            name = "no attack" if attack["form"] == CLEAN else budget_name(attack["strength"])
+            lines.append([name, *bad, *others, numbers.cell(scores, "auc")])
         names = ("Coverage", "Dice of accepted", "Soft Dice of accepted", "AUC of the detector")
         header = [
             "L2 norm",

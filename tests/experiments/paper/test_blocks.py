@@ -36,8 +36,6 @@ def test_markdown():
     assert "*Numbers: [n.csv](n.csv). Made of 2 slices.*" in text
     assert "![A curve rising.](curve.png)" in text
     assert "\n\n- Also in [m.csv](m.csv): More; Much more\n- Also in [o.csv](o.csv): Others\n\n**Curve**" in text
-        "**Curve**\n\n", ""
-    )
     assert "| b | 1 |" not in text
     assert r"0.5 [0.1, 0.9]\* against 0.4 [0.1, 0.8]\*." in text
 
