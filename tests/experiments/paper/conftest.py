@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from monai_advdefense.experiments.paper.attacks import attack_settings
+from monai_advdefense.experiments.paper.collect import PAIRS
+from monai_advdefense.experiments.paper.presets import PRESETS
 from monai_advdefense.experiments.paper.results import CLEAN, NO_REFORMER, Results
-from monai_advdefense.experiments.settings import AttackSetting
 
 TARGETS = ("UNet", "SegNet", "DenseNet")
-AUTOENCODERS = ("Autoencoder I", "Autoencoder II")
-SHIFTED = ("UNet shifted", "DenseNet shifted")
 # How far an attack at full strength moves the scores, in standard deviations of the clean ones.
 SHIFTS = {
     "Autoencoder I": 0.2,
@@ -31,31 +33,6 @@ REFORMERS = {
     "DenseNet": (0.3, 0.02),
     "UNet denoiser": (0.7, 0.02),
 }
-PAIRS = (
-    *((detector, reformer) for detector in AUTOENCODERS for reformer in AUTOENCODERS),
-    *((detector, reformer) for detector in AUTOENCODERS for reformer in ("UNet", "DenseNet")),
-    *((detector, reformer) for detector in SHIFTED for reformer in AUTOENCODERS),
-    *((detector, reformer) for detector in SHIFTED for reformer in ("UNet", "DenseNet")),
-    ("UNet shifted", "UNet denoiser"),
-    ("UNet shifted + divergence", "UNet denoiser"),
-)
-
-
-def attack_settings(strengths=(1.0, 0.5, 0.125)):
-    settings = [
-        AttackSetting("dag", target, strength, support)
-        for support in ("brain", "whole")
-        for strength in strengths
-        for target in "ABC"
-    ]
-    settings += [AttackSetting("xie", "derangement", 1.0, "brain")]
-    settings += [AttackSetting("noise", target, strength, "brain") for strength in strengths for target in "ABC"]
-    settings += [
-        AttackSetting("selective_pgd", guard, budget, "brain")
-        for guard in ("UNet shifted", "UNet shifted + divergence")
-        for budget in (1.0, 1 / 3, 0.1)
-    ]
-    return {setting.name: setting for setting in settings}
 
 
 def counts_of(dice, classes=4):
@@ -68,7 +45,7 @@ def counts_of(dice, classes=4):
 def make_results(*, targets=TARGETS, shifts=SHIFTS, pairs=PAIRS, strengths=(1.0, 0.5, 0.125), slices=6, subjects=6):
     """Results as a run could give them: attacks raise the scores of detectors and lower the Dice."""
     rng = np.random.default_rng(0)
-    settings = attack_settings(strengths)
+    settings = {setting.name: setting for setting in attack_settings(replace(PRESETS["small"], strengths=strengths))}
     volume = np.repeat(np.arange(subjects + 2), slices)
     subject = np.array([f"subject {number % subjects}" for number in volume])
     habit = rng.normal(0, 0.3, subjects)[volume % subjects]

@@ -8,10 +8,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from monai_advdefense.experiments.evaluation import BUNDLES
 from monai_advdefense.experiments.paper.__main__ import main
+from monai_advdefense.experiments.paper.collect import COMBINED, collect
+from monai_advdefense.experiments.paper.experiment import Experiment
+from monai_advdefense.experiments.paper.presets import PRESETS
+from monai_advdefense.experiments.paper.results import CLEAN
+from monai_advdefense.experiments.paper.trainings import TARGETS
 
 COMMAND = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 COMMAND += ["-m", "monai_advdefense.experiments.paper", "--preset", "smoke", "--work_dir"]
@@ -48,6 +55,17 @@ def test_a_finished_run_computes_nothing_again(unbroken, monkeypatch, capsys):
     before = {path: path.stat().st_mtime_ns for path in unbroken.rglob("*.npz")}
     main(["--preset", "smoke", "--work_dir", str(unbroken)])
     assert {path: path.stat().st_mtime_ns for path in unbroken.rglob("*.npz")} == before
+
+
+def test_the_sum_of_both_scores_is_what_the_guard_decides_by(unbroken):
+    experiment = Experiment(PRESETS["smoke"], unbroken / "phantoms", unbroken, BUNDLES, 0)
+    found = collect(experiment, {}).scores
+    for target in TARGETS:
+        guard = experiment.guard(target, COMBINED)
+        for name in (CLEAN, "dag_A_1_brain"):
+            with torch.no_grad():
+                expected = guard.score(experiment.pixels(target, name)).cpu().numpy()
+            np.testing.assert_allclose(found[COMBINED, target, name], expected, rtol=1e-3, atol=1e-3)
 
 
 def test_two_processes_that_are_killed_again_and_again_end_in_the_same_tables(unbroken, tmp_path):
