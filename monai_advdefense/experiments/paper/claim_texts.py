@@ -44,9 +44,10 @@ CLAIM_TEXTS = {
         "Detectors on the shifted spectrum are better than on the image",
         "ROC-AUC, UNet shifted against UNet image and DenseNet shifted against DenseNet image, mean over the target "
         "networks",
-        "A network on the image that does not copy its input to the last detail leaves the attack in its residual as "
-        "well; an attack on the whole image also changes the empty background, where any trace shows. A narrow or "
-        "briefly trained network leaves so much of a clean slice that it tells little on either input.",
+        "A network on the image that was trained to copy clean slices need not copy an attack, and leaves it in its "
+        "residual, the more clearly the less it leaves of a clean slice; an attack on the whole image also changes the "
+        "empty background, where any trace shows. In the spectrum an attack is spread over frequencies that hold "
+        "anatomy and noise as well.",
     ),
     "networks_above_autoencoders": ClaimText(
         "UNet and DenseNet are better detectors than MagNet's autoencoders",
@@ -61,8 +62,8 @@ CLAIM_TEXTS = {
         "Dice of all slices behind the reformer, without a detector, so that none gains by rejecting; mean over the "
         "target networks",
         "Trained on clean images alone, as in the paper, UNet learns to return its input, and the attack with it. A "
-        "network that returns it less exactly, such as a narrow DenseNet, may lose more of the attack. One that is as "
-        "coarse as the autoencoders loses the structures too.",
+        "network that returns it less exactly, such as a narrow DenseNet, may lose more of the attack, and a coarse "
+        "autoencoder most of it, as long as it keeps the structures.",
     ),
     "pair_13_best": ClaimText(
         "Pair 13, UNet on the shifted spectrum with the UNet reformer, is the best of the 16",
@@ -75,8 +76,9 @@ CLAIM_TEXTS = {
     "magnet_below_none": ClaimText(
         "MagNet is worse than no defence for UNet",
         "Dice of the accepted slices, mean of pairs 1 to 4, against all slices of the UNet target without defence",
-        "Our attack may leave less Dice than the paper's, so that even a coarse reformer can only gain. The paper's "
-        "soft Dice with background may order them otherwise; it stands beside ours in Table 2.",
+        "An autoencoder that is trained until it returns clean slices well cannot draw the attack, and takes it away; "
+        "one that is trained too briefly ruins clean slices, and is then worse than nothing. Our attack may also leave "
+        "less Dice than the paper's, so that there is more to win back.",
     ),
     "skip_connections": ClaimText(
         "Skip connections help",
@@ -91,8 +93,8 @@ CLAIM_TEXTS = {
 
 BAR_REASONS = {
     "UNet shifted": "The perturbation is small beside what the network leaves of a clean spectrum, most of all where "
-    "the attack needs less norm. Where Table 1 shows more for UNet on the unshifted spectrum, the size and the "
-    "training of the network cannot be the whole reason.",
+    "the attack needs less norm. Where Table 1 shows more for UNet on the unshifted spectrum or on the image, the size "
+    "and the training of the network cannot be the whole reason.",
     "UNet shifted + divergence": "Both scores have the same weight in the sum, however much each can tell. Where Table "
     "1 shows a higher figure for the divergence alone, the spectral score mostly adds its noise.",
 }

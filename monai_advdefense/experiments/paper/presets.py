@@ -47,10 +47,8 @@ class Preset:
     gan: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _networks(
-    unet: list[int], segnet: list[int], densenet: Mapping[str, Any], magnet: int = 3
-) -> dict[str, dict[str, Any]]:
-    autoencoder = {"_target_": "monai_advdefense.networks.MagNetAutoencoder", "features": magnet}
+def _networks(unet: list[int], segnet: list[int], densenet: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    autoencoder = {"_target_": "monai_advdefense.networks.MagNetAutoencoder", "features": 3}
     return {
         "UNet": {"_target_": "BasicUNet", "features": unet, "norm": "batch"},
         "SegNet": {"_target_": "monai_advdefense.networks.SegNet", "features": segnet},
@@ -60,9 +58,15 @@ def _networks(
     }
 
 
-def _epochs(target: int, guard: int, *, densenet_target: int, densenet_guard: int) -> dict[str, dict[str, int]]:
-    """Epochs by role; those of the DenseNet, which takes several times as long as the others, by themselves."""
-    part = {**dict.fromkeys(("UNet", "Autoencoder I", "Autoencoder II"), guard), "DenseNet": densenet_guard}
+def _epochs(
+    target: int, guard: int, *, autoencoder: int, densenet_target: int, densenet_guard: int
+) -> dict[str, dict[str, int]]:
+    """Epochs by role; the autoencoders learn slowly behind their sigmoids, the DenseNet takes several times as long."""
+    part = {
+        "UNet": guard,
+        **dict.fromkeys(("Autoencoder I", "Autoencoder II"), autoencoder),
+        "DenseNet": densenet_guard,
+    }
     return {
         "target": {"UNet": target, "SegNet": target, "DenseNet": densenet_target},
         "detector": part,
@@ -117,7 +121,7 @@ PRESETS = {
             [4, 4, 4, 4, 4],
             {"down_blocks": [1, 1], "bottleneck_layers": 1, "growth_rate": 4, "init_features": 4, "dropout": 0.2},
         ),
-        epochs=_epochs(3, 1, densenet_target=3, densenet_guard=1),
+        epochs=_epochs(3, 1, autoencoder=1, densenet_target=3, densenet_guard=1),
         slices=3,
         strengths=(1.0,),
         pgd_steps=4,
@@ -136,11 +140,11 @@ PRESETS = {
                 "bottleneck_layers": 4,
                 "growth_rate": 4,
                 "init_features": 16,
-                # Dropout, 0.2 in the networks of full width, holds one of 4 channels a layer back.
+                # With 4 channels a layer, dropout (0.2 at full width) holds training back.
                 "dropout": 0.0,
             },
         ),
-        epochs=_epochs(16, 16, densenet_target=10, densenet_guard=6),
+        epochs=_epochs(16, 32, autoencoder=100, densenet_target=10, densenet_guard=12),
     ),
     "full": Preset(
         side=192,
@@ -156,7 +160,7 @@ PRESETS = {
                 "dropout": 0.2,
             },
         ),
-        epochs=_epochs(30, 10, densenet_target=30, densenet_guard=10),
+        epochs=_epochs(30, 10, autoencoder=100, densenet_target=30, densenet_guard=10),
         slices=None,
     ),
 }
