@@ -20,9 +20,10 @@ def in_short(numbers: Numbers) -> Iterator[Block]:
     for row in numbers.guards:
         if row["knows_guard"] and row["strength"] == "1" and row["target"] == MEAN:
             yield (
-                f"An attacker who knows the guard {row['detector']} → {row['reformer']} (detector → reformer) and may "
-                "change a slice as much as DAG does at full strength: accepted and bad on "
-                f"{numbers.cell(row, 'accepted_and_bad')} of all slices, mean over the target networks."
+                f"An attacker who knows the guard {row['detector']} → {row['reformer']} (detector → reformer), and may "
+                "change a slice as much as DAG does at full strength, gets at least "
+                f"{numbers.cell(row, 'accepted_and_bad')} of all slices accepted with a bad segmentation, mean over "
+                "the target networks."
             )
     yield count_of_verdicts(numbers)
 
