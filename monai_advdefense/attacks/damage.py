@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -9,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from monai_advdefense.attacks.checks import check_label
 from monai_advdefense.errors import InputError
 
-__all__ = ["check_gradient", "damage", "segmentation_targets"]
+__all__ = ["check_gradient", "cross_entropy_loss", "damage", "dice_loss", "segmentation_targets"]
 
 _NOT_TARGETED = -100
 
@@ -39,17 +41,54 @@ def segmentation_targets(label: Tensor, image: Tensor, mask: Tensor | None, incl
     return classes if mask is None else classes.masked_fill(~mask[:, 0], _NOT_TARGETED)
 
 
-def damage(network: nn.Module, image: Tensor, targets: Tensor, *, differentiate: bool) -> tuple[Tensor, Tensor]:
+def cross_entropy_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy ``()`` of logits ``(B, K, *spatial)``, summed over the targeted pixels ``(B, *spatial)``."""
+    return cross_entropy(logits, targets, ignore_index=_NOT_TARGETED, reduction="sum")
+
+
+def dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Minus the soft Dice ``()`` of each class that has a targeted pixel, summed over classes and samples.
+
+    Every structure weighs the same, however small, and what is predicted as it on other pixels counts against it. So
+    this loss costs a mean Dice over structures more than :func:`cross_entropy_loss` does, which large structures and
+    pixels that are lost already dominate.
+
+    Args:
+        logits: ``(B, K, *spatial)``.
+        targets: see :func:`segmentation_targets`, ``(B, *spatial)``.
+
+    Source:
+        Milletari, Navab, Ahmadi, "V-Net" (3DV 2016), section 3, there with squares in the denominator.
+    """
+    # Sums over pixels are beyond half precision.
+    whole = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    probabilities = whole.softmax(1).flatten(2)
+    classes = targets.clamp_min(0).flatten(1).unsqueeze(1)
+    targeted = (targets != _NOT_TARGETED).flatten(1).unsqueeze(1)
+    true = torch.zeros_like(probabilities).scatter_(1, classes, targeted.to(probabilities))
+    sizes = true.sum(2)
+    dice = 2 * (probabilities * true).sum(2) / (probabilities.sum(2) + sizes).clamp_min(1e-6)
+    return -dice[sizes > 0].sum()
+
+
+def damage(
+    network: nn.Module,
+    image: Tensor,
+    targets: Tensor,
+    *,
+    differentiate: bool,
+    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy_loss,
+) -> tuple[Tensor, Tensor]:
     """Count the targeted pixels that are not predicted as their class, and tell which way the loss rises.
 
-    The loss is the cross entropy summed over the targeted pixels. A tie of logits counts as predicted. One forward
-    pass and one gradient.
+    A tie of logits counts as predicted. One forward pass and one gradient.
 
     Args:
         network: differentiable map from images to logits ``(B, K, *spatial)``.
         image: images ``(B, C, *spatial)``.
         targets: see :func:`segmentation_targets`.
         differentiate: find the gradient; without it, it is given as zero.
+        loss: map from logits and targets to a sum over the samples.
 
     Returns:
         The number of flipped pixels ``(B,)`` int64 and the gradient of the loss by the image, of its shape.
@@ -68,8 +107,7 @@ def damage(network: nn.Module, image: Tensor, targets: Tensor, *, differentiate:
     flipped = (~predicted & (targets != _NOT_TARGETED)).flatten(1).sum(1)
     if not differentiate:
         return flipped, torch.zeros_like(image)
-    loss = cross_entropy(logits, targets, ignore_index=_NOT_TARGETED, reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, image)
+    (gradient,) = torch.autograd.grad(loss(logits, targets), image)
     check_gradient("network", gradient)
     return flipped, gradient
 

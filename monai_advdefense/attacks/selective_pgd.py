@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.ball import ball_around, per_sample
-from monai_advdefense.attacks.damage import check_gradient, damage, segmentation_targets
+from monai_advdefense.attacks.damage import check_gradient, damage, dice_loss, segmentation_targets
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.errors import InputError
@@ -33,10 +33,10 @@ def selective_pgd(
     """Damage the segmentation behind a guard without being rejected by it (selective PGD).
 
     Each step of a sample does one of two things. While the guard rejects it, the step descends the most violated of
-    the scores; while the guard accepts it, the step climbs the segmentation loss, the cross entropy over the targeted
-    pixels (those within ``mask`` whose label is not 0, with ``include_background`` also those whose label is 0). The
-    two are never summed. Steps have an L2 length of ``step_size``; then the sample is projected onto the L2 ball of
-    ``radius`` around the original and clamped to ``bounds``.
+    the scores; while the guard accepts it, the step climbs the segmentation loss: it lowers the soft Dice of every
+    class that has a targeted pixel (one within ``mask`` whose label is not 0, with ``include_background`` also one
+    whose label is 0). The two are never summed. Steps have an L2 length of ``step_size``; then the sample is projected
+    onto the L2 ball of ``radius`` around the original and clamped to ``bounds``.
 
     Returned is the earliest accepted iterate with the most flipped pixels, the clean image counted among the iterates;
     of a sample that is never accepted the iterate with the least excess. A sample without a targeted pixel stays as
@@ -108,7 +108,9 @@ def selective_pgd(
             seen = accepted | (step == 0)
             flipped, direction = torch.full_like(pixels, -1), -descent
             if seen.any():
-                flipped[seen], ascent = damage(network, moving[seen], targets[seen], differentiate=step < steps)
+                flipped[seen], ascent = damage(
+                    network, moving[seen], targets[seen], differentiate=step < steps, loss=dice_loss
+                )
                 direction[accepted] = ascent[accepted[seen]]
             clean = flipped if step == 0 else clean
             # Until a sample is accepted for the first time, `most` is -1 and the least excess counts.

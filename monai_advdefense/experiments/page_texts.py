@@ -49,7 +49,8 @@ ATTACKS = (
     "Form of Xie et al.: random derangement, L-infinity steps of 0.5/255, target logit, early stop, best iterate, but "
     "20 steps instead of 200, in [0, 1], background not targeted.",
     "Noise: Rician, brain only, with the norm of DAG type A.",
-    "Attacker who knows the guard: selective PGD through detector, reformer and segmenter, 60 steps, brain only, on "
-    "every second of the attacked slices; its budget is a share of the L2 norm of DAG type A at full strength.",
+    "Attacker who knows the guard: selective PGD through detector, reformer and segmenter, 60 steps on the soft Dice "
+    "of the structures, brain only, on every second of the attacked slices; its budget is a share of the L2 norm of "
+    "DAG type A at full strength. Its figures are what such an attacker reaches at least.",
     "Clean comparison: the same slices.",
 )

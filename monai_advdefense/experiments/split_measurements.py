@@ -183,7 +183,7 @@ class SplitMeasurements:
 
         facts = self.facts(network, setting=asdict(setting), slices=self.slices, seed=self.seed)
         if setting.form == "selective_pgd":
-            facts["score"] = score_in_use(guard)
+            facts |= {"score": score_in_use(guard), "loss": "dice"}
         measured = Artefact(self.work_dir, setting.name, facts).arrays(compute)
         return measured | {"score": measured[score_in_use(guard)]}
 

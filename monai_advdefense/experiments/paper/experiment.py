@@ -104,7 +104,7 @@ class Experiment:
             if combine:
                 parts.append(self.divergence(target, CALIBRATION))
             settings["guard"] = [part.digest for part in parts]
-            settings |= {"steps": self.preset.pgd_steps, "false_positive_rate": FALSE_POSITIVE_RATE}
+            settings |= {"steps": self.preset.pgd_steps, "loss": "dice", "false_positive_rate": FALSE_POSITIVE_RATE}
         return Artefact(self.work_dir / "attacks", f"{target} {name}", settings)
 
     def norm_of(self, setting: AttackSetting) -> str:

@@ -53,10 +53,10 @@ METHODS = {
     "derangement, L-infinity steps of 0.5/255, target logit, early stop, best iterate, cut from 200 to 20 steps, in "
     "which it changes little; that it is not detected says nothing of the detectors.",
     "Attacker who knows the guard": "selective projected gradient descent through reformer, segmenter and every score "
-    "in use. Each step lowers a score that is over its threshold, or else raises the segmentation loss behind the "
-    "reformer. Its L2 norm is bounded by that of DAG type A at full strength, a third and a tenth of it. It raises "
-    "the cross entropy and keeps the accepted step with the most flipped pixels, not the lowest Dice, from one start: "
-    "what is accepted and bad is what such an attacker reaches at least. Two guards are attacked so, pairs 13 and 18.",
+    "in use. Each step lowers a score that is over its threshold, or else the soft Dice of the structures behind the "
+    "reformer. Its L2 norm is bounded by that of DAG type A at full strength, a third and a tenth of it. It starts "
+    "once, in the clean slice, and keeps the accepted step with the most flipped pixels: what is accepted and bad is "
+    "what such an attacker reaches at least. Two guards are attacked so, pairs 13 and 18.",
     "Detection": "higher scores are more suspicious. The area under the ROC curve does not depend on the ratio of "
     "clean to attacked slices; it is that of a half clean, half attacked set. The true positive rate at 5 % false "
     "positives uses the best threshold for these slices; the calibrated threshold is chosen on other subjects.",
