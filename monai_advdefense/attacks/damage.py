@@ -50,7 +50,7 @@ def dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Minus the soft Dice ``()`` of each class that has a targeted pixel, summed over classes and samples.
 
     Every structure weighs the same, however small, and what is predicted as it on other pixels counts against it. So
-    this loss costs a mean Dice over structures more than :func:`cross_entropy_loss` does, which large structures and
+    it follows a mean Dice over structures more closely than :func:`cross_entropy_loss`, which large structures and
     pixels that are lost already dominate.
 
     Args:
