@@ -30,7 +30,7 @@ $(READY): setup.cfg constraints.txt
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/python -m monai_advdefense.demo --output_dir demo
+	$(BIN)/python -m demo --output_dir build/demo
 
 samples: $(READY)
 	@for folder in $(SAMPLES); do for split in train:6 validation:2 calibration:3; do \
@@ -52,7 +52,7 @@ unit: $(READY)
 bundles: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/bundles/test_metadata.py tests/bundles/test_configs.py \
 		tests/bundles/test_export.py
-	$(BIN)/python -m monai_advdefense.bundle.package $(wildcard bundles/*/) --output_dir dist
+	$(BIN)/python -m monai_advdefense.bundle_tools.package $(wildcard bundles/*/) --output_dir dist
 
 build/deploy/.installed: examples/monai_deploy/requirements.txt
 	$(PYTHON) -m venv $(@D)
@@ -80,11 +80,11 @@ benchmarks: $(READY)
 	$(BIN)/python -m benchmarks
 
 results: $(READY)
-	$(BIN)/python -m monai_advdefense.experiments.evaluation --dataset_dir $(DATASET_DIR)
+	$(BIN)/python -m experiments.evaluation --dataset_dir $(DATASET_DIR)
 
 paper: $(READY)
-	$(ONE_THREAD) $(BIN)/torchrun --standalone --nproc_per_node 2 -m monai_advdefense.experiments.paper \
+	$(ONE_THREAD) $(BIN)/torchrun --standalone --nproc_per_node 2 -m experiments.paper \
 		--dataset_dir $(DATASET_DIR) --work_dir $(WORK_DIR)
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) build

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monai.bundle import ConfigParser
 
-from monai_advdefense.handlers import load_weights
+from monai_advdefense.weights import load_weights
 
 __all__ = ["composite"]
 

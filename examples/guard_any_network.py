@@ -18,9 +18,9 @@ from monai.networks.nets import UNet
 from monai.transforms import AsDiscreted, Compose, Invertd, NormalizeIntensityd, Orientationd, SpatialPadd
 from torch import Tensor
 
-from monai_advdefense.bundle import Guard
-from monai_advdefense.calibration import threshold_at_false_positive_rate
+from monai_advdefense.bundle_tools import Guard
 from monai_advdefense.data.phantom import brain_phantom
+from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.transforms import DetectAdversarial
 
 GUARD_DIR = Path(__file__).parents[1] / "bundles" / "brain_mri_defended_segmentation"

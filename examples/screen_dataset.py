@@ -16,9 +16,9 @@ import torch
 from monai.data import DataLoader, PersistentDataset
 from monai.transforms import Compose, LoadImaged
 
-from monai_advdefense.bundle import Guard
-from monai_advdefense.calibration import threshold_at_false_positive_rate
+from monai_advdefense.bundle_tools import Guard
 from monai_advdefense.data.phantom import write_phantom_dataset
+from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.transforms import DetectAdversariald
 
 GUARD_DIR = Path(__file__).parents[1] / "bundles" / "brain_mri_defended_segmentation"

@@ -20,8 +20,8 @@ from typing import Any
 import nibabel as nib
 import requests
 
+from demo.comparison import read_decisions
 from examples.attacked_sample import BUNDLE, compare_segmentations, defend, run_logged, write_attacked_sample
-from monai_advdefense.demo.comparison import read_decisions
 from monai_advdefense.errors import OutputError, exit_on_error
 
 # Of the stored sample: its axes are P, I, R.

@@ -39,7 +39,7 @@ done
 run detector "train calibrate" train.json --dataset_dir "$work/data"
 
 bundles=$work/bundles/brain_mri_
-python -m monai_advdefense.bundle.assemble --detector "${bundles}detector" --reformer "${bundles}reformer" \
+python -m monai_advdefense.bundle_tools.assemble --detector "${bundles}detector" --reformer "${bundles}reformer" \
     --segmenter "${bundles}segmentation" --output "${bundles}defended_segmentation" --overlay "$here/inference.json"
 run defended_segmentation "inference calibrate" inference.json --dataset_dir "$work/data"
 

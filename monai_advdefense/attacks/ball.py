@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from monai_advdefense.attacks.checks import check_bounds, check_choice, check_image, check_mask
+from monai_advdefense.attacks.arguments import check_bounds, check_choice, check_image, check_mask
 from monai_advdefense.errors import InputError
 
 __all__ = ["Ball", "ball_around", "per_sample", "unit"]

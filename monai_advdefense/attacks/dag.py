@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.checks import check_bounds, check_choice, check_image, check_label, check_mask
+from monai_advdefense.attacks.arguments import check_bounds, check_choice, check_image, check_label, check_mask
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.errors import InputError

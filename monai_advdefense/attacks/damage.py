@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from monai_advdefense.attacks.checks import check_label
+from monai_advdefense.attacks.arguments import check_label
 from monai_advdefense.errors import InputError
 
 __all__ = ["check_gradient", "cross_entropy_loss", "damage", "dice_loss", "segmentation_targets"]

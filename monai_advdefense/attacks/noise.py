@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from monai_advdefense.attacks.checks import check_bounds, check_image, check_mask
+from monai_advdefense.attacks.arguments import check_bounds, check_image, check_mask
 from monai_advdefense.errors import InputError
 
 __all__ = ["NORM_TOLERANCE", "rician_noise"]

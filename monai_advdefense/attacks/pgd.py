@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from monai_advdefense.attacks.arguments import check_choice
 from monai_advdefense.attacks.ball import ball_around, per_sample
-from monai_advdefense.attacks.checks import check_choice
 from monai_advdefense.attacks.damage import damage, segmentation_targets
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.result import AttackResult

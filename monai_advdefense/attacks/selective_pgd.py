@@ -49,13 +49,13 @@ def selective_pgd(
 
     Args:
         network: differentiable map from images to the logits ``(B, K, *spatial)`` that an accepted image leads to: of
-            a :class:`~monai_advdefense.networks.DefendedSegmenter` ``nn.Sequential(reformer, segmenter)``. The whole
+            a :class:`~monai_advdefense.guard.DefendedSegmenter` ``nn.Sequential(reformer, segmenter)``. The whole
             has no gradient where it rejects.
         image: images ``(B, C, *spatial)``, any number of spatial dimensions, on the device of the network.
         label: true or predicted classes ``(B, *spatial)``.
         excess: differentiable map from images to ``(B, S)``: how far each of S scores of the guard lies above its
             threshold, in units in which they compare; ``(B,)`` for one score, such as
-            :meth:`~monai_advdefense.networks.DefendedSegmenter.excess`. A sample is accepted where all
+            :meth:`~monai_advdefense.guard.DefendedSegmenter.excess`. A sample is accepted where all
             are <= 0. Who wants a distance from the threshold adds it to the excess.
         radius: largest L2 norm of the perturbation in units of the image, one number or ``(B,)``; 0 is the identity.
             No norm is above it.

@@ -10,7 +10,7 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
-from monai_advdefense.attacks.checks import check_label
+from monai_advdefense.attacks.arguments import check_label
 from monai_advdefense.errors import InputError
 
 __all__ = ["all_background", "dilate_structure", "random_derangement", "swap_most_frequent"]

@@ -3,7 +3,8 @@
 The generator of sample brains is the module :mod:`monai_advdefense.data.template_sample`.
 """
 
-from monai_advdefense.data.checks import check_brain_box, check_volume_file
+from monai_advdefense.data.checks.brain_box import check_brain_box
+from monai_advdefense.data.checks.volume_file import check_volume_file
 from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.data.load_volume import load_volume, load_volumes
 from monai_advdefense.data.malc2012 import malc2012_classes, malc2012_datalist, malc2012_source_labels

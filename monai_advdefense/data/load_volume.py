@@ -10,7 +10,8 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from monai_advdefense.data.checks import check_brain_box, check_volume_file
+from monai_advdefense.data.checks.brain_box import check_brain_box
+from monai_advdefense.data.checks.volume_file import check_volume_file
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.messages import broken_rule, one_line
 

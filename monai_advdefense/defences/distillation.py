@@ -12,7 +12,7 @@ from monai.engines.utils import PrepareBatchDefault
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.handlers.strict_checkpoint_loader import load_weights
+from monai_advdefense.weights import load_weights
 
 __all__ = ["DistillationBatch", "TemperedLoss", "distillation_loss"]
 

@@ -1,7 +1,7 @@
 """Ignite handlers."""
 
 from monai_advdefense.handlers.attack_writer import AttackWriter
-from monai_advdefense.handlers.best_weights import BestWeights, save_weights
+from monai_advdefense.handlers.best_weights import BestWeights
 from monai_advdefense.handlers.calibrate_combination import CalibrateCombination
 from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
 from monai_advdefense.handlers.concise_stats_handler import ConciseStatsHandler
@@ -16,7 +16,7 @@ from monai_advdefense.handlers.report_writer import ReportWriter
 from monai_advdefense.handlers.resume import Resume
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
 from monai_advdefense.handlers.score_table_writer import ScoreTableWriter
-from monai_advdefense.handlers.strict_checkpoint_loader import StrictCheckpointLoader, load_weights
+from monai_advdefense.handlers.strict_checkpoint_loader import StrictCheckpointLoader
 from monai_advdefense.handlers.sync_buffers import SyncBuffers
 from monai_advdefense.handlers.training_progress import TrainingProgress
 from monai_advdefense.handlers.volume_writer import VolumeWriter, write_like
@@ -41,8 +41,6 @@ __all__ = [
     "SyncBuffers",
     "TrainingProgress",
     "VolumeWriter",
-    "load_weights",
     "output_path",
-    "save_weights",
     "write_like",
 ]

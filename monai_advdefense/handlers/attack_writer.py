@@ -21,12 +21,12 @@ from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks.input_units import to_input_units
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.handlers.older_result import remove_older_result
 from monai_advdefense.handlers.output_dir import OutputDir
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.recorded_failure import recorded_failure
 from monai_advdefense.handlers.volume_writer import write_like
-from monai_advdefense.networks.defended_segmenter import DefendedSegmenter
 
 __all__ = ["AttackWriter", "measure_attack"]
 

@@ -8,35 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 import ignite.distributed as idist
-import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import InputError, exit_on_error
-from monai_advdefense.messages import reason
+from monai_advdefense.weights import save_weights
 
-__all__ = ["BestWeights", "save_weights"]
-
-
-def save_weights(network: nn.Module, path: str | Path) -> None:
-    """Write a flat state dict, whole or not at all.
-
-    Args:
-        network: the network; the ``module.`` prefix of a parallel wrapper is left out.
-        path: file to write or replace; its folder is made if need be.
-
-    Raises:
-        OutputError: if the file cannot be written; what was there stays.
-    """
-    wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
-    bare: nn.Module = network.module if isinstance(network, wrappers) else network
-    state = {name: value.detach().cpu() for name, value in bare.state_dict().items()}
-    with atomic_path(path) as temporary:
-        try:
-            torch.save(state, temporary)
-        except RuntimeError as error:  # how torch says that the disk is full
-            raise OSError(reason(error)) from error
+__all__ = ["BestWeights"]
 
 
 class BestWeights:

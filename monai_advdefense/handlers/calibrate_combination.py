@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from monai_advdefense.calibration import standardization, threshold_over_domains
 from monai_advdefense.errors import InputError
+from monai_advdefense.guard.calibration import standardization, threshold_over_domains
+from monai_advdefense.guard.combined_score import CombinedScore
 from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
-from monai_advdefense.networks.combined_score import CombinedScore
 
 __all__ = ["CalibrateCombination"]
 
@@ -26,7 +26,7 @@ class CalibrateCombination(CalibrateThreshold):
     the scores in it are the combined ones.
 
     Args:
-        network: the :class:`~monai_advdefense.networks.DefendedSegmenter` that the evaluator runs, without a parallel
+        network: the :class:`~monai_advdefense.guard.DefendedSegmenter` that the evaluator runs, without a parallel
             wrapper.
         save_path: file of the weights to write or replace.
         false_positive_rate: share of clean slices of a domain that may be rejected, between 0 and 1.

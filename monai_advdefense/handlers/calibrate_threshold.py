@@ -15,14 +15,10 @@ from monai.utils.enums import CommonKeys
 from torch import Tensor, nn
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.calibration import (
-    minimum_scores,
-    threshold_at_false_positive_rate,
-    threshold_over_domains,
-)
 from monai_advdefense.errors import InputError, exit_on_error
-from monai_advdefense.handlers.best_weights import save_weights
-from monai_advdefense.networks.acceptance import is_blank
+from monai_advdefense.guard.calibration import minimum_scores, threshold_at_false_positive_rate, threshold_over_domains
+from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.weights import save_weights
 
 __all__ = ["CalibrateThreshold"]
 
@@ -44,7 +40,7 @@ class CalibrateThreshold:
     (``even_divisible=False``).
 
     Args:
-        network: the :class:`~monai_advdefense.networks.ReconstructionDetector` that the evaluator runs, without a
+        network: the :class:`~monai_advdefense.guard.ReconstructionDetector` that the evaluator runs, without a
             parallel wrapper.
         save_path: file of the weights to write or replace.
         false_positive_rate: share of clean slices of a domain that may be rejected, between 0 and 1.

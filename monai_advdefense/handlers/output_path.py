@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from monai_advdefense.data.checks import NIFTI_SUFFIXES
+from monai_advdefense.data.checks.volume_file import NIFTI_SUFFIXES
 from monai_advdefense.errors import InputError
 from monai_advdefense.messages import one_line
 

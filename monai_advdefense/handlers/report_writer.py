@@ -22,16 +22,15 @@ from monai_advdefense.report import (
     Case,
     Provenance,
     bundle_facts,
-    calibrated_rate,
     case_from_scores,
     case_to_csv,
     case_to_html,
     case_to_json,
-    file_sha256,
     plane_of,
     slice_positions,
     slice_views,
 )
+from monai_advdefense.weights import calibrated_rate, file_sha256
 
 __all__ = ["ReportWriter"]
 
@@ -48,7 +47,7 @@ class ReportWriter:
     Args:
         output_dir: folder of the results.
         dataset_dir: folder of the inputs, or the one input file.
-        network: the :class:`~monai_advdefense.networks.DefendedSegmenter` that the evaluator runs.
+        network: the :class:`~monai_advdefense.guard.DefendedSegmenter` that the evaluator runs.
         scores: recorder of the same network.
         slice_dim: spatial axis of the volume that counts the slices; 1 is coronal.
         suspicious: number of slices to show in pictures, up to 6, which keeps the page under 3 MB.

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.networks.acceptance import is_blank
-from monai_advdefense.networks.defended_segmenter import DefendedSegmenter
+from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 
 __all__ = ["ScoreRecorder"]
 

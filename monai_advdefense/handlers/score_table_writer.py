@@ -11,10 +11,10 @@ from ignite.engine import Engine, Events
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data.volume_dataset import VolumeDataset
+from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.handlers.output_dir import OutputDir
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.recorded_failure import recorded_failure
-from monai_advdefense.networks.reconstruction_detector import ReconstructionDetector
 from monai_advdefense.report import Case, case_from_scores, case_to_csv, case_to_json, slice_positions
 
 __all__ = ["ScoreTableWriter"]

@@ -1,5 +1,6 @@
 """Metrics of segmentation, detection and of a guard as a whole."""
 
+from monai_advdefense.metrics.accepted import accepted_pairs, accepted_slices, detector_decisions
 from monai_advdefense.metrics.bootstrap import Interval, bootstrap_over_subjects
 from monai_advdefense.metrics.detection import (
     DetectionMetrics,
@@ -13,6 +14,9 @@ from monai_advdefense.metrics.resampling import Resampled, SubjectResampling, me
 from monai_advdefense.metrics.risk_coverage import risk_coverage_curve
 
 __all__ = [
+    "accepted_pairs",
+    "accepted_slices",
+    "detector_decisions",
     "DetectionMetrics",
     "Interval",
     "Resampled",

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from sklearn.metrics import auc, roc_curve
 from torch import Tensor
 
-from monai_advdefense.calibration import Scores, finite_scores
 from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.guard.calibration import Scores, finite_scores
 
 __all__ = ["DetectionMetrics", "accepted_and_bad", "coverage", "detection_metrics", "rejection_rate"]
 

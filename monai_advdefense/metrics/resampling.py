@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from monai_advdefense.calibration import finite_scores
 from monai_advdefense.errors import InputError
+from monai_advdefense.guard.calibration import finite_scores
 from monai_advdefense.metrics.bootstrap import Interval
 
 __all__ = ["Resampled", "SubjectResampling", "mean_of"]

@@ -7,8 +7,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from monai_advdefense.calibration import Scores, finite_scores
 from monai_advdefense.errors import InputError
+from monai_advdefense.guard.calibration import Scores, finite_scores
 
 __all__ = ["risk_coverage_curve"]
 

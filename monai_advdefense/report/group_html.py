@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from monai_advdefense.report.case import Case
-from monai_advdefense.report.figures import figure_to_data_uri
+from monai_advdefense.report.charts import figure_to_data_uri
 from monai_advdefense.report.group import GroupEntry, group_headline, worst_first
 from monai_advdefense.report.score_histogram import HEIGHT, WIDTH, histogram_paths, score_edges, score_histogram
 from monai_advdefense.report.templating import page_template

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from monai_advdefense.report.case import Case
-from monai_advdefense.report.figures import color_bar, figure_to_data_uri, score_curve, slice_panels
+from monai_advdefense.report.charts import color_bar, figure_to_data_uri, score_curve, slice_panels
 from monai_advdefense.report.label_colors import label_colors, structure_name
 from monai_advdefense.report.slice_view import Plane, SliceView
 from monai_advdefense.report.templating import page_template

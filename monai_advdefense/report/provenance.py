@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import torch
 import monai_advdefense
 from monai_advdefense.errors import InputError
 
-__all__ = ["BundleFacts", "Provenance", "bundle_facts", "calibrated_rate", "file_sha256", "package_versions"]
+__all__ = ["BundleFacts", "Provenance", "bundle_facts", "package_versions"]
 
 
 def package_versions() -> dict[str, str]:
@@ -76,40 +75,3 @@ def bundle_facts(path: str | PathLike[str]) -> BundleFacts:
         ) from error
     model = " ".join(str(metadata[key]) for key in ("name", "version") if key in metadata)
     return BundleFacts(model or None, names)
-
-
-def calibrated_rate(weights: str | PathLike[str], threshold: float) -> float | None:
-    """Read the false positive rate that a threshold was calibrated for.
-
-    Args:
-        weights: weights file; beside ``model.pt`` lies the record of its calibration, ``model.calibration.json``.
-        threshold: the threshold in use.
-
-    Returns:
-        The rate in [0, 1]; None if there is no record, or one of another threshold.
-
-    Raises:
-        InputError: if the record cannot be read.
-    """
-    path = Path(weights).with_suffix(".calibration.json")
-    if not path.is_file():
-        return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return float(record["false_positive_rate"]) if record["threshold"] == threshold else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: expected the record of a calibration, found none ({error}); calibrate again or remove the file"
-        ) from error
-
-
-def file_sha256(path: str | PathLike[str]) -> str:
-    """SHA-256 of a file as hexadecimal digits.
-
-    Raises:
-        InputError: if the file cannot be read.
-    """
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: expected a readable file ({error.strerror}); check the path") from error

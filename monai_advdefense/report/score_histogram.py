@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from monai_advdefense.report.case import Decision
-from monai_advdefense.report.figures import DECISION_COLORS, INK
+from monai_advdefense.report.charts import DECISION_COLORS, INK
 from monai_advdefense.report.group import GroupEntry
 
 __all__ = ["histogram_paths", "score_counts", "score_edges", "score_histogram"]

@@ -13,8 +13,8 @@ from monai.networks.utils import eval_mode
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from monai_advdefense.guard.spectrum import fft_shift_magnitude
 from monai_advdefense.report.case import SliceRecord
-from monai_advdefense.spectrum import fft_shift_magnitude
 
 __all__ = ["Plane", "SliceView", "plane_of", "slice_views"]
 
@@ -81,7 +81,7 @@ def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecor
     """Pass single slices through the parts of the guard once more; no hook of the detector is called.
 
     Args:
-        network: a :class:`~monai_advdefense.networks.DefendedSegmenter`.
+        network: a :class:`~monai_advdefense.guard.DefendedSegmenter`.
         volume: preprocessed volume ``(X, Y, Z)`` in [0, 1] on the network's device.
         records: the slices to show.
         slice_dim: axis that counts the slices.

@@ -9,15 +9,15 @@ from monai_advdefense.transforms.detect_adversarial import (
     DetectAdversariald,
     DetectAdversarialDict,
 )
-from monai_advdefense.transforms.merge_labels import MergeLabels, MergeLabelsD, MergeLabelsd, MergeLabelsDict
-from monai_advdefense.transforms.reform import Reform, ReformD, Reformd, ReformDict
-from monai_advdefense.transforms.reject_slices import RejectSlices, RejectSlicesD, RejectSlicesd, RejectSlicesDict
-from monai_advdefense.transforms.spectrum import (
+from monai_advdefense.transforms.fft_shift_magnitude import (
     FFTShiftMagnitude,
     FFTShiftMagnitudeD,
     FFTShiftMagnituded,
     FFTShiftMagnitudeDict,
 )
+from monai_advdefense.transforms.merge_labels import MergeLabels, MergeLabelsD, MergeLabelsd, MergeLabelsDict
+from monai_advdefense.transforms.reform import Reform, ReformD, Reformd, ReformDict
+from monai_advdefense.transforms.reject_slices import RejectSlices, RejectSlicesD, RejectSlicesd, RejectSlicesDict
 
 __all__ = [
     "DAGAttack",

@@ -13,7 +13,7 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.checks import check_choice
+from monai_advdefense.attacks.arguments import check_choice
 from monai_advdefense.attacks.dag import dag
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.targets import all_background, dilate_structure, random_derangement, swap_most_frequent

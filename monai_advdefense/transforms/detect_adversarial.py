@@ -13,8 +13,8 @@ from monai.utils import TransformBackends
 from torch import Tensor
 
 from monai_advdefense.errors import CalibrationError
-from monai_advdefense.networks.reconstruction_detector import ReconstructionDetector
-from monai_advdefense.transforms.guarded_channels import GuardedChannels
+from monai_advdefense.guard.detector import ReconstructionDetector
+from monai_advdefense.transforms.channel_slices import GuardedChannels
 
 __all__ = ["DetectAdversarial", "DetectAdversarialD", "DetectAdversarialDict", "DetectAdversariald"]
 
@@ -29,7 +29,8 @@ class DetectAdversarial(Transform):
 
     Args:
         detector: calibrated detector of one channel, put into evaluation mode;
-            :func:`monai_advdefense.bundle.load_detector` gives that of a bundle. Scores are computed on its device.
+            :func:`monai_advdefense.bundle_tools.load_detector` gives that of a bundle. Scores are computed on its
+            device.
         slice_dim: spatial axis that counts the slices, 0 is the first; None takes the image as one slice.
         axcodes: orientation in which ``slice_dim`` counts and the detector sees the slices, such as ``"RAS"``, for a
             MetaTensor in any orientation; None takes the axes as they are.

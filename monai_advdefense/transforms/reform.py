@@ -11,9 +11,9 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_dst_type
 from torch import nn
 
-from monai_advdefense.networks.acceptance import is_blank
-from monai_advdefense.slices import join_slices
-from monai_advdefense.transforms.guarded_channels import GuardedChannels
+from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.slices import join_slices
+from monai_advdefense.transforms.channel_slices import GuardedChannels
 
 __all__ = ["Reform", "ReformD", "ReformDict", "Reformd"]
 
@@ -30,7 +30,7 @@ class Reform(Transform):
 
     Args:
         reformer: from slices ``(B, 1, *spatial)`` in [0, 1] to the same, put into evaluation mode;
-            :func:`monai_advdefense.bundle.load_reformer` gives that of a bundle. It runs on its device.
+            :func:`monai_advdefense.bundle_tools.load_reformer` gives that of a bundle. It runs on its device.
         slice_dim: spatial axis that counts the slices, 0 is the first; None takes the image as one slice.
         axcodes: orientation in which ``slice_dim`` counts and the reformer sees the slices, such as ``"RAS"``, for a
             MetaTensor in any orientation; None takes the axes as they are.

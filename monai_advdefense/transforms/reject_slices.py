@@ -13,7 +13,7 @@ from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tenso
 from torch import Tensor
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.transforms.guarded_channels import GuardedChannels
+from monai_advdefense.transforms.channel_slices import GuardedChannels
 
 __all__ = ["RejectSlices", "RejectSlicesD", "RejectSlicesDict", "RejectSlicesd"]
 

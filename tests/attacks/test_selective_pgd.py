@@ -13,7 +13,7 @@ from monai_advdefense.attacks.pgd import pgd
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.attacks.selective_pgd import selective_pgd
 from monai_advdefense.errors import InputError
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 FIELDS = [field.name for field in fields(AttackResult)]

@@ -11,7 +11,7 @@ import torch
 # A U-Net with random weights gives one class everywhere; a single layer gives more than one.
 LAYER = {"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 28, "kernel_size": 3, "padding": 1}
 SMALL = {"network_def#segmenter": LAYER}
-INFERER = {"_target_": "monai_advdefense.bundle.AttackInferer", "attack": "@attack", "slices": "@slices"}
+INFERER = {"_target_": "monai_advdefense.inferers.AttackInferer", "attack": "@attack", "slices": "@slices"}
 
 
 def test_attacked_copies_are_written_and_measured(copy_bundle, write_weights, workflow, phantoms, tmp_path):

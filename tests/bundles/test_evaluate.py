@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_advdefense.calibration import threshold_at_false_positive_rate
+from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.metrics import mean_dice
 
 CLASSES = 4
@@ -58,7 +58,7 @@ def test_segmenter_is_evaluated_on_the_test_volumes(evaluate, tmp_path):
 
 
 def test_reformer_is_evaluated_by_what_it_leaves_of_the_noise(evaluate):
-    identity = {"_target_": "monai_advdefense.networks.Reformer", "network": {"_target_": "torch.nn.Identity"}}
+    identity = {"_target_": "monai_advdefense.guard.Reformer", "network": {"_target_": "torch.nn.Identity"}}
     handlers = [{"_target_": "MetricsSaver", "save_dir": "@output_dir"}]
     _, metrics = evaluate("brain_mri_reformer", network_def=identity, noise_std=0.0, **{"validate#handlers": handlers})
     assert metrics["val_mse"] == 0

@@ -17,9 +17,9 @@ from monai.bundle import ConfigParser, create_workflow
 from monai.transforms import CropForeground, LoadImage, Orientation, SpatialPad
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
-from monai_advdefense.bundle import Guard, load_detector, load_reformer
-from monai_advdefense.bundle.assemble import assemble
-from monai_advdefense.bundle.bundle_folder import config_of
+from monai_advdefense.bundle_tools import Guard, load_detector, load_reformer
+from monai_advdefense.bundle_tools.assemble import assemble
+from monai_advdefense.bundle_tools.bundle_folder import config_of
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.errors import InputError, OutputError
 from monai_advdefense.transforms import DetectAdversarial, Reform
@@ -152,9 +152,9 @@ def guard_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("guard")
     config = {
         "network_def": {
-            "_target_": "monai_advdefense.networks.DefendedSegmenter",
-            "detector": {"_target_": "monai_advdefense.networks.ReconstructionDetector", "network": CONVOLUTION},
-            "reformer": {"_target_": "monai_advdefense.networks.Reformer", "network": CONVOLUTION},
+            "_target_": "monai_advdefense.guard.DefendedSegmenter",
+            "detector": {"_target_": "monai_advdefense.guard.ReconstructionDetector", "network": CONVOLUTION},
+            "reformer": {"_target_": "monai_advdefense.guard.Reformer", "network": CONVOLUTION},
             "segmenter": CONVOLUTION,
         },
         "inferer": {"_target_": "SliceInferer", "roi_size": [SIDE, SIDE], "spatial_dim": 1},

@@ -13,8 +13,8 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from monai_advdefense.bundle.assemble import assemble
-from monai_advdefense.divergence import divergence_score
+from monai_advdefense.bundle_tools.assemble import assemble
+from monai_advdefense.guard.divergence import divergence_score
 
 REJECTED = 28
 
@@ -80,7 +80,7 @@ def test_reformer_gives_intensities_from_0_to_1_and_the_identity_gives_the_image
     inputs, copy_bundle, workflow, tmp_path
 ):
     bundle = copy_bundle("brain_mri_reformer")
-    identity = {"_target_": "monai_advdefense.networks.Reformer", "network": {"_target_": "torch.nn.Identity"}}
+    identity = {"_target_": "monai_advdefense.guard.Reformer", "network": {"_target_": "torch.nn.Identity"}}
     run = workflow(
         bundle,
         "inference",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_advdefense.calibration import threshold_at_false_positive_rate
+from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 
 REJECTED = 28
 
@@ -119,7 +119,7 @@ def test_attacked_copies_are_measured_by_the_combined_score(bundle, phantoms, wo
         "output_dir": str(tmp_path / "out"),
         "steps": 1,
         "slices": 2,
-        "inferer": {"_target_": "monai_advdefense.bundle.AttackInferer", "attack": "@attack", "slices": "@slices"},
+        "inferer": {"_target_": "monai_advdefense.inferers.AttackInferer", "attack": "@attack", "slices": "@slices"},
     }
     run = workflow(bundle, "inference", "attack", kind="infer", **options)
     run.run()

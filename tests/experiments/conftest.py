@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from monai_advdefense.data.phantom import write_phantom_dataset
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
 
 SOURCE = Path(__file__).parents[2] / "bundles"
 SIDE = 32
@@ -39,9 +39,9 @@ def bundles(tmp_path):
             config["volume_transforms"][5]["spatial_size"] = [SIDE, -1, SIDE]
         (folder / "brain_mri_segmentation" / "configs" / f"{name}.json").write_text(json.dumps(config))
     guard = {
-        "_target_": "monai_advdefense.networks.DefendedSegmenter",
-        "detector": {"_target_": "monai_advdefense.networks.ReconstructionDetector", "network": _convolution(1)},
-        "reformer": {"_target_": "monai_advdefense.networks.Reformer", "network": _convolution(1)},
+        "_target_": "monai_advdefense.guard.DefendedSegmenter",
+        "detector": {"_target_": "monai_advdefense.guard.ReconstructionDetector", "network": _convolution(1)},
+        "reformer": {"_target_": "monai_advdefense.guard.Reformer", "network": _convolution(1)},
         "segmenter": _convolution(CLASSES),
     }
     config = {"network_def": guard, "network": "$@network_def"}

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from experiments.artefact import Artefact
 from monai_advdefense.errors import OutputError
-from monai_advdefense.experiments.artefact import Artefact
 
 
 def test_arrays_come_back_without_the_record_that_lies_beside_them(tmp_path):

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from experiments.corruptions import CORRUPTIONS, corrupted
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.errors import InputError
-from monai_advdefense.experiments.corruptions import CORRUPTIONS, corrupted
 
 
 @pytest.fixture

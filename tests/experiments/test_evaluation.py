@@ -7,11 +7,11 @@ import shutil
 import numpy as np
 import pytest
 
-from monai_advdefense.experiments import settings
-from monai_advdefense.experiments.corruptions import CORRUPTIONS
-from monai_advdefense.experiments.evaluation import evaluate, main
-from monai_advdefense.experiments.measurement import evenly_spaced
-from monai_advdefense.experiments.settings import attack_settings
+from experiments import settings
+from experiments.corruptions import CORRUPTIONS
+from experiments.evaluation import evaluate, main
+from experiments.measurement import evenly_spaced
+from experiments.settings import attack_settings
 
 
 def _rows(path):

@@ -3,13 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_advdefense.experiments.figures import (
-    attack_figures,
-    detection_figures,
-    guard_figures,
-    recovered_share,
-    volume_dice,
-)
+from experiments.figures import attack_figures, detection_figures, guard_figures, recovered_share, volume_dice
 
 
 def _counts(dice):

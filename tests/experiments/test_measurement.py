@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from monai_advdefense.experiments.measurement import measure
+from experiments.measurement import measure
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.metrics import dice_from_counts
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector
 
 
 @pytest.mark.parametrize("batch_size", [2, 5])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.settings import EPSILON, AttackSetting, attack_settings, attacked
 from monai_advdefense.errors import InputError
-from monai_advdefense.experiments.settings import EPSILON, AttackSetting, attack_settings, attacked
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from torch import nn
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
 from monai_advdefense.handlers.attack_writer import AttackWriter, measure_attack
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from monai_advdefense.errors import InputError, OutputError
-from monai_advdefense.handlers import BestWeights, save_weights
-from monai_advdefense.networks import CombinedScore
+from monai_advdefense.guard import CombinedScore
+from monai_advdefense.handlers import BestWeights
+from monai_advdefense.weights import save_weights
 
 
 def _network(value):

@@ -12,10 +12,10 @@ from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
 from torch import nn
 
-from monai_advdefense.calibration import threshold_at_false_positive_rate
 from monai_advdefense.errors import InputError
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.handlers.calibrate_combination import CalibrateCombination
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
 
 
 class Zero(nn.Module):

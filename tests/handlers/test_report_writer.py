@@ -16,10 +16,10 @@ from torch import nn
 
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
 from monai_advdefense.handlers import report_writer
 from monai_advdefense.handlers.report_writer import ReportWriter
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
 
 FIRST, LAST = 3, 11  # slices with content along the second voxel axis, which runs from anterior to posterior
 AFFINE = np.array([[-1.0, 0, 0, 20], [0, -1, 0, 30], [0, 0, 1, -40], [0, 0, 0, 1]])

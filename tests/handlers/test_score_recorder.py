@@ -11,8 +11,8 @@ from monai.inferers import SliceInferer
 from torch import nn
 
 from monai_advdefense.errors import InputError
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
 
 SLICES = 11
 

@@ -14,8 +14,8 @@ from torch import nn
 
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import OutputError
+from monai_advdefense.guard import ReconstructionDetector
 from monai_advdefense.handlers.score_table_writer import ScoreTableWriter
-from monai_advdefense.networks import ReconstructionDetector
 
 SHAPE = (8, 5, 8)
 

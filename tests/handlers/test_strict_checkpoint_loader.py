@@ -7,8 +7,9 @@ from ignite.engine import Engine
 from monai.handlers import CheckpointLoader
 
 from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.handlers.strict_checkpoint_loader import StrictCheckpointLoader, load_weights
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.handlers.strict_checkpoint_loader import StrictCheckpointLoader
+from monai_advdefense.weights import load_weights
 
 
 class _Guard(torch.nn.Module):

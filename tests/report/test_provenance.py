@@ -5,7 +5,8 @@ import json
 import pytest
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.report import bundle_facts, calibrated_rate, file_sha256
+from monai_advdefense.report import bundle_facts
+from monai_advdefense.weights import calibrated_rate, file_sha256
 
 
 def test_bundle_facts_come_from_its_metadata(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
 from monai_advdefense.report import plane_of, slice_views
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from monai_advdefense.data.phantom import brain_phantom
-from monai_advdefense.networks import ReconstructionDetector, Reformer
+from monai_advdefense.guard import ReconstructionDetector, Reformer
 
 SHAPE = (30, 28, 32)
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from monai_advdefense import transforms
 from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.networks import ReconstructionDetector
+from monai_advdefense.guard import ReconstructionDetector
 from monai_advdefense.transforms import DetectAdversarial, DetectAdversariald
 
 RANGE = (0, 2000)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monai_advdefense.experiments.paper.attacks import attack_settings
-from monai_advdefense.experiments.paper.collect import PAIRS
-from monai_advdefense.experiments.paper.presets import PRESETS
-from monai_advdefense.experiments.paper.results import CLEAN, NO_REFORMER, Results
+from experiments.paper.attacks import attack_settings
+from experiments.paper.collect import PAIRS
+from experiments.paper.presets import PRESETS
+from experiments.paper.results import CLEAN, NO_REFORMER, Results
 
 TARGETS = ("UNet", "SegNet", "DenseNet")
 # How far an attack at full strength moves the scores, in standard deviations of the clean ones.
@@ -73,7 +73,7 @@ def make_results(*, targets=TARGETS, shifts=SHIFTS, pairs=PAIRS, strengths=(1.0,
             if name == CLEAN or (settings[name].form == "dag" and settings[name].strength == 1):
                 examples[target, name] = _example(strength, rng)
     facts = {
-        "command": "python -m monai_advdefense.experiments.paper --preset small --dataset_dir malc2012",
+        "command": "python -m experiments.paper --preset small --dataset_dir malc2012",
         "preset": "small",
         "date": "2026-01-31",
         "seed": "0",

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monai_advdefense.experiments.paper.attacks import GUARDS, attack_settings
-from monai_advdefense.experiments.paper.presets import PRESETS
+from experiments.paper.attacks import GUARDS, attack_settings
+from experiments.paper.presets import PRESETS
 
 
 def test_every_strength_has_all_types_on_both_supports_and_a_noise_control():

@@ -7,12 +7,12 @@ import torch
 from monai.bundle import ConfigParser
 
 import monai_advdefense
+from experiments.paper.baseline_trainings import DEFENCES, baseline_trainings
+from experiments.paper.presets import PRESETS
+from experiments.paper.results import NO_REFORMER
+from experiments.paper.training import configuration
+from experiments.paper.trainings import trainings
 from monai_advdefense.defences import AdversarialBatch, DefenseGAN, TemperedLoss
-from monai_advdefense.experiments.paper.baseline_trainings import DEFENCES, baseline_trainings
-from monai_advdefense.experiments.paper.presets import PRESETS
-from monai_advdefense.experiments.paper.results import NO_REFORMER
-from monai_advdefense.experiments.paper.training import configuration
-from monai_advdefense.experiments.paper.trainings import trainings
 
 BUNDLES = Path(monai_advdefense.__file__).parents[1] / "bundles"
 

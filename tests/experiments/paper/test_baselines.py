@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from monai_advdefense.experiments.evaluation import BUNDLES
-from monai_advdefense.experiments.paper.__main__ import main
-from monai_advdefense.experiments.paper.baseline_trainings import DEFENCES
-from monai_advdefense.experiments.paper.baselines import baseline_stages, collect_baselines
-from monai_advdefense.experiments.paper.experiment import Experiment
-from monai_advdefense.experiments.paper.output import write, write_baselines
-from monai_advdefense.experiments.paper.page import html_page
-from monai_advdefense.experiments.paper.presets import PRESETS
-from monai_advdefense.experiments.paper.results import CLEAN, NO_REFORMER
-from monai_advdefense.experiments.paper.training import weights
+from experiments.evaluation import BUNDLES
+from experiments.paper.__main__ import main
+from experiments.paper.baseline_trainings import DEFENCES
+from experiments.paper.baselines import baseline_stages, collect_baselines
+from experiments.paper.experiment import Experiment
+from experiments.paper.output import write, write_baselines
+from experiments.paper.page import html_page
+from experiments.paper.presets import PRESETS
+from experiments.paper.results import CLEAN, NO_REFORMER
+from experiments.paper.training import weights
 from monai_advdefense.handlers import Resume
 
 COMMAND = ["--preset", "smoke_baselines", "--work_dir"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from monai_advdefense.experiments.paper.blocks import Note, Picture, Section, Table, to_html, to_markdown
+from experiments.paper.blocks import Note, Picture, Section, Table, to_html, to_markdown
 
 SECTIONS = [
     Section(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from monai_advdefense.experiments.paper.cells import attack_name, cell, pivot
+from experiments.paper.cells import attack_name, cell, pivot
 
 FIGURE = {"dice": "0.5", "dice_low": "0.25", "dice_high": "0.75"}
 

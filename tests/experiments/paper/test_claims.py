@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from monai_advdefense.experiments.paper.claim_texts import CLAIM_TEXTS
-from monai_advdefense.experiments.paper.claims import bar_rows, claim_rows, comparison_rows, verdict
-from monai_advdefense.experiments.paper.quantities import pooled, quantities
-from monai_advdefense.experiments.paper.results import CLEAN
+from experiments.paper.claim_texts import CLAIM_TEXTS
+from experiments.paper.claims import bar_rows, claim_rows, comparison_rows, verdict
+from experiments.paper.quantities import pooled, quantities
+from experiments.paper.results import CLEAN
 from monai_advdefense.metrics import Resampled
 
 EVEN = np.linspace(-1, 1, 201)

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from experiments.evaluation import BUNDLES
+from experiments.paper.collect import COMBINED
+from experiments.paper.experiment import CALIBRATION, Experiment
+from experiments.paper.presets import PRESETS
+from experiments.paper.results import CLEAN
+from experiments.paper.stages import overlap_names
+from experiments.paper.trainings import DETECTORS, TARGETS
 from monai_advdefense.data.phantom import write_phantom_dataset
-from monai_advdefense.experiments.evaluation import BUNDLES
-from monai_advdefense.experiments.paper.collect import COMBINED
-from monai_advdefense.experiments.paper.experiment import CALIBRATION, Experiment
-from monai_advdefense.experiments.paper.presets import PRESETS
-from monai_advdefense.experiments.paper.results import CLEAN
-from monai_advdefense.experiments.paper.stages import overlap_names
-from monai_advdefense.experiments.paper.trainings import DETECTORS, TARGETS
 
 SMOKE = PRESETS["smoke"]
 

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from monai_advdefense.experiments.paper.figures import figure_4, figure_bytes, risk_coverage_figure, roc_figure
-from monai_advdefense.experiments.paper.quantities import quantities
-from monai_advdefense.experiments.paper.tables import guard_rows, risk_coverage_rows, roc_rows
+from experiments.paper.figures import figure_4, figure_bytes, risk_coverage_figure, roc_figure
+from experiments.paper.quantities import quantities
+from experiments.paper.tables import guard_rows, risk_coverage_rows, roc_rows
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from monai_advdefense.experiments.evaluation import BUNDLES
-from monai_advdefense.experiments.paper.__main__ import main
-from monai_advdefense.experiments.paper.collect import COMBINED, collect
-from monai_advdefense.experiments.paper.experiment import Experiment
-from monai_advdefense.experiments.paper.presets import PRESETS
-from monai_advdefense.experiments.paper.results import CLEAN
-from monai_advdefense.experiments.paper.trainings import TARGETS
+from experiments.evaluation import BUNDLES
+from experiments.paper.__main__ import main
+from experiments.paper.collect import COMBINED, collect
+from experiments.paper.experiment import Experiment
+from experiments.paper.presets import PRESETS
+from experiments.paper.results import CLEAN
+from experiments.paper.trainings import TARGETS
 
 COMMAND = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-COMMAND += ["-m", "monai_advdefense.experiments.paper", "--preset", "smoke", "--work_dir"]
+COMMAND += ["-m", "experiments.paper", "--preset", "smoke", "--work_dir"]
 ROOT = Path(__file__).parents[3]
 # When to kill the run: as soon as there are so many files of a kind.
 MOMENTS = [("networks/*/run/*.pt", 1), ("networks/*/record.json", 9), ("attacks/*.npz", 13), ("scores/*.npz", 150)]

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from monai_advdefense.divergence import divergence_score
-from monai_advdefense.experiments.paper import measuring
-from monai_advdefense.experiments.settings import AttackSetting
+from experiments.paper import measuring
+from experiments.settings import AttackSetting
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard.divergence import divergence_score
 from monai_advdefense.metrics import mean_dice
-from monai_advdefense.networks import DefendedSegmenter, ReconstructionDetector, Reformer
 
 CLASSES = 3
 COUNT = measuring.BATCH_SIZE + 3

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from experiments.paper import output
+from experiments.paper.output import write
 from monai_advdefense.errors import InputError
-from monai_advdefense.experiments.paper import output
-from monai_advdefense.experiments.paper.output import write
 
 TABLES = ("facts", "detection", "guards", "attacks", "comparisons", "claims", "bars", "roc", "risk_coverage")
 FIGURES = ("figure_2", "figure_3", "figure_4", "roc", "risk_coverage")

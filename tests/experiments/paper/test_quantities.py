@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from monai_advdefense.calibration import threshold_at_false_positive_rate
+from experiments.figures import volume_dice
+from experiments.paper.quantities import HALF, MEAN, NO_DETECTOR, groups, pooled, quantities
+from experiments.paper.results import CLEAN, NO_REFORMER
 from monai_advdefense.errors import CalibrationError
-from monai_advdefense.experiments.figures import volume_dice
-from monai_advdefense.experiments.paper.quantities import HALF, MEAN, NO_DETECTOR, groups, pooled, quantities
-from monai_advdefense.experiments.paper.results import CLEAN, NO_REFORMER
+from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.metrics import accepted_and_bad, detection_metrics
 
 PAIR = ("UNet shifted", "UNet")

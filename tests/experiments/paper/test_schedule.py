@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from monai_advdefense.experiments.paper import schedule
-from monai_advdefense.experiments.paper.schedule import Task, Workers, plan, run
+from experiments.paper import schedule
+from experiments.paper.schedule import Task, Workers, plan, run
 
 
 class Log:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from monai_advdefense.experiments.paper.results import CLEAN
-from monai_advdefense.experiments.paper.spectra import figure_2, figure_3, shown_examples
-from monai_advdefense.spectrum import fft_shift_magnitude
+from experiments.paper.results import CLEAN
+from experiments.paper.spectra import figure_2, figure_3, shown_examples
+from monai_advdefense.guard.spectrum import fft_shift_magnitude
 
 
 def _shown(figure):

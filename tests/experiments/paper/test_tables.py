@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc
 
-from monai_advdefense.experiments.paper.quantities import MEAN, pooled, quantities
-from monai_advdefense.experiments.paper.results import CLEAN
-from monai_advdefense.experiments.paper.tables import (
+from experiments.paper.quantities import MEAN, pooled, quantities
+from experiments.paper.results import CLEAN
+from experiments.paper.tables import (
     PERFECT,
     attack_rows,
     columns,

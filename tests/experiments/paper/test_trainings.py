@@ -11,9 +11,9 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose
 
 import monai_advdefense
-from monai_advdefense.experiments.paper.presets import PRESETS
-from monai_advdefense.experiments.paper.training import configuration
-from monai_advdefense.experiments.paper.trainings import trainings
+from experiments.paper.presets import PRESETS
+from experiments.paper.training import configuration
+from experiments.paper.trainings import trainings
 
 BUNDLES = Path(monai_advdefense.__file__).parents[1] / "bundles"
 

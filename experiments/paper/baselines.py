@@ -1,0 +1,76 @@
+"""The baselines: their tasks, and their measurements as results of the plain network behind each defence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from experiments.paper.baseline_trainings import DEFENCES, PLAIN
+from experiments.paper.experiment import Experiment
+from experiments.paper.quantities import NO_DETECTOR
+from experiments.paper.results import CLEAN, NO_REFORMER, Results
+from experiments.paper.schedule import Task
+from experiments.paper.stages import FORWARD, arrays_task, attack_task, train_tasks
+
+__all__ = ["baseline_stages", "collect_baselines"]
+
+
+def baseline_stages(experiment: Experiment, unit: Mapping[str, float]) -> list[tuple[str, list[Task]]]:
+    """All tasks of the baselines; see :func:`~experiments.paper.stages.stages`."""
+    training = list(zip(experiment.trainings.values(), train_tasks(experiment, unit), strict=True))
+    networks, attacks = dict.fromkeys(network for network, _ in DEFENCES.values()), experiment.settings
+    return [
+        ("train", [task for facts, task in training if not facts.teacher]),
+        ("distil", [task for facts, task in training if facts.teacher]),
+        ("attack", [attack_task(experiment, unit, network, name) for network in networks for name in attacks]),
+        ("measure", [_measure(experiment, unit, defence, name) for defence in DEFENCES for name in (CLEAN, *attacks)]),
+    ]
+
+
+def collect_baselines(experiment: Experiment, facts: dict[str, str]) -> Results:
+    """Measurements of a finished run, each defence in the place of a reformer of the plain target network.
+
+    So a slice counts as bad by its Dice without any defence, also behind a network that was trained otherwise. The
+    norms of the attacks are by defence: each one's own target network was attacked.
+
+    Args:
+        experiment: a run of which every task is done.
+        facts: command, date and sizes, for captions.
+    """
+    overlaps, norm, flipped = {}, {}, {}
+    for defence, (network, reformer) in DEFENCES.items():
+        for name in (CLEAN, *experiment.settings):
+            overlaps[defence, PLAIN, name] = experiment.overlaps(reformer, network, name).load()
+        for name in experiment.settings:
+            attack = experiment.attack(network, name).load()
+            norm[defence, name], flipped[defence, name] = attack["norm"], attack["flipped"]
+    items = experiment.items("test")
+    return Results(
+        facts=facts,
+        targets=(PLAIN,),
+        detectors=(),
+        pairs=tuple((NO_DETECTOR, defence) for defence in DEFENCES),
+        settings=experiment.settings,
+        subject=np.array([item["subject"] for item in items]),
+        volume=np.array([item["volume"] for item in items]),
+        scores={},
+        calibration={},
+        counts={key: arrays["counts"] for key, arrays in overlaps.items()},
+        soft_dice={key: arrays["soft_dice"] for key, arrays in overlaps.items()},
+        norm=norm,
+        flipped=flipped,
+        examples={},
+    )
+
+
+def _measure(experiment: Experiment, unit: Mapping[str, float], defence: str, name: str) -> Task:
+    network, reformer = DEFENCES[defence]
+    passes = FORWARD * unit[PLAIN]
+    if reformer != NO_REFORMER:
+        search = experiment.preset.gan["network"]
+        passes += search["restarts"] * search["steps"] * unit[reformer]
+    compute = partial(experiment.measure_overlaps, reformer, network, name)
+    seconds = len(experiment.items("test")) * passes
+    return arrays_task(f"{defence}, {name}", seconds, [(experiment.overlaps(reformer, network, name), compute)])

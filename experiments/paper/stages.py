@@ -1,0 +1,154 @@
+"""The tasks of the experiments, stage by stage, with their planned times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import torch
+from monai.bundle import ConfigParser
+from torch import Tensor, nn
+
+from experiments.artefact import Artefact
+from experiments.measurement import Arrays
+from experiments.paper.experiment import CALIBRATION, Experiment
+from experiments.paper.results import CLEAN, NO_REFORMER
+from experiments.paper.schedule import Task
+from experiments.paper.trainings import DETECTORS, REFORMERS, TARGETS
+from monai_advdefense.data import malc2012_datalist
+
+__all__ = ["arrays_task", "attack_task", "overlap_names", "seconds_per_slice", "stages", "train_tasks"]
+
+Part: TypeAlias = tuple[Artefact, Callable[[], Arrays]]
+
+STEPS = 20
+# A forward pass is about a third of a forward pass and a gradient.
+FORWARD = 1 / 3
+
+
+def seconds_per_slice(experiment: Experiment) -> dict[str, float]:
+    """Time of a forward pass and gradient of one slice, for each architecture, on random input."""
+    preset = experiment.preset
+    sizes = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1}
+    image = torch.rand(8, 1, preset.side, preset.side)
+    found = {name: _seconds({**definition, **sizes}, image) for name, definition in preset.networks.items()}
+    if preset.gan:
+        gan = preset.gan["network"]
+        found["Defense-GAN"] = _seconds(gan["generator"], torch.rand(8, gan["latent_size"]))
+    return found
+
+
+def overlap_names(experiment: Experiment) -> dict[str, list[str]]:
+    """For each reformer, and for none, the sets of slices on which the target networks are measured behind it."""
+    every = [CLEAN, *experiment.settings]
+    shown = [
+        name
+        for name, setting in experiment.settings.items()
+        if setting.form == "selective_pgd" or (setting.strength == 1.0 and setting.support == "brain")
+    ]
+    return {NO_REFORMER: every} | {reformer: [CLEAN, *shown] for reformer in REFORMERS}
+
+
+def stages(experiment: Experiment, unit: Mapping[str, float]) -> list[tuple[str, list[Task]]]:
+    """All tasks; those of a stage need nothing but the stages before.
+
+    Args:
+        experiment: what the tasks make.
+        unit: seconds for a forward pass and gradient of one slice, for each architecture; see
+            :func:`seconds_per_slice`.
+    """
+    first = [name for name, setting in experiment.settings.items() if setting.form in ("dag", "xie")]
+    second = [name for name in experiment.settings if name not in first]
+    measured = [CLEAN, *experiment.settings]
+    return [
+        ("train", train_tasks(experiment, unit)),
+        ("attack", [attack_task(experiment, unit, target, name) for target in TARGETS for name in first]),
+        ("calibrate", [_measure(experiment, unit, target, CALIBRATION) for target in TARGETS]),
+        ("adapt", [attack_task(experiment, unit, target, name) for target in TARGETS for name in second]),
+        ("measure", [_measure(experiment, unit, target, name) for target in TARGETS for name in measured]),
+    ]
+
+
+def train_tasks(experiment: Experiment, unit: Mapping[str, float]) -> list[Task]:
+    """A task for each training."""
+    volumes = len(malc2012_datalist(experiment.dataset_dir, "train"))
+    measured = len(malc2012_datalist(experiment.dataset_dir, CALIBRATION))
+    slices = len(experiment.items(CALIBRATION)) / measured * volumes / experiment.preset.every
+    epochs = experiment.preset.epochs
+    return [
+        Task(
+            f"{role} {name}",
+            experiment.network(role, name).digest,
+            epochs[role][training.architecture] * slices * training.cost * unit[training.architecture],
+            partial(experiment.is_trained, role, name),
+            partial(experiment.train, role, name),
+        )
+        for (role, name), training in experiment.trainings.items()
+    ]
+
+
+def attack_task(experiment: Experiment, unit: Mapping[str, float], target: str, name: str) -> Task:
+    """Attack one target network."""
+    count, form = len(experiment.items("test")), experiment.settings[name].form
+    unit_of_target = unit[experiment.trainings["target", target].architecture]
+    seconds = count * STEPS * unit_of_target
+    if form in ("noise", "fgsm"):
+        seconds = count * FORWARD * unit_of_target
+    if form == "selective_pgd":
+        # Detector or reformer and target network, and the score of every iterate.
+        seconds = count * experiment.preset.pgd_steps * (2 * unit["UNet"] + 1.5 * unit_of_target)
+    return arrays_task(
+        f"{target} {name}", seconds, [(experiment.attack(target, name), partial(experiment.craft, target, name))]
+    )
+
+
+def _measure(experiment: Experiment, unit: Mapping[str, float], target: str, name: str) -> Task:
+    """Score one set of slices with every detector, and segment it behind every reformer that tables show on it."""
+    passes = [unit[architecture] for architecture, _, _ in DETECTORS.values()]
+    parts: list[Part] = [
+        (experiment.scores(detector, target, name), partial(experiment.measure_scores, detector, target, name))
+        for detector in DETECTORS
+        # The scores of clean slices do not depend on the target.
+        if target == TARGETS[0] or name not in (CALIBRATION, CLEAN)
+    ]
+    passes += [unit["UNet"], 2 * unit[target]]
+    parts.append((experiment.divergence(target, name), partial(experiment.measure_divergence, target, name)))
+    for reformer, names in overlap_names(experiment).items():
+        if name in names:
+            passes.append(unit[target] + (unit[REFORMERS[reformer][0]] if reformer in REFORMERS else 0.0))
+            compute = partial(experiment.measure_overlaps, reformer, target, name)
+            parts.append((experiment.overlaps(reformer, target, name), compute))
+    count = len(experiment.items(CALIBRATION if name == CALIBRATION else "test"))
+    return arrays_task(f"{target} {name}", count * FORWARD * sum(passes), parts)
+
+
+def arrays_task(name: str, seconds: float, parts: list[Part]) -> Task:
+    """Make the artefacts of ``parts`` that are not there."""
+
+    def run() -> None:
+        for artefact, compute in parts:
+            if not artefact.arrays_path.is_file():
+                artefact.save(compute())
+
+    def done() -> bool:
+        return all(artefact.arrays_path.is_file() for artefact, _ in parts)
+
+    return Task(name, "/".join(artefact.digest for artefact, _ in parts), seconds, done, run)
+
+
+def _seconds(definition: Mapping[str, Any], batch: Tensor) -> float:
+    """Time per sample of a forward pass and gradient, once the network is warm."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network: nn.Module = ConfigParser({"network": dict(definition)}).get_parsed_content("network")
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    batch = batch.to(device)
+    seconds = 0.0
+    for _ in range(2):
+        start = time.perf_counter()
+        network(batch).square().mean().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = (time.perf_counter() - start) / len(batch)
+    return seconds

@@ -1,0 +1,69 @@
+"""Detector and reformer from the folder of a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from monai_advdefense.bundle_tools.bundle_folder import config_of, network_of, weights_of
+from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.guard.detector import ReconstructionDetector
+from monai_advdefense.messages import one_line
+from monai_advdefense.weights import load_weights
+
+__all__ = ["load_detector", "load_reformer"]
+
+
+def load_detector(bundle: str | Path, device: str | torch.device = "cpu") -> ReconstructionDetector:
+    """Load the calibrated detector of a detector's bundle, or of a defended segmenter's.
+
+    Args:
+        bundle: folder with ``configs/inference.json`` and ``models/model.pt``.
+        device: where the detector shall run.
+
+    Raises:
+        InputError: if the folder holds no such network, or no weights for it.
+        CalibrationError: if the detector is not calibrated.
+    """
+    network = _load(bundle)
+    detector = network.detector if isinstance(network, DefendedSegmenter) else network
+    if not isinstance(detector, ReconstructionDetector):
+        raise InputError(
+            f"{one_line(config_of(bundle))}: expected a ReconstructionDetector or a DefendedSegmenter under "
+            f"network_def, found {type(detector).__name__}: give the bundle of the guard"
+        )
+    if not torch.isfinite(detector.threshold):
+        raise CalibrationError(
+            f"{one_line(weights_of(bundle))}: expected a calibrated threshold, found none: run configs/calibrate.json "
+            "of the detector's bundle"
+        )
+    return detector.to(device)
+
+
+def load_reformer(bundle: str | Path, device: str | torch.device = "cpu") -> nn.Module:
+    """Load the reformer of a reformer's bundle, or of a defended segmenter's.
+
+    Args:
+        bundle: folder with ``configs/inference.json`` and ``models/model.pt``.
+        device: where the reformer shall run.
+
+    Raises:
+        InputError: if the folder holds no such network, or no weights for it.
+    """
+    network = _load(bundle)
+    reformer = network.reformer if isinstance(network, DefendedSegmenter) else network
+    if isinstance(reformer, ReconstructionDetector):
+        raise InputError(
+            f"{one_line(config_of(bundle))}: expected a reformer or a DefendedSegmenter under network_def, found "
+            f"{type(reformer).__name__}: give the bundle of the reformer as well"
+        )
+    return reformer.to(device)
+
+
+def _load(bundle: str | Path) -> nn.Module:
+    network = network_of(bundle)
+    load_weights(weights_of(bundle), network)
+    return network.eval().requires_grad_(False)

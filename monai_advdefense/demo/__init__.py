@@ -1,5 +1,0 @@
-"""The main job on a sample brain, as a program: ``python -m monai_advdefense.demo --output_dir demo``."""
-
-from monai_advdefense.demo.comparison import Row, tissue_dice, tissue_of_classes
-
-__all__ = ["Row", "tissue_dice", "tissue_of_classes"]

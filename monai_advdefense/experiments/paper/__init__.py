@@ -1,4 +1,0 @@
-"""The experiments of Park et al. 2020, their tables and figures, in one resumable command.
-
-The command is ``python -m monai_advdefense.experiments.paper``.
-"""

@@ -1,0 +1,10 @@
+"""The guard: spectrum, scores, decision, detector, reformer, defended segmenter, calibration and slices."""
+
+from __future__ import annotations
+
+from monai_advdefense.guard.combined_score import CombinedScore
+from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.guard.detector import ReconstructionDetector
+from monai_advdefense.guard.reformer import Reformer
+
+__all__ = ["CombinedScore", "DefendedSegmenter", "ReconstructionDetector", "Reformer"]

@@ -1,0 +1,100 @@
+"""What of an image a guard looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from monai.config.type_definitions import NdarrayOrTensor
+from monai.data import MetaTensor
+from monai.utils import convert_to_tensor
+from torch import Tensor, nn
+
+from monai_advdefense.errors import InputError
+from monai_advdefense.guard.slices import CutSlices, cut_slices, reorient, reorient_back
+
+__all__ = ["GuardedChannels"]
+
+
+@dataclass(frozen=True)
+class GuardedChannels:
+    """Which slices of which channels a guard takes, and how; the arguments that its transforms share.
+
+    Attributes:
+        slice_dim: spatial axis that counts the slices, 0 is the first; None takes the image as one slice.
+        axcodes: orientation in which ``slice_dim`` counts and the networks see the slices; None is that of the image.
+        channels: numbers of the guarded channels; None is all of them.
+        value_range: see :func:`~monai_advdefense.guard.slices.cut_slices`, as for ``slice_size``.
+        slice_size: sides of the slices.
+        batch_size: slices that pass a network at once.
+    """
+
+    slice_dim: int | None
+    axcodes: str | None
+    channels: Sequence[int] | None
+    value_range: Sequence[float] | None
+    slice_size: Sequence[int] | None
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise InputError(f"argument `batch_size`: expected at least 1, found {self.batch_size}")
+        if self.channels is not None and len(self.channels) == 0:
+            raise InputError("argument `channels`: expected at least one channel to guard, found none; None is all")
+        if self.axcodes is not None and self.slice_dim is None:
+            raise InputError(f"argument `axcodes`: expected None for an image that is one slice, found {self.axcodes}")
+
+    def cut(self, image: NdarrayOrTensor) -> Iterator[tuple[int, CutSlices]]:
+        """Number and slices of each guarded channel of ``image`` ``(C, *spatial)``, one after the other."""
+        whole = self.oriented(image)
+        channels = range(len(whole)) if self.channels is None else self.channels
+        for channel in channels:
+            if not 0 <= channel < len(whole):
+                raise InputError(
+                    f"argument `channels`: expected numbers from 0 to {len(whole) - 1} for this image, found {channel}"
+                )
+            yield (
+                channel,
+                cut_slices(whole[channel], self.slice_dim, value_range=self.value_range, slice_size=self.slice_size),
+            )
+
+    def oriented(self, image: NdarrayOrTensor) -> Tensor:
+        """``image`` ``(C, *spatial)`` as plain tensor in the orientation of the slices."""
+        if not isinstance(image, (np.ndarray, Tensor)):
+            raise InputError(
+                f"argument `image`: expected an array or tensor (C, *spatial), found {type(image).__name__}; load the "
+                "image first"
+            )
+        tensor: Tensor = convert_to_tensor(image, track_meta=False)
+        return tensor if self.axcodes is None else reorient(tensor, _affine(image), self.axcodes)
+
+    def oriented_back(self, tensor: Tensor, image: NdarrayOrTensor) -> Tensor:
+        """Undo :meth:`oriented` for a tensor of the shape of its result."""
+        return tensor if self.axcodes is None else reorient_back(tensor, _affine(image), self.axcodes)
+
+    @torch.no_grad()
+    def run(self, network: nn.Module, function: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
+        """Output of a function of ``network`` for slices ``(S, 1, *spatial)``, on the device of the slices."""
+        convolutions = (part for part in network.modules() if isinstance(part, (nn.Conv1d, nn.Conv2d, nn.Conv3d)))
+        axes = next((part.weight.ndim - 2 for part in convolutions), image.ndim - 2)
+        if image.ndim - 2 != axes:
+            raise InputError(
+                f"argument `slice_dim`: expected slices with {axes} axes, as the network takes them, found "
+                f"{image.ndim - 2} with `slice_dim` {self.slice_dim}; give the axis that counts the slices of a "
+                "volume, None for a single slice"
+            )
+        network.eval()
+        like = next(network.parameters(), image)
+        parts = image.to(like.device, like.dtype).split(self.batch_size)
+        return torch.cat([function(part) for part in parts]).to(image)
+
+
+def _affine(image: NdarrayOrTensor) -> Tensor:
+    if not isinstance(image, MetaTensor):
+        raise InputError(
+            f"argument `axcodes`: expected an image with an affine, found {type(image).__name__}; give a MetaTensor, "
+            "or None to take the axes as they are"
+        )
+    return image.affine

@@ -1,0 +1,177 @@
+"""Weights of a network on disk: load, save, checksum, and the record of their calibration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.messages import one_line, reason
+
+__all__ = ["calibrated_rate", "file_sha256", "load_weights", "save_weights"]
+
+
+def load_weights(
+    load_path: str | os.PathLike[str], network: torch.nn.Module, *, require_calibrated: bool = False
+) -> None:
+    """Load a flat state dict into a network after it was checked as a whole.
+
+    Only tensors are read from the file (``weights_only=True``), so it can run no code. If anything is wrong, the
+    network keeps the weights that it had.
+
+    Args:
+        load_path: file written by ``torch.save(network.state_dict(), ...)``.
+        network: network with exactly these names and shapes.
+        require_calibrated: refuse weights whose threshold, that which ``network.threshold`` is, is not finite, which
+            means "not calibrated".
+
+    Raises:
+        InputError: if the file is missing, is no flat state dict of tensors, belongs to another network, or holds
+            weights that are not finite.
+        CalibrationError: if a calibrated threshold is required and there is none.
+    """
+    name = one_line(load_path)
+    state = _read(Path(load_path), name)
+    _check_keys(name, state, network)
+    for key, value in state.items():
+        if not torch.isfinite(value).all() and not _is_uncalibrated(key, state):
+            raise InputError(
+                f"{name}: expected finite weights, found NaN or infinity in {key!r}: train or copy it again"
+            )
+    if require_calibrated:
+        _check_calibrated(name, state, network)
+    network.load_state_dict(state, strict=True)
+
+
+def save_weights(network: nn.Module, path: str | Path) -> None:
+    """Write a flat state dict, whole or not at all.
+
+    Args:
+        network: the network; the ``module.`` prefix of a parallel wrapper is left out.
+        path: file to write or replace; its folder is made if need be.
+
+    Raises:
+        OutputError: if the file cannot be written; what was there stays.
+    """
+    wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
+    bare: nn.Module = network.module if isinstance(network, wrappers) else network
+    state = {name: value.detach().cpu() for name, value in bare.state_dict().items()}
+    with atomic_path(path) as temporary:
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # how torch says that the disk is full
+            raise OSError(reason(error)) from error
+
+
+def file_sha256(path: str | PathLike[str]) -> str:
+    """SHA-256 of a file as hexadecimal digits.
+
+    Raises:
+        InputError: if the file cannot be read.
+    """
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: expected a readable file ({error.strerror}); check the path") from error
+
+
+def calibrated_rate(weights: str | PathLike[str], threshold: float) -> float | None:
+    """Read the false positive rate that a threshold was calibrated for.
+
+    Args:
+        weights: weights file; beside ``model.pt`` lies the record of its calibration, ``model.calibration.json``.
+        threshold: the threshold in use.
+
+    Returns:
+        The rate in [0, 1]; None if there is no record, or one of another threshold.
+
+    Raises:
+        InputError: if the record cannot be read.
+    """
+    path = Path(weights).with_suffix(".calibration.json")
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return float(record["false_positive_rate"]) if record["threshold"] == threshold else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: expected the record of a calibration, found none ({error}); calibrate again or remove the file"
+        ) from error
+
+
+def _read(path: Path, name: str) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise InputError(
+            f"{name}: expected a file with weights, found no such file: train the network or check the path"
+        )
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(
+            f"{name}: expected weights saved as a flat state dict of tensors, found a file that torch cannot read so "
+            f"({type(error).__name__}): copy it again, or save network.state_dict()"
+        ) from error
+    wrong = "a " + type(state).__name__
+    if isinstance(state, dict):
+        wrong = next((f"{key!r} of type {type(v).__name__}" for key, v in state.items() if not _is_plain(key, v)), "")
+    if wrong:
+        raise InputError(f"{name}: expected a flat state dict of tensors, found {wrong}: save network.state_dict()")
+    return dict(state)
+
+
+def _is_plain(key: object, value: object) -> bool:
+    """Whether an entry is a named, dense tensor with data."""
+    return (
+        isinstance(key, str)
+        and isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and not (value.is_quantized or value.is_meta)
+    )
+
+
+def _check_keys(name: str, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
+    own = network.state_dict()
+    differences = [f"no {key!r}" for key in own if key not in state]
+    differences += [f"an unknown {key!r}" for key in state if key not in own]
+    differences += [
+        f"{key!r} of {_kind(state[key])} instead of {_kind(own[key])}"
+        for key in own
+        if key in state and _kind(state[key]) != _kind(own[key])
+    ]
+    if differences:
+        found = "; ".join(differences[:3]) + (f" and {len(differences) - 3} more" if len(differences) > 3 else "")
+        raise InputError(
+            f"{name}: expected the weights of {type(network).__name__}, found {one_line(found)}: use the weights that "
+            "belong to this network"
+        )
+
+
+def _kind(value: torch.Tensor) -> str:
+    """Shape, and whether real or whole numbers; precision may differ."""
+    return f"shape {tuple(value.shape)}" + ("" if value.is_floating_point() else f" {value.dtype}")
+
+
+def _is_uncalibrated(key: str, state: dict[str, torch.Tensor]) -> bool:
+    """Whether an entry is a threshold that is not calibrated, or stands beside one."""
+    threshold = state.get(".".join([*key.split(".")[:-1], "threshold"]))
+    return threshold is not None and not torch.isfinite(threshold).all()
+
+
+def _check_calibrated(name: str, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
+    # A guard has a threshold for each way to decide; that in use is a property, not a buffer of its own.
+    in_use = getattr(network, "threshold", None)
+    keys = [key for key, buffer in network.named_buffers() if buffer is in_use]
+    if not keys or not all(torch.isfinite(state[key]).all() for key in keys):
+        wanted = keys[0] if keys else "threshold"
+        raise CalibrationError(
+            f"{name}: expected a calibrated threshold, found no {wanted!r}: run configs/calibrate.json of the bundle"
+        )

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from monai_advdefense.attacks.arguments import check_bounds, check_choice, check_image, check_label, check_mask
+from monai_advdefense.errors import InputError
+
+IMAGE = torch.rand(2, 1, 3, 4)
+LABEL = torch.ones(2, 3, 4, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "found"),
+    [
+        (check_choice, ("norm", "l3", ("l2", "linf")), "l2, linf, found 'l3'"),
+        (check_image, (torch.ones(2, 1, 3, 4, dtype=torch.uint8),), "uint8"),
+        (check_image, (torch.rand(3, 4),), r"\(3, 4\)"),
+        (check_image, (IMAGE.log() / 0,), "NaN or infinity"),
+        (check_label, ("label", LABEL.float()), "float32"),
+        (check_label, ("label", LABEL.bool()), "bool"),
+        (check_label, ("target", LABEL - 2), "`target`: expected class indices >= 0, found -1"),
+        (check_label, ("label", LABEL[:, None], (2, 3, 4)), r"found \(2, 1, 3, 4\)"),
+        (check_mask, (torch.ones(2, 3, 4), IMAGE), r"found \(2, 3, 4\)"),
+        (check_mask, (torch.ones(3, 1, 3, 4), IMAGE), r"found \(3, 1, 3, 4\)"),
+        (check_bounds, ((1.0, 0.0), IMAGE), r"found \(1.0, 0.0\)"),
+        (check_bounds, ((0.0, 1.0), IMAGE - 0.5), "found \\[-0"),
+        (check_bounds, ((0.0, 1.0), IMAGE + 1), "set `bounds`"),
+    ],
+)
+def test_failure_is_one_line_that_names_what_was_found(check, arguments, found):
+    with pytest.raises(InputError, match=found) as raised:
+        check(*arguments)
+    assert "\n" not in str(raised.value)
+
+
+def test_fitting_arguments_pass():
+    check_choice("norm", "l2", ("l2", "linf"))
+    check_image(IMAGE)
+    check_label("label", LABEL.to(torch.uint8), (2, 3, 4))
+    check_mask(None, IMAGE)
+    check_mask(torch.ones(1, 1, 3, 4), IMAGE)
+    check_mask(torch.ones(2, 1, 3, 4, dtype=torch.bool), IMAGE)
+    check_bounds(None, IMAGE - 5)
+    check_bounds((0.0, 1.0), IMAGE)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from monai_advdefense.bundle_tools.bundle_folder import config_of, network_of, setting_of, weights_of
+from monai_advdefense.errors import InputError
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    config = {
+        "bundle_root": ".",
+        "where": "$@bundle_root + '/models'",
+        "network_def": {"_target_": "torch.nn.Dropout", "p": 0.5},
+        "wrong": {"_target_": "no.such.Thing"},
+    }
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "inference.json").write_text(json.dumps(config))
+    return tmp_path
+
+
+def test_files(bundle):
+    assert weights_of(bundle) == bundle / "models" / "model.pt"
+    assert config_of(bundle) == bundle / "configs" / "inference.json"
+    (bundle / "configs" / "inference.yaml").write_text("")
+    assert config_of(bundle).suffix == ".json"
+    (bundle / "configs" / "inference.json").unlink()
+    assert config_of(str(bundle)).suffix == ".yaml"
+
+
+def test_settings_refer_to_the_folder_of_the_bundle(bundle):
+    assert setting_of(bundle, "where") == str(bundle / "models")
+
+
+def test_a_network_comes_in_evaluation_mode(bundle):
+    image = torch.rand(4, 4)
+    assert torch.equal(network_of(bundle)(image), image)
+
+
+@pytest.mark.parametrize("name", ["absent", "wrong"])
+def test_settings_that_cannot_be_had(bundle, name):
+    with pytest.raises(InputError, match=rf"inference\.json: expected a {name} that can be built"):
+        setting_of(bundle, name)
