@@ -1,10 +1,10 @@
-"""The one form of all messages about a file."""
+"""The one form of all messages about a file or an argument."""
 
 from __future__ import annotations
 
 import os
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import AdvDefenseError, InputError
 
 __all__ = ["broken_rule", "one_line", "reason"]
 
@@ -24,14 +24,22 @@ def reason(error: BaseException) -> str:
     return one_line(" ".join(str(error).split())) or type(error).__name__
 
 
-def broken_rule(path: str | os.PathLike[str], expected: str, found: str, remedy: str) -> InputError:
-    """The error of a file that breaks a rule.
+def broken_rule(
+    subject: str | os.PathLike[str],
+    expected: object,
+    found: object,
+    remedy: str,
+    *,
+    error: type[AdvDefenseError] = InputError,
+) -> AdvDefenseError:
+    """The error of a file or an argument that breaks a rule, on one line.
 
     Args:
-        path: the file, or what to call it.
+        subject: the file, or the name of the argument.
         expected: the rule.
-        found: what the file has instead.
+        found: what there is instead.
         remedy: what the user can do.
+        error: class of the error.
 
     Returns:
         The error, to be raised.
@@ -40,4 +48,4 @@ def broken_rule(path: str | os.PathLike[str], expected: str, found: str, remedy:
         >>> str(broken_rule("a.nii", "a 3-D volume", "4 dimensions", "extract one volume"))
         'a.nii: expected a 3-D volume, found 4 dimensions: extract one volume'
     """
-    return InputError(f"{one_line(path)}: expected {expected}, found {found}: {remedy}")
+    return error(one_line(f"{subject}: expected {expected}, found {found}: {remedy}"))

@@ -1,6 +1,6 @@
 import pytest
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import InputError, OutputError
 from monai_advdefense.messages import broken_rule, one_line, reason
 
 
@@ -16,10 +16,14 @@ def test_letters_of_any_language_are_kept():
     assert one_line("Gehirn_脳 größer.nii") == "Gehirn_脳 größer.nii"
 
 
-def test_a_message_names_file_rule_finding_and_remedy():
-    error = broken_rule("a.nii", "a rule", "a finding", "a remedy")
-    assert isinstance(error, InputError)
-    assert [part in str(error) for part in ("a.nii", "a rule", "a finding", "a remedy")] == [True] * 4
+def test_a_message_names_subject_rule_finding_and_remedy():
+    error = broken_rule("radius", "a number above 0", -1.5, "give a larger one")
+    assert type(error) is InputError
+    assert str(error) == "radius: expected a number above 0, found -1.5: give a larger one"
+
+
+def test_the_class_of_an_error_can_be_chosen():
+    assert type(broken_rule("a.csv", "x", "y", "z", error=OutputError)) is OutputError
 
 
 def test_a_silent_exception_is_named_by_its_type():

@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import AdvDefenseError
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["MergeLabels", "MergeLabelsD", "MergeLabelsDict", "MergeLabelsd"]
@@ -64,7 +64,7 @@ class MergeLabels(Transform):
         return result
 
 
-def _unnamed(label: NdarrayOrTensor, values: torch.Tensor) -> InputError:
+def _unnamed(label: NdarrayOrTensor, values: torch.Tensor) -> AdvDefenseError:
     """The error of a label map with these values, which no class names."""
     found = torch.unique(values).tolist()
     listed = ", ".join(f"{value:g}" for value in found[:_LISTED]) + (", ..." if len(found) > _LISTED else "")
