@@ -43,10 +43,8 @@ class MergeLabels(Transform):
         classes = {label: number for number, group in enumerate(source_labels) for label in group}
         named = [label for group in source_labels for label in group]
         if len(classes) != len(named) or classes.get(0, 0) != 0 or any(not 0 <= label <= 65535 for label in named):
-            raise InputError(
-                "source_labels: expected labels from 0 to 65535, each in one class and 0 in the background, found "
-                f"{sorted(named)}; mend the class list"
-            )
+            rule = "labels from 0 to 65535, each in one class and 0 in the background"
+            raise broken_rule("source_labels", rule, sorted(named), "mend the class list")
         self.table = torch.full((65536,), _UNNAMED)
         self.table[[0, *classes]] = torch.tensor([0, *classes.values()])
 

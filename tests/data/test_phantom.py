@@ -3,8 +3,8 @@ import csv
 import nibabel as nib
 import numpy as np
 import pytest
-from monai_advdefense.data.checks.volume_file import check_volume_file
 
+from monai_advdefense.data.checks.volume_file import check_volume_file
 from monai_advdefense.data.phantom import brain_phantom, write_phantom_dataset
 from monai_advdefense.errors import InputError
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from monai_advdefense.data.checks.nifti_header import check_header, read_header
 
+from monai_advdefense.data.checks.nifti_header import check_header, read_header
 from monai_advdefense.errors import InputError
 
 PATH = Path("folder/scan.nii")

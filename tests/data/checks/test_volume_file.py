@@ -5,9 +5,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+
 from monai_advdefense.data.checks.brain_box import check_brain_box
 from monai_advdefense.data.checks.volume_file import check_volume_file
-
 from monai_advdefense.errors import InputError
 
 
