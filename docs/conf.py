@@ -1,5 +1,11 @@
 """Configuration of the documentation site; `make docs` builds it."""
 
+import sys
+from pathlib import Path
+
+# The experiments lie beside the package, not in it.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from monai_advdefense import __version__
 
 project = "monai_advdefense"

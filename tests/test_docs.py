@@ -33,3 +33,13 @@ def test_links_lead_somewhere(page):
         found = page.parent / path if path else page
         assert found.exists(), target
         assert not anchor or anchor in _anchors(found), target
+
+
+def test_every_public_part_of_the_package_has_a_page_in_the_reference():
+    folder = ROOT / "docs" / "reference"
+    entries = folder.joinpath("index.md").read_text(encoding="utf-8").splitlines()
+    parts = {path.parent.name for path in ROOT.glob("monai_advdefense/*/__init__.py")} | {"errors", "weights"}
+    for part in parts:
+        assert part in entries, part
+        assert f"automodule:: monai_advdefense.{part}\n" in (folder / f"{part}.md").read_text(encoding="utf-8"), part
+    assert {page.stem for page in folder.glob("*.md")} <= {*entries, "index"}
