@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import is_blank
@@ -20,9 +21,8 @@ class ScoreRecorder:
     The scores are those in use: the detector's or, if ``network.combine``, the combined ones.
 
     Forward hooks see every group of slices that a sliding window passes through the network. They are there only while
-    an iteration runs, so the network keeps no state and nothing is computed a second time. After the iteration other
-    handlers read :attr:`scores`, :attr:`accepted` and :attr:`blank`; the values stay until the next iteration starts.
-    Attach it before handlers that end the run on an exception.
+    the evaluator's inferer runs, so the network keeps no state and nothing is computed a second time. After it other
+    handlers read :attr:`scores`, :attr:`accepted` and :attr:`blank`; the values stay until the inferer runs again.
 
     Args:
         network: the guard that the evaluator runs, without a wrapper.
@@ -42,13 +42,27 @@ class ScoreRecorder:
         self._scores: list[float] = []
         self._accepted: list[bool] = []
         self._blank: list[bool] = []
-        self._hooks: list[RemovableHandle] = []
 
     def attach(self, engine: Engine) -> None:
         """Register on the evaluator."""
-        engine.add_event_handler(Events.ITERATION_STARTED, self._start)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._stop)
-        engine.add_event_handler(Events.EXCEPTION_RAISED, self._fail)
+        # MONAI attaches handlers before the evaluator has its inferer.
+        engine.add_event_handler(Events.STARTED, self._wrap_inferer)
+
+    def _wrap_inferer(self, engine: Any) -> None:
+        """Let the inferer run with the hooks, which no exception leaves behind."""
+        engine.remove_event_handler(self._wrap_inferer, Events.STARTED)
+        inferer = engine.inferer
+
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            self._scores, self._accepted, self._blank = [], [], []
+            scorer = self.network.combination if self.network.combine else self.network.detector
+            with (
+                scorer.register_forward_hook(self._record_score),
+                self.network.register_forward_hook(self._record_decision),
+            ):
+                return inferer(*args, **kwargs)
+
+        engine.inferer = recorded
 
     @property
     def scores(self) -> Tensor:
@@ -64,29 +78,6 @@ class ScoreRecorder:
     def blank(self) -> Tensor:
         """Whether a slice has no voxel above 0, ``(N,)`` bool on the CPU."""
         return torch.tensor(self._blank, dtype=torch.bool)
-
-    def _start(self, _: Engine) -> None:
-        self._remove_hooks()
-        self._scores, self._accepted, self._blank = [], [], []
-        scorer = self.network.combination if self.network.combine else self.network.detector
-        self._hooks = [
-            scorer.register_forward_hook(self._record_score),
-            self.network.register_forward_hook(self._record_decision),
-        ]
-
-    def _stop(self, _: Engine) -> None:
-        self._remove_hooks()
-
-    def _fail(self, engine: Engine, error: BaseException) -> None:
-        self._remove_hooks()
-        # ignite drops an exception that a handler listens for; raised too early, it would not reach the later handlers.
-        if engine._event_handlers[Events.EXCEPTION_RAISED][-1][0] == self._fail:
-            raise error
-
-    def _remove_hooks(self) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
 
     @torch.no_grad()
     def _record_score(self, _: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
