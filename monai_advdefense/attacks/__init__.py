@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monai_advdefense.attacks.dag import dag, step_size_for
+from monai_advdefense.attacks.erase_structure import erase_structure
 from monai_advdefense.attacks.fgsm import fgsm
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.noise import rician_noise
@@ -15,6 +16,7 @@ __all__ = [
     "AttackResult",
     "all_background",
     "dag",
+    "erase_structure",
     "dilate_structure",
     "fgsm",
     "frozen",

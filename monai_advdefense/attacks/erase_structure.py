@@ -1,0 +1,120 @@
+"""Erase one structure from a segmentation and leave the others as they are."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from monai_advdefense.attacks.arguments import check_label
+from monai_advdefense.attacks.ball import ball_around, per_sample
+from monai_advdefense.attacks.damage import damage
+from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.attacks.result import AttackResult
+from monai_advdefense.errors import InputError
+
+__all__ = ["erase_structure", "margin_loss"]
+
+_NOT_TARGETED = -100
+
+
+def margin_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Minus the margin ``()`` of the targeted class over the highest other, summed over pixels where it is positive.
+
+    It is 0 once no targeted pixel is predicted as its class, so that an attack spends nothing on pixels that are lost.
+
+    Args:
+        logits: ``(B, K, *spatial)``, K at least 2.
+        targets: classes ``(B, *spatial)``, -100 where a pixel is not targeted.
+
+    Source:
+        Carlini, Wagner, "Towards Evaluating the Robustness of Neural Networks" (2017), section IV, objective f6.
+
+    Example:
+        >>> margin_loss(torch.tensor([[[3.0, 0.0, 3.0], [1.0, 2.0, 1.0]]]), torch.tensor([[0, 0, -100]]))
+        tensor(-2.)
+    """
+    classes = targets.clamp_min(0).unsqueeze(1)
+    own = logits.gather(1, classes)[:, 0]
+    others = logits.scatter(1, classes, -torch.inf).amax(1)
+    return -torch.where(targets != _NOT_TARGETED, (own - others).clamp_min(0), 0.0).sum()
+
+
+def erase_structure(
+    network: nn.Module,
+    image: Tensor,
+    label: Tensor,
+    *,
+    structure: Tensor | int,
+    radius: Tensor | float,
+    steps: int = 20,
+    step_size: Tensor | float | None = None,
+    mask: Tensor | None = None,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+) -> AttackResult:
+    """Take one structure out of the prediction within an L2 ball around each image.
+
+    Projected gradient descent on :func:`margin_loss` of the structure's pixels; of all iterates the earliest one with
+    the most of them lost is returned. Give as ``network`` the reformer and the segmenter in a row to attack through
+    both. A sample without a pixel of the structure stays as it is.
+
+    Args:
+        network: differentiable map from images to logits ``(B, K, *spatial)``.
+        image: images ``(B, C, *spatial)``, on the device of the network.
+        label: true or predicted classes ``(B, *spatial)``.
+        structure: class to erase, one or ``(B,)``.
+        radius: largest L2 norm of the perturbation in units of the image, one number or ``(B,)``.
+        steps: number of steps.
+        step_size: L2 length of one step, one number or ``(B,)``; None takes a fifth of the radius.
+        mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
+        bounds: lowest and highest value of an image, enforced after each step, or None.
+
+    Returns:
+        Attacked images and what was achieved on them; ``success``: no pixel of the structure is predicted as it.
+
+    Raises:
+        InputError: if an argument does not fit the others, or logits or gradients are not finite.
+
+    Example:
+        >>> image = torch.tensor([[[0.6, 0.9], [0.4, 0.1]]])  # (B, C, W), its own logits
+        >>> found = erase_structure(nn.Identity(), image, torch.tensor([[0, 0]]), structure=0, radius=0.8)
+        >>> found.image.argmax(1), found.success
+        (tensor([[1, 1]]), tensor([True]))
+    """
+    if steps < 1:
+        raise InputError(f"argument `steps`: expected at least 1, found {steps}")
+    # A caller may run under no_grad or inference_mode, as evaluators do.
+    with frozen(network), torch.inference_mode(False), torch.enable_grad():
+        ball = ball_around(image, radius, norm="l2", mask=mask, bounds=bounds)
+        size = ball.radius / 5 if step_size is None else per_sample("step_size", step_size, ball.center)
+        targets = _targets(label, structure, ball.center)
+        pixels = (targets != _NOT_TARGETED).flatten(1).sum(1)
+        ball = ball.shrink_to_center(pixels == 0)
+        moving = adversarial = ball.center
+        most = torch.full_like(pixels, -1)
+        for step in range(steps + 1):
+            flipped, ascent = damage(network, moving, targets, differentiate=step < steps, loss=margin_loss)
+            better = flipped > most
+            most = torch.where(better, flipped, most)
+            adversarial = torch.where(better.view_as(size), moving, adversarial)
+            if step < steps:
+                moving = ball.step(moving, ascent, size)
+    return AttackResult(
+        image=adversarial,
+        success=(most == pixels) & (pixels > 0),
+        flipped=most / pixels.clamp_min(1),
+        iterations=(pixels > 0) * steps,
+        norm=torch.linalg.vector_norm((adversarial - ball.center).flatten(1), dim=1),
+    )
+
+
+def _targets(label: Tensor, structure: Tensor | int, image: Tensor) -> Tensor:
+    """The structure's class where the label is it, -100 elsewhere."""
+    check_label("label", label, (image.shape[0], *image.shape[2:]))
+    chosen = torch.as_tensor(structure, device=label.device).as_subclass(Tensor)
+    if chosen.is_floating_point() or chosen.shape not in ((), image.shape[:1]) or bool((chosen < 0).any()):
+        raise InputError(
+            f"argument `structure`: expected one class >= 0 or one for each of {len(image)} images, found {structure}"
+        )
+    classes = label.as_subclass(Tensor).long()
+    wanted = chosen.expand(len(image)).view(-1, *[1] * (classes.ndim - 1))
+    return torch.where(classes == wanted, classes, _NOT_TARGETED)
