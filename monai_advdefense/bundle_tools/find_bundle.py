@@ -1,0 +1,56 @@
+"""Find one of this project's bundles by its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+
+from monai_advdefense.messages import broken_rule, one_line
+
+__all__ = ["BUNDLE_DIR_VARIABLE", "bundle_dirs", "find_bundle"]
+
+BUNDLE_DIR_VARIABLE = "ADVDEFENSE_BUNDLE_DIR"
+
+
+def bundle_dirs(bundle_dir: str | os.PathLike[str] | None = None) -> Iterator[Path]:
+    """Folders in which bundles are looked for, first to last.
+
+    The argument, or else the folder that the environment variable ``ADVDEFENSE_BUNDLE_DIR`` names, ``bundles`` beside
+    the package in a checkout of the repository, and ``bundles`` in the user's data folder for this package.
+
+    Args:
+        bundle_dir: the only folder to look in; None takes the others.
+    """
+    if bundle_dir is not None:
+        yield Path(bundle_dir)
+        return
+    if os.environ.get(BUNDLE_DIR_VARIABLE):
+        yield Path(os.environ[BUNDLE_DIR_VARIABLE])
+    yield Path(__file__).resolve().parents[2] / "bundles"
+    yield platformdirs.user_data_path("monai_advdefense", appauthor=False) / "bundles"
+
+
+def find_bundle(name: str | os.PathLike[str], bundle_dir: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of a bundle.
+
+    Args:
+        name: name of a bundle, or the path of its folder.
+        bundle_dir: folder that holds it, see :func:`bundle_dirs`.
+
+    Raises:
+        InputError: if there is none; the message says where it was looked for and how to get it.
+    """
+    folders = [Path(name)] if os.sep in str(name) or Path(name).is_dir() else []
+    folders += [folder / name for folder in bundle_dirs(bundle_dir)]
+    for folder in folders:
+        if (folder / "configs" / "metadata.json").is_file():
+            return folder.absolute()
+    raise broken_rule(
+        name,
+        "a bundle, a folder with configs/metadata.json",
+        f"none at {', '.join(map(one_line, folders))}",
+        f"unpack its archive NAME_vVERSION.zip into one of these folders, or set --bundle-dir or {BUNDLE_DIR_VARIABLE}",
+    )

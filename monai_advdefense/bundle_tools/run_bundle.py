@@ -1,0 +1,68 @@
+"""Run configurations of a bundle in this process, as ``python -m monai.bundle run`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from monai.bundle import run as run_workflow
+
+from monai_advdefense.bundle_tools.bundle_folder import config_of
+from monai_advdefense.bundle_tools.overrides import check_overrides
+from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
+
+__all__ = ["run_bundle", "run_id_of"]
+
+
+def run_bundle(bundle: str | Path, config_files: Sequence[str | Path], overrides: Mapping[str, Any]) -> None:
+    """Run configurations of a bundle.
+
+    Args:
+        bundle: folder of the bundle.
+        config_files: the configurations, later ones over earlier ones; names alone lie in the bundle's ``configs``.
+        overrides: values by the id of an entry; None leaves an entry as it is.
+
+    Raises:
+        InputError: if a file is missing, an override names no entry, or the run ends because of bad input.
+    """
+    files = [_file(bundle, name) for name in config_files]
+    given = {name: value for name, value in overrides.items() if value is not None}
+    config = ConfigParser.load_config_files([str(file) for file in files])
+    check_overrides(given, config)
+    try:
+        run_workflow(run_id=run_id_of(config), bundle_root=str(bundle), config_file=[*map(str, files)], **given)
+    except SystemExit as stop:
+        if stop.code:
+            # The handlers have printed it.
+            raise
+
+
+def run_id_of(config: Mapping[str, Any]) -> str:
+    """The id of the expressions that run an inference: ``run`` by custom, ``evaluating`` in older bundles.
+
+    Raises:
+        InputError: if there is neither.
+    """
+    for name in ("run", "evaluating"):
+        if name in config:
+            return name
+    raise InputError(
+        "run: expected an entry 'run' or 'evaluating' in the configuration, found none: give the inference.json of a "
+        'bundle, or add "run": ["$@evaluator.run()"]'
+    )
+
+
+def _file(bundle: str | Path, name: str | Path) -> Path:
+    path = Path(name)
+    if path.suffix:
+        found = path
+    elif name == "inference":
+        found = config_of(bundle)
+    else:
+        found = Path(bundle) / "configs" / f"{name}.json"
+    if not found.is_file():
+        raise broken_rule(found, "a configuration of a bundle", "no such file", "check the bundle")
+    return found

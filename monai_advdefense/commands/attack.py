@@ -1,0 +1,77 @@
+"""``advdefense attack``: write attacked copies of volumes, and measure what the guard sees of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output
+
+__all__ = ["add_arguments", "attack", "run"]
+
+_BUNDLE = "brain_mri_defended_segmentation"
+
+
+def attack(
+    data: str | os.PathLike[str],
+    output_dir: str | os.PathLike[str],
+    *,
+    bundle: str | os.PathLike[str] = _BUNDLE,
+    bundle_dir: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    target: str | None = None,
+    step_size: float | None = None,
+    slices: int | None = None,
+    seed: int | None = None,
+) -> None:
+    """Attack the segmenter of a bundle by DAG, and write attacked copies with a table of what the guard sees.
+
+    The same as ``monai.bundle run`` with the bundle's ``inference.json`` and ``attack.json``.
+
+    Args:
+        data: a NIfTI file, or a folder that is searched with its subfolders.
+        output_dir: folder of the results.
+        bundle: name or folder of the bundle of guard and segmenter.
+        bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
+        device: such as ``"cuda:1"``; None takes a GPU where there is one.
+        target: what the attack aims at, see :class:`~monai_advdefense.transforms.DAGAttack`.
+        step_size: L2 norm of one step, for images in [0, 1].
+        slices: number of slices of each volume to attack; None attacks them all.
+        seed: of random targets.
+
+    Raises:
+        InputError: if the bundle is not found.
+        SystemExit: with code 2, if an input cannot be used; the others are written nevertheless.
+    """
+    from monai_advdefense.bundle_tools.find_bundle import find_bundle
+    from monai_advdefense.bundle_tools.run_bundle import run_bundle
+
+    run_bundle(
+        find_bundle(bundle, bundle_dir),
+        ["inference", "attack"],
+        {
+            "dataset_dir": os.path.abspath(data),
+            "output_dir": os.path.abspath(output_dir),
+            "device": device,
+            "target": target,
+            "step_size": step_size,
+            "slices": slices,
+            "seed": seed,
+        },
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
+    add_input_and_output(parser)
+    parser.add_argument("--bundle", default=_BUNDLE, metavar="NAME", help="name or folder of the bundle (%(default)s)")
+    add_bundle_dir(parser)
+    parser.add_argument("--target", metavar="NAME", help="what the attack aims at (background)")
+    parser.add_argument("--step-size", type=float, metavar="L2", help="norm of one step, images in [0, 1] (0.375)")
+    parser.add_argument("--slices", type=int, metavar="N", help="slices of each volume to attack (all)")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of random targets (0)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the verb."""
+    attack(**{"data" if name == "input" else name: value for name, value in vars(options).items() if name != "verb"})

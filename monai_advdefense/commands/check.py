@@ -1,0 +1,51 @@
+"""``advdefense check``: check that files can be used, without any network."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from monai_advdefense.errors import InputError
+
+__all__ = ["add_arguments", "check", "run"]
+
+
+def check(data: str | os.PathLike[str]) -> dict[str, str | None]:
+    """Check volumes as every run does before it computes anything.
+
+    Args:
+        data: a NIfTI file, or a folder that is searched with its subfolders.
+
+    Returns:
+        For each absolute path None, or the one line that says what is wrong and what to do.
+
+    Raises:
+        InputError: if there is no volume.
+    """
+    from monai_advdefense.data.checks import check_volume_file
+    from monai_advdefense.data.folder import volume_datalist
+
+    found: dict[str, str | None] = {}
+    for case in volume_datalist(data):
+        try:
+            check_volume_file(case["image"])
+            found[case["image"]] = None
+        except InputError as error:
+            found[case["image"]] = str(error)
+    return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
+    parser.add_argument("input", metavar="INPUT", help="a NIfTI file, or a folder that is searched with its subfolders")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the verb."""
+    found = check(options.input)
+    failures = [message for message in found.values() if message]
+    for path, message in found.items():
+        print(f"failed: {message}" if message else f"ok: {path}")
+    print(f"{len(found) - len(failures)} of {len(found)} files can be used")
+    if failures:
+        raise InputError(f"{failures[-1]} ({len(failures)} of {len(found)} files failed)")

@@ -1,0 +1,78 @@
+"""``advdefense guard``: put the guard in front of the network of another bundle."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output
+
+__all__ = ["add_arguments", "guard", "run"]
+
+_GUARD = "brain_mri_defended_segmentation"
+
+
+def guard(
+    bundle: str | os.PathLike[str],
+    data: str | os.PathLike[str],
+    output_dir: str | os.PathLike[str],
+    *,
+    guard_bundle: str | os.PathLike[str] = _GUARD,
+    bundle_dir: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    **settings: Any,
+) -> None:
+    """Run the inference of a bundle with the guard in its transforms.
+
+    The same as ``monai.bundle run`` with the bundle's ``inference.json`` and our ``guard.json``.
+
+    Args:
+        bundle: folder of the other bundle; its ``inference.json`` has the entries that MONAI's specification names.
+        data: what it takes as ``dataset_dir``.
+        output_dir: folder of the results.
+        guard_bundle: name or folder of the bundle that holds detector and reformer.
+        bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
+        device: of the other bundle's network.
+        settings: of :class:`~monai_advdefense.bundle_tools.Guard`, such as ``label`` or ``value_range``.
+
+    Raises:
+        InputError: if a bundle is not found, or a setting is unknown.
+        SystemExit: with code 2, if the run ends because of bad input.
+    """
+    from monai_advdefense.bundle_tools.find_bundle import find_bundle
+    from monai_advdefense.bundle_tools.run_bundle import run_bundle
+
+    folder = find_bundle(guard_bundle, bundle_dir)
+    overrides = {f"guard#{name}": value for name, value in settings.items()}
+    run_bundle(
+        bundle,
+        ["inference", folder / "configs" / "guard.json"],
+        {
+            "dataset_dir": os.path.abspath(data),
+            "output_dir": os.path.abspath(output_dir),
+            "guard_dir": str(folder),
+            "device": device,
+            **overrides,
+        },
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
+    parser.add_argument("bundle", metavar="BUNDLE", help="folder of the other bundle")
+    add_input_and_output(parser)
+    parser.add_argument("--guard-bundle", default=_GUARD, metavar="NAME", help="bundle of the guard (%(default)s)")
+    add_bundle_dir(parser)
+    parser.add_argument("--label", type=int, metavar="N", help="value of rejected slices in the output (255)")
+    parser.add_argument("--slice-dim", type=int, metavar="N", help="axis that counts the slices (1, coronal)")
+    parser.add_argument("--axcodes", metavar="CODES", help="orientation in which it counts (RAS)")
+    parser.add_argument("--channels", type=int, nargs="+", metavar="N", help="guarded channels (all)")
+    parser.add_argument(
+        "--value-range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="values that become 0 and 1"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the verb."""
+    guard(**{"data" if name == "input" else name: value for name, value in vars(options).items() if name != "verb"})

@@ -1,0 +1,79 @@
+"""``advdefense info``: the bundles that are found here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from monai_advdefense.commands.options import add_bundle_dir
+
+__all__ = ["add_arguments", "info", "run"]
+
+
+def info(bundle_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+    """What is known of each bundle in the folders in which bundles are looked for.
+
+    Args:
+        bundle_dir: see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
+
+    Returns:
+        For each bundle ``name``, ``version``, ``path``, ``task``, ``license`` of code and weights, ``weights`` (path,
+        SHA-256; None if there are none) and ``calibration`` (threshold and rate; None if there is none).
+
+    Raises:
+        InputError: if a bundle's metadata cannot be read.
+    """
+    from monai_advdefense.bundle_tools.find_bundle import bundle_dirs
+
+    folders = [path for folder in bundle_dirs(bundle_dir) if folder.is_dir() for path in sorted(folder.iterdir())]
+    return [_facts(folder) for folder in folders if (folder / "configs" / "metadata.json").is_file()]
+
+
+def _facts(bundle: Path) -> dict[str, Any]:
+    from monai_advdefense.bundle_tools.bundle_folder import weights_of
+    from monai_advdefense.messages import broken_rule, reason
+    from monai_advdefense.weights import file_sha256
+
+    path = bundle / "configs" / "metadata.json"
+    weights = weights_of(bundle)
+    record = weights.with_suffix(".calibration.json")
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        calibration = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
+    except (OSError, ValueError) as error:
+        raise broken_rule(path, "the metadata of a bundle", reason(error), "unpack the bundle again") from error
+    return {
+        "name": bundle.name,
+        "version": metadata.get("version"),
+        "path": str(bundle),
+        "task": metadata.get("task"),
+        "license": metadata.get("license") or metadata.get("copyright"),
+        "weights": {"path": str(weights), "sha256": file_sha256(weights)} if weights.is_file() else None,
+        "calibration": calibration and {key: calibration.get(key) for key in ("threshold", "false_positive_rate")},
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
+    add_bundle_dir(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the verb."""
+    bundles = info(options.bundle_dir)
+    if options.json:
+        print(json.dumps(bundles, indent=4))
+        return
+    for bundle in bundles:
+        weights, calibration = bundle["weights"], bundle["calibration"]
+        print(f"{bundle['name']} {bundle['version']}: {bundle['task']}")
+        print(f"  folder   {bundle['path']}")
+        print(f"  weights  {'sha256 ' + weights['sha256'] if weights else 'none: train it or unpack its archive'}")
+        if calibration:
+            rate = calibration["false_positive_rate"]
+            print(f"  guard    threshold {calibration['threshold']:.4g}, set for {rate:.3g} of clean slices rejected")
+        print(f"  licence  {bundle['license']}")

@@ -1,0 +1,68 @@
+"""``advdefense screen``: segment brain volumes behind the guard."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output
+
+__all__ = ["add_arguments", "run", "screen"]
+
+_BUNDLE = "brain_mri_defended_segmentation"
+
+
+def screen(
+    data: str | os.PathLike[str],
+    output_dir: str | os.PathLike[str],
+    *,
+    bundle: str | os.PathLike[str] = _BUNDLE,
+    bundle_dir: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    spectral: bool = False,
+) -> None:
+    """Segment volumes behind the guard, and write segmentations, scores and reports.
+
+    The same as ``monai.bundle run`` with the bundle's ``inference.json``.
+
+    Args:
+        data: a NIfTI file, or a folder that is searched with its subfolders.
+        output_dir: folder of the results.
+        bundle: name or folder of the bundle of guard and segmenter.
+        bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
+        device: such as ``"cuda:1"``; None takes a GPU where there is one.
+        spectral: decide by the paper's detector alone.
+
+    Raises:
+        InputError: if the bundle is not found.
+        SystemExit: with code 2, if an input cannot be used; the others are written nevertheless.
+    """
+    from monai_advdefense.bundle_tools.find_bundle import find_bundle
+    from monai_advdefense.bundle_tools.run_bundle import run_bundle
+
+    configs = ["inference", "spectral"] if spectral else ["inference"]
+    run_bundle(
+        find_bundle(bundle, bundle_dir),
+        configs,
+        {"dataset_dir": os.path.abspath(data), "output_dir": os.path.abspath(output_dir), "device": device},
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
+    add_input_and_output(parser)
+    parser.add_argument("--bundle", default=_BUNDLE, metavar="NAME", help="name or folder of the bundle (%(default)s)")
+    add_bundle_dir(parser)
+    parser.add_argument("--spectral", action="store_true", help="decide by the paper's detector alone")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the verb."""
+    screen(
+        options.input,
+        options.output_dir,
+        bundle=options.bundle,
+        bundle_dir=options.bundle_dir,
+        device=options.device,
+        spectral=options.spectral,
+    )

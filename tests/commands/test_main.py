@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from monai_advdefense.commands.main import main
+
+VERBS = ("screen", "guard", "attack", "check", "info")
+
+
+def _output(capsys, *words):
+    try:
+        code = main(words)
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_help_names_every_verb_and_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom monai_advdefense.commands.main import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'numpy', 'monai'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert all(f"    {verb} " in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_help(verb, capsys):
+    code, out, _ = _output(capsys, verb, "--help")
+    assert code == 0
+    assert out.startswith(f"usage: advdefense {verb}")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["screen", "a", "--outputdir", "b"], "error: --outputdir: .*did you mean --output-dir?"),
+        (["screen", "a", "--outputdir=b"], "error: --outputdir: .*did you mean --output-dir?"),
+        (["screen", "a"], "error: the following arguments are required: -o/--output-dir"),
+        (["screen", "a", "-o", "b", "--zzz"], "error: --zzz: .*see advdefense screen --help"),
+        (["scren"], "error: argument VERB: invalid choice: 'scren'"),
+        ([], "error: the following arguments are required: VERB"),
+        (["guard", "a", "b", "-o", "c", "--label", "x"], "error: argument --label: invalid int value"),
+        (["check", "nowhere"], "error: .*nowhere: expected a folder of NIfTI files"),
+        (["screen", "a", "-o", "b", "--bundle", "none"], "error: none: expected a bundle"),
+    ],
+)
+def test_misuse_is_one_line_with_a_remedy(words, found, capsys):
+    import re
+
+    code, _, err = _output(capsys, *words)
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert re.match(found, err), err
+
+
+def test_info_as_json(capsys):
+    code, out, _ = _output(capsys, "info", "--json")
+    assert code == 0
+    names = {bundle["name"] for bundle in json.loads(out)}
+    assert {"brain_mri_defended_segmentation", "brain_mri_segmentation"} <= names
