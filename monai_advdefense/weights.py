@@ -169,9 +169,9 @@ def _is_uncalibrated(key: str, state: dict[str, torch.Tensor]) -> bool:
 def _check_calibrated(name: str, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
     # A guard has a threshold for each way to decide; that in use is a property, not a buffer of its own.
     in_use = getattr(network, "threshold", None)
-    keys = [key for key, buffer in network.named_buffers() if buffer is in_use]
-    if not keys or not all(torch.isfinite(state[key]).all() for key in keys):
-        wanted = keys[0] if keys else "threshold"
+    key = next((key for key, buffer in network.named_buffers() if buffer is in_use), None)
+    if key is None or not torch.isfinite(state[key]).all():
         raise CalibrationError(
-            f"{name}: expected a calibrated threshold, found no {wanted!r}: run configs/calibrate.json of the bundle"
+            f"{name}: expected a calibrated threshold, found no {key or 'threshold'!r}: run configs/calibrate.json of "
+            "the bundle"
         )

@@ -263,6 +263,22 @@ def test_last_is_the_last_and_best_the_one_with_the_most_flipped_pixels():
     assert better
 
 
+def test_best_is_the_earliest_of_iterates_that_flip_as_many():
+    image = torch.tensor([[[0.6], [0.4]]])  # its own logits, flipped after two steps
+    found = pgd(
+        torch.nn.Identity(),
+        image,
+        torch.tensor([[0]]),
+        radius=1.0,
+        steps=6,
+        step_size=0.1,
+        norm="linf",
+        include_background=True,
+        result="best",
+    )
+    torch.testing.assert_close(found.image, torch.tensor([[[0.4], [0.6]]]))
+
+
 @pytest.mark.parametrize("options", [{}, {"result": "best"}, {"include_background": True}])
 def test_figures_are_those_of_the_returned_image(options):
     network = smooth_network()

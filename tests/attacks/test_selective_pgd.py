@@ -311,6 +311,15 @@ def test_a_step_is_a_tenth_of_the_radius_unless_it_is_given():
     torch.testing.assert_close(found.norm, radius / 4)
 
 
+def test_a_score_at_its_threshold_is_accepted_and_never_descended():
+    image, label = sample()
+    options = {"radius": 0.5, "steps": 4}
+    # Constants have no gradient to descend.
+    found = selective_pgd(smooth_network(), image, label, excess=lambda moved: torch.zeros(len(moved)), **options)
+    assert_same(found, selective_pgd(smooth_network(), image, label, excess=always, **options))
+    assert found.success.any()
+
+
 def test_clean_image_is_the_first_iterate():
     image, label = sample()
     network = smooth_network()

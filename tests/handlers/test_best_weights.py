@@ -84,6 +84,17 @@ def test_numbers_calibrated_for_other_weights_are_saved_as_not_calibrated(tmp_pa
     assert saved["weight"].item() == 3
 
 
+def test_new_weights_leave_no_record_of_the_old_calibration_and_worse_ones_keep_it(tmp_path):
+    path, record = tmp_path / "model.pt", tmp_path / "model.calibration.json"
+    record.write_text("{}")
+    handler = BestWeights(_network(1), path, "dice")
+    _validate(handler, 0.5)
+    assert not record.exists()
+    record.write_text("{}")
+    _validate(handler, 0.4)
+    assert record.exists()
+
+
 def test_saved_weights_are_flat_detached_and_load_strictly(tmp_path):
     network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     save_weights(network, tmp_path / "deep" / "er" / "model.pt")

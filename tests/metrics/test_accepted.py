@@ -58,3 +58,9 @@ def test_decisions_of_a_detector_are_its_own():
         assert accepted.tolist() == detector.accept(image).long().tolist()
     assert 0 < accepted.sum() < len(image)
     assert expected.tolist() == [1] * len(image)
+
+
+def test_a_slice_with_one_rejected_voxel_is_rejected(volume):
+    volume["pred"][0, 3, 1, 3] = REJECTED
+    accepted, _ = accepted_slices([volume], REJECTED)
+    assert accepted.tolist() == [0, 0, 1, 0]

@@ -87,6 +87,10 @@ def test_accepted_and_bad_counts_only_what_is_both():
     assert accepted_and_bad(torch.zeros(5, dtype=torch.bool), clean, attacked) == 0
 
 
+def test_a_dice_that_falls_by_just_as_much_as_allowed_is_not_bad():
+    assert accepted_and_bad([True, True], [0.5, 0.5], [0.25, 0.125], drop=0.25) == 0.5
+
+
 def test_an_undefined_dice_counts_as_right():
     nan = math.nan
     # Invented structure: bad. Nothing found in an empty slice, before and after: not bad. Cured: not bad.

@@ -45,6 +45,11 @@ def test_negative_scores_of_a_combination_are_ordered_by_their_distance(entry):
     assert math.isnan(near.highest_to_threshold)
 
 
+def test_volumes_with_thresholds_of_their_own_are_ordered_by_their_excess(entry):
+    near, far = entry("near", [0.9], 1.0), entry("far", [5.0], 9.0)
+    assert worst_first([far, near]) == [near, far]
+
+
 def test_blank_slices_and_scores_that_are_no_numbers_do_not_count(entry):
     item = entry("a", [0.2, math.nan, 5.0, 0.6, 3.0, 100.0], 2.0, blank=(5,))
     assert item.scores == pytest.approx((0.2, 5.0, 0.6, 3.0))

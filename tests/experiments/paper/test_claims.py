@@ -7,8 +7,9 @@ import pytest
 
 from experiments.paper.claim_texts import CLAIM_TEXTS
 from experiments.paper.claims import bar_rows, claim_rows, comparison_rows, verdict
-from experiments.paper.quantities import pooled, quantities
+from experiments.paper.quantities import MEAN, pooled, quantities
 from experiments.paper.results import CLEAN
+from experiments.settings import AttackSetting
 from monai_advdefense.metrics import Resampled
 
 EVEN = np.linspace(-1, 1, 201)
@@ -133,3 +134,23 @@ def test_bars_are_met_or_missed_by_the_figure(build):
     assert verdicts["UNet shifted", "1", "C"] == "no bar"
     assert verdicts["UNet shifted + divergence", "0.5", "B"] == "missed"
     assert verdicts["UNet shifted + divergence", "0.125", "A"] == "not measured"
+
+
+@pytest.mark.parametrize(("area", "wanted"), [(0.95, "met"), (np.nextafter(0.95, 0), "missed")])
+def test_a_bar_is_met_by_a_figure_that_just_reaches_it(found, area, wanted):
+    group = AttackSetting("dag", "A", 1.0, "brain").name
+    areas = {("UNet shifted", MEAN, group): {"auc": Resampled(area, np.full(9, area))}}
+    row = bar_rows(dataclasses.replace(found, detection=areas))[0]
+    assert (row["detector"], row["type"], row["verdict"]) == ("UNet shifted", "A", wanted)
+
+
+def test_the_bars_are_those_that_were_set_beforehand(found):
+    bars = {(row["detector"], row["strength"], row["type"]): row["bar"] for row in bar_rows(found)}
+    combined = "UNet shifted + divergence"
+    wanted = {
+        ("UNet shifted", "1"): "0.95",
+        (combined, "1"): "0.99",
+        (combined, "0.5"): "0.97",
+        (combined, "0.125"): "",
+    }
+    assert bars == {(*key, name): "" if name == "C" else bar for key, bar in wanted.items() for name in "ABC"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+import torch.distributed as dist
 
 from experiments.paper import schedule
 from experiments.paper.schedule import Task, Workers, plan, run
@@ -93,3 +94,14 @@ def test_a_process_on_its_own_needs_no_store(monkeypatch):
     assert (workers.rank, workers.count) == (0, 1)
     assert workers.claim("x")
     assert workers.claim("x")
+
+
+def test_of_two_processes_with_one_store_the_first_to_ask_gets_a_task(monkeypatch):
+    store = dist.HashStore()
+    ranks = iter([0, 1])
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(schedule, "rendezvous", lambda _: iter([(store, next(ranks), 2)]))
+    first, second = Workers(), Workers()
+    assert (first.rank, second.rank, second.count) == (0, 1, 2)
+    assert [first.claim("a"), second.claim("a"), first.claim("a")] == [True, False, False]
+    assert [second.claim("b"), first.claim("b")] == [True, False]

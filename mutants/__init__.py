@@ -1,0 +1,1 @@
+"""Single-line mutations of the core: whether the tests notice them."""
