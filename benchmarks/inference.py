@@ -48,7 +48,7 @@ def measure(parser: ConfigParser, path: str, *, repeats: int) -> list[Row]:
     for _ in range(repeats + 1):
         engine.run([path])
         _bare(parser, engine.state.output[0]["image"].as_tensor(), times)
-    combine = parser.get_parsed_content("network").combine
+    bar = None if parser.get_parsed_content("network").decision.uses_divergence else _BAR
     part = {name: median(seconds[1:]) for name, seconds in times.items()}
     bare = sum(seconds for name, seconds in part.items() if name.startswith("bare"))
     post = sum(seconds for name, seconds in part.items() if name.startswith(_POST))
@@ -58,29 +58,30 @@ def measure(parser: ConfigParser, path: str, *, repeats: int) -> list[Row]:
         Row(f"bare forward passes together ({shape[1]} slices)", bare, unit=" s"),
         Row("total: inferer and postprocessing", part[_INFERER] + post, unit=" s"),
         Row("inferer alone: ratio to the bare forward passes", part[_INFERER] / bare),
-        Row("total: ratio to the bare forward passes", (part[_INFERER] + post) / bare, None if combine else _BAR),
+        Row("total: ratio to the bare forward passes", (part[_INFERER] + post) / bare, bar),
     ]
 
 
 def _engine(parser: ConfigParser, times: _Times) -> Engine:
     """Engine whose step is the bundle's, with a clock at each part; the handlers run as in the bundle."""
-    network, inferer = parser.get_parsed_content("network"), parser.get_parsed_content("inferer")
+    network = parser.get_parsed_content("network")
     before, after = (parser.get_parsed_content(f"{name}processing").transforms for name in ("pre", "post"))
 
     @torch.no_grad()
-    def step(_: Engine, path: str) -> list[dict[str, Any]]:
+    def step(engine: Any, path: str) -> list[dict[str, Any]]:
         data: dict[str, Any] = {"image": path}
         for transform in before:
             with _clock(times, _LOAD + type(transform).__name__):
                 data = transform(data)
         with _clock(times, _INFERER):
-            data["pred"] = inferer(data["image"][None], network)[0]
+            data["pred"] = engine.inferer(data["image"][None], network)[0]
         for transform in after:
             with _clock(times, _POST + type(transform).__name__):
                 data = transform(data)
         return [data]
 
-    engine = Engine(step)
+    engine: Any = Engine(step)
+    engine.inferer = parser.get_parsed_content("inferer")
     for handler in parser.get_parsed_content("handlers"):
         name = type(handler).__name__
         if name == "ScoreRecorder":
@@ -112,7 +113,7 @@ def _bare(parser: ConfigParser, volume: Tensor, times: _Times) -> None:
         ("detector", guard.detector.network, spectra),
         ("reformer", guard.reformer.network, batches),
         ("segmenter", guard.segmenter, reformed),
-        *([("segmenter on the unreformed slices", guard.segmenter, batches)] if guard.combine else []),
+        *([("segmenter on the unreformed slices", guard.segmenter, batches)] if guard.decision.uses_divergence else []),
     ):
         with _clock(times, f"bare forward passes: {name}"):
             for batch in inputs:

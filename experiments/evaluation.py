@@ -14,7 +14,7 @@ from tqdm import tqdm
 from experiments.figures import attack_figures, detection_figures, guard_figures, segmenter_figures
 from experiments.page import claims, render, write_rows
 from experiments.settings import AttackSetting, attack_settings, corruption_settings
-from experiments.split_measurements import SplitMeasurements, score_in_use
+from experiments.split_measurements import SplitMeasurements
 from monai_advdefense.data import malc2012_classes
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.guard import DefendedSegmenter
@@ -124,7 +124,7 @@ def _guard_rows(
     threshold = float(guard.threshold)
     clean = run.clean("segmenter_in_the_guard", network)
     attacked_slices = len(run.attacked_rows(clean))
-    score = score_in_use(guard)
+    score = guard.decision.name
     facts |= {
         "clean_slices": str(len(clean["score"])),
         "attacked_slices": str(attacked_slices),

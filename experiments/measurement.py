@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from monai_advdefense.guard import DefendedSegmenter
+from monai_advdefense.guard import CombinedDecision, DefendedSegmenter
 from monai_advdefense.guard.divergence import divergence_score
 from monai_advdefense.metrics import overlap_counts
 
@@ -59,6 +59,9 @@ def measure(
     """
     device = next(segmenter.parameters()).device
     columns: dict[str, list[Tensor]] = {}
+    decision = CombinedDecision().to(device)
+    if guard is not None:
+        decision.load_state_dict(guard.decision.state_dict())
     for start in tqdm(range(0, len(items), batch_size), desc=description, unit="batch", leave=False):
         rows = slice(start, min(start + batch_size, len(items)))
         image = torch.stack([item["image"] for item in items[rows]]).float().to(device)
@@ -74,7 +77,7 @@ def measure(
                 found["reformed"] = overlap_counts(reformed.argmax(1), label, num_classes)
                 found["spectral"] = guard.detector.score(image)
                 divergence = divergence_score(plain, reformed, image, guard.temperature)
-                found["combined"] = guard.combination(found["spectral"], divergence)
+                found["combined"] = decision.combine(torch.stack([found["spectral"], divergence], dim=1))
         for name, values in found.items():
             columns.setdefault(name, []).append(values.cpu())
     arrays = {name: torch.cat(parts).numpy() for name, parts in columns.items()}

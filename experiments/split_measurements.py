@@ -24,7 +24,7 @@ from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.weights import file_sha256, load_weights
 
-__all__ = ["Network", "SplitMeasurements", "score_in_use"]
+__all__ = ["Network", "SplitMeasurements"]
 
 # The attacker who knows the guard costs as much as eight other attacks: only each second of the attacked slices.
 EVERY = 2
@@ -132,7 +132,7 @@ class SplitMeasurements:
         measured = artefact.arrays(
             lambda: measure(self.items, segmenter, num_classes=self.num_classes, guard=guard, description=name)
         )
-        return measured if guard is None else measured | {"score": measured[score_in_use(guard)]}
+        return measured if guard is None else measured | {"score": measured[guard.decision.name]}
 
     def attacked_rows(self, clean: Arrays) -> list[int]:
         """Places of the attacked slices among all slices, given what was measured on these."""
@@ -182,14 +182,9 @@ class SplitMeasurements:
 
         facts = self.facts(network, setting=asdict(setting), slices=self.slices, seed=self.seed)
         if setting.form == "selective_pgd":
-            facts |= {"score": score_in_use(guard), "loss": "dice"}
+            facts |= {"score": guard.decision.name, "loss": "dice"}
         measured = Artefact(self.work_dir, setting.name, facts).arrays(compute)
-        return measured | {"score": measured[score_in_use(guard)]}
-
-
-def score_in_use(guard: DefendedSegmenter) -> str:
-    """Which of its two scores a guard decides by, ``"spectral"`` or ``"combined"``."""
-    return "combined" if guard.combine else "spectral"
+        return measured | {"score": measured[guard.decision.name]}
 
 
 def _load(parser: ConfigParser, weights: Path, *, require_calibrated: bool = False) -> Network | None:

@@ -30,8 +30,8 @@ def load_weights(
     Args:
         load_path: file written by ``torch.save(network.state_dict(), ...)``.
         network: network with exactly these names and shapes.
-        require_calibrated: refuse weights whose threshold, that which ``network.threshold`` is, is not finite, which
-            means "not calibrated".
+        require_calibrated: refuse weights whose threshold is not finite, which means "not calibrated". Its name in the
+            state dict is ``network.threshold_key`` or, without that, ``"threshold"``.
 
     Raises:
         InputError: if the file is missing, is no flat state dict of tensors, belongs to another network, or holds
@@ -167,11 +167,8 @@ def _is_uncalibrated(key: str, state: dict[str, torch.Tensor]) -> bool:
 
 
 def _check_calibrated(name: str, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
-    # A guard has a threshold for each way to decide; that in use is a property, not a buffer of its own.
-    in_use = getattr(network, "threshold", None)
-    key = next((key for key, buffer in network.named_buffers() if buffer is in_use), None)
-    if key is None or not torch.isfinite(state[key]).all():
+    key = str(getattr(network, "threshold_key", "threshold"))
+    if key not in state or not torch.isfinite(state[key]).all():
         raise CalibrationError(
-            f"{name}: expected a calibrated threshold, found no {key or 'threshold'!r}: run configs/calibrate.json of "
-            "the bundle"
+            f"{name}: expected a calibrated threshold, found no {key!r}: run configs/calibrate.json of the bundle"
         )

@@ -24,7 +24,7 @@ from experiments.paper.training import configuration, is_trained, load, train, w
 from experiments.paper.trainings import DETECTORS, TARGETS, trainings
 from experiments.settings import EPSILON, PGD_STEP_SIZE, PGD_STEPS, AttackSetting
 from monai_advdefense.data import SliceDataset, malc2012_datalist
-from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
+from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.guard.calibration import standardization, threshold_at_false_positive_rate
 from monai_advdefense.weights import file_sha256
 
@@ -195,13 +195,13 @@ class Experiment:
         """A guard in front of a target network, calibrated on the calibration split."""
         detector, reformer, combine = GUARDS[name]
         parts = self.detector(detector), self.load("reformer", reformer), self.load("target", target)
-        guard = DefendedSegmenter(*parts, combine=combine).eval()
+        guard = DefendedSegmenter(*parts, decision=CombinedDecision() if combine else None).eval()
         spectral = self.scores(detector, target, CALIBRATION).load()["score"]
         if combine:
             both = np.stack([spectral, self.divergence(target, CALIBRATION).load()["score"]], axis=1)
             center, scale = standardization(both)
-            guard.combination.center.copy_(torch.from_numpy(center))
-            guard.combination.scale.copy_(torch.from_numpy(scale))
+            guard.decision.center.copy_(torch.from_numpy(center))
+            guard.decision.scale.copy_(torch.from_numpy(scale))
             spectral = ((both - center) / scale).sum(axis=1)
         guard.threshold.fill_(threshold_at_false_positive_rate(spectral, FALSE_POSITIVE_RATE))
         return guard.to(next(parts[2].parameters()).device)

@@ -10,6 +10,7 @@ from monai.data import Dataset
 
 from monai_advdefense.data.load_volume import load_volume
 from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.guard.decision import is_blank
 
 __all__ = ["SliceDataset"]
 
@@ -56,7 +57,7 @@ class SliceDataset(Dataset):
             volume = load_volume(case, volume_transform, keys=keys, max_slice_size=max_slice_size, slice_dim=slice_dim)
             sliced = {key: _tensor(volume[key]).movedim(slice_dim + 1, 0) for key in keys if key in volume}
             shared = {key: case[key] for key in shared_keys if key in case}
-            filled = torch.nonzero((sliced[keys[0]] > 0).flatten(1).any(1)).flatten().tolist()
+            filled = torch.nonzero(~is_blank(sliced[keys[0]])).flatten().tolist()
             items.extend(
                 {
                     **{key: value[position] for key, value in sliced.items()},

@@ -13,6 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.data.load_volume import load_volume
 from monai_advdefense.errors import InputError
+from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.messages import broken_rule, one_line
 
 __all__ = ["VolumeDataset"]
@@ -124,7 +125,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         if found != self.max_slice_size:
             rule = f"slices of {self.max_slice_size} voxels after preprocessing"
             raise broken_rule(path, rule, f"{found}", "make the padding in the preprocessing and max_slice_size agree")
-        filled = int((image > 0).movedim(self.slice_dim + 1, 0).flatten(1).any(1).sum())
+        filled = int((~is_blank(image.movedim(self.slice_dim + 1, 0))).sum())
         if filled < self.min_slices:
             rule = f"at least {self.min_slices} slices with a voxel above 0"
             raise broken_rule(path, rule, f"{filled}", "ask for fewer slices, or leave the volume out")

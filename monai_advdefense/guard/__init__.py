@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from monai_advdefense.guard.combined_score import CombinedScore
+from monai_advdefense.guard.decision import CombinedDecision, SpectralDecision
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.guard.reformer import Reformer
 
-__all__ = ["CombinedScore", "DefendedSegmenter", "ReconstructionDetector", "Reformer"]
+__all__ = ["CombinedDecision", "DefendedSegmenter", "ReconstructionDetector", "Reformer", "SpectralDecision"]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.combined_score import CombinedScore
-from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.decision import Decision, SpectralDecision, accepts
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.guard.divergence import divergence_score
+from monai_advdefense.guard.rejected import with_rejected
 
 __all__ = ["DefendedSegmenter"]
 
@@ -19,25 +19,22 @@ __all__ = ["DefendedSegmenter"]
 class DefendedSegmenter(nn.Module):
     """A segmenter behind a guard; its last class is "rejected".
 
-    Logits per sample, ``C`` classes and the class "rejected":
+    The segmenter sees the reformed image. A sample that the guard rejects, or for which the segmenter gives a value
+    that is not finite, is "rejected" everywhere; a blank one is background. See
+    :func:`~monai_advdefense.guard.rejected.with_rejected` for the logits.
 
-    - accepted: the segmenter's logits of the reformed image; "rejected" is the smallest of them less 1;
-    - accepted and blank (no voxel above 0): 1 for class 0, the background, 0 for the others, -1 for "rejected";
-    - rejected, or the segmenter gives a value that is not finite: 0 for the classes, 1 for "rejected", everywhere.
-
-    What decides is the score of the detector (the spectral score), or, with ``combine``, its sum with the divergence
-    between the predictions on the image and on the reformed image, both standardized. That costs one more pass through
-    the segmenter. The numbers of the sum are in the submodule ``combination``, a
-    :class:`~monai_advdefense.guard.CombinedScore`, which is there in either case: weights fit both.
+    What decides is the submodule :attr:`decision`: the score of the detector alone (the spectral score), or its sum
+    with the divergence between the predictions on the image and on the reformed image, both standardized, which costs
+    one more pass through the segmenter. A forward hook on it sees score and decision of every sample.
 
     Gradients flow from the logits of accepted samples to the image through ``reformer``, and from :meth:`scores`,
     :meth:`score` and :meth:`excess`, but not through the decision.
 
     Args:
-        detector: scores the image alone, and decides which samples are accepted unless ``combine``.
+        detector: scores the image alone.
         reformer: from ``(B, in_channels, *spatial)`` to the same shape.
         segmenter: from ``(B, in_channels, *spatial)`` to logits ``(B, C, *spatial)``.
-        combine: decide by the sum of the spectral and the divergence score.
+        decision: which score decides; None is a new :class:`~monai_advdefense.guard.SpectralDecision`.
         temperature: divides the logits that the divergence compares; a calibration holds for one temperature.
 
     Raises:
@@ -49,13 +46,15 @@ class DefendedSegmenter(nn.Module):
         that of its second detector.
     """
 
+    __jit_unused_properties__ = ("decision", "threshold_key")
+
     def __init__(
         self,
         detector: ReconstructionDetector,
         reformer: nn.Module,
         segmenter: nn.Module,
         *,
-        combine: bool = False,
+        decision: Decision | None = None,
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
@@ -64,59 +63,45 @@ class DefendedSegmenter(nn.Module):
         self.detector = detector
         self.reformer = reformer
         self.segmenter = segmenter
-        self.combination = CombinedScore()
-        self.combine = combine
+        # The name that its numbers have in every checkpoint.
+        self.combination = SpectralDecision() if decision is None else decision
         # TorchScript tells 1 from 1.0.
         self.temperature = float(temperature)
 
+    @property
+    def decision(self) -> Decision:
+        """What decides; its class says by which score."""
+        return self.combination
+
+    @property
+    def threshold_key(self) -> str:
+        """Name of the threshold in use in the state dict."""
+        return self.combination.threshold_key
+
     def forward(self, image: Tensor) -> Tensor:
         """Return logits ``(B, C + 1, *spatial)`` of ``image`` ``(B, in_channels, *spatial)``."""
-        # Modules are called, not their methods, so that a forward hook on the one in use sees every score.
-        score = self.detector.residual_score(self.detector(image))
         logits = self.segmenter(self.reformer(image))
-        if self.combine:
-            score = self.combination(score, self._divergence(image, logits))
+        scores = self._scores(image, logits, self.combination.uses_divergence)
         # A sum is not finite as soon as one logit is not: one pass, and no mask or copy of the size of the logits.
         # In half precision it would overflow.
         total = logits.sum(dim=list(range(1, logits.dim())), dtype=torch.promote_types(logits.dtype, torch.float32))
-        accepted = self.decide(image, score) & torch.isfinite(total)
-        segmented = accepted & torch.logical_not(is_blank(image))
-
-        zeros = logits.new_zeros([1, logits.shape[1]])
-        one = torch.ones_like(zeros[:, :1])
-        background = torch.cat([one, zeros[:, 1:], -one], dim=1)
-        rejection = torch.cat([zeros, one], dim=1)
-        constant = torch.where(accepted.unsqueeze(1), background, rejection)
-
-        axes = [1] * (logits.dim() - 2)
-        # In one layout: joined with the last class, logits in channels-last take several times as long.
-        logits = logits.contiguous()
-        guarded = torch.cat([logits, logits.amin(dim=1, keepdim=True) - 1.0], dim=1)
-        return torch.where(
-            segmented.reshape([-1, 1] + axes), guarded, constant.reshape([-1, logits.shape[1] + 1] + axes)
-        )
+        decided = self.combination(image, scores, torch.isfinite(total), self.detector.threshold)
+        return with_rejected(logits, decided.accepted, decided.blank)
 
     @property
     def threshold(self) -> Tensor:
         """Threshold of the score in use, a scalar; NaN is "not calibrated"."""
-        if self.combine:
-            return self.combination.threshold
-        return self.detector.threshold
+        return self.combination.in_use(self.detector.threshold)
 
     @torch.jit.export
     def scores(self, image: Tensor) -> Tensor:
         """Return the spectral and the divergence score ``(B, 2)`` of ``image``, not standardized. Differentiable."""
-        divergence = self._divergence(image, self.segmenter(self.reformer(image)))
-        return torch.stack([self.detector.score(image), divergence], dim=1)
+        return self._scores(image, None, True)
 
     @torch.jit.export
     def score(self, image: Tensor) -> Tensor:
         """Return the score in use ``(B,)`` of ``image``; higher is more suspicious. Differentiable."""
-        if self.combine:
-            scores = self.scores(image)
-            # A call of the module itself would run its hooks.
-            return self.combination.forward(scores[:, 0], scores[:, 1])
-        return self.detector.score(image)
+        return self.combination.combine(self._scores(image, None, self.combination.uses_divergence))
 
     @torch.jit.export
     def excess(self, image: Tensor) -> Tensor:
@@ -132,10 +117,16 @@ class DefendedSegmenter(nn.Module):
 
         See :func:`~monai_advdefense.guard.decision.accepts` for the rule.
         """
-        if self.combine:
-            return self.combination.decide(image, score)
-        return self.detector.decide(image, score)
+        return accepts(image, score, self.threshold)
 
-    def _divergence(self, image: Tensor, logits: Tensor) -> Tensor:
-        """Divergence score ``(B,)`` of the prediction on ``image`` from that on the reformed image, ``logits``."""
-        return divergence_score(self.segmenter(image), logits, image, self.temperature)
+    def _scores(self, image: Tensor, logits: Tensor | None, divergence: bool) -> Tensor:
+        """Return the spectral score ``(B, 1)`` of ``image`` or, with the divergence, both ``(B, 2)``.
+
+        ``logits`` are those of the reformed image, computed if they are None and needed.
+        """
+        spectral = self.detector.score(image)
+        if not divergence:
+            return spectral.unsqueeze(1)
+        if logits is None:
+            logits = self.segmenter(self.reformer(image))
+        return torch.stack([spectral, divergence_score(self.segmenter(image), logits, image, self.temperature)], dim=1)

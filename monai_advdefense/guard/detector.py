@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.decision import accepts, is_blank
+from monai_advdefense.guard.decision import accepts
 from monai_advdefense.guard.spectrum import fft_shift_magnitude
 
 __all__ = ["ReconstructionDetector"]
@@ -41,7 +41,12 @@ class ReconstructionDetector(nn.Module):
         >>> _ = detector.threshold.fill_(0.5)
         >>> detector.accept(image)
         tensor([True, True])
+
+    Attributes:
+        threshold_key: name of the threshold in the state dict.
     """
+
+    threshold_key = "threshold"
 
     def __init__(self, network: nn.Module, *, domain: str = "spectrum", shift: bool = True, log: bool = True) -> None:
         super().__init__()
@@ -83,11 +88,6 @@ class ReconstructionDetector(nn.Module):
     def score(self, image: Tensor) -> Tensor:
         """Return the scores ``(B,)`` of ``image`` ``(B, C, *spatial)``; higher is more suspicious. Differentiable."""
         return self.residual_score(self.forward(image))
-
-    @torch.jit.export
-    def is_blank(self, image: Tensor) -> Tensor:
-        """Return ``(B,)`` bool: no voxel of the sample lies above 0."""
-        return is_blank(image)
 
     @torch.jit.export
     def decide(self, image: Tensor, score: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from monai_advdefense.errors import InputError
 
-__all__ = ["CutSlices", "cut_slices", "join_slices", "reorient", "reorient_back"]
+__all__ = ["CutSlices", "cut_slices", "join_slices", "oriented_axis", "reorient", "reorient_back"]
 
 # Those of the bundles' preprocessing, so that a detector sees what it was calibrated on.
 _PERCENTILES = (0.0, 99.5)
@@ -163,6 +163,16 @@ def reorient_back(image: Tensor, affine: Tensor, axcodes: str) -> Tensor:
     order, flipped = _orientation(image, affine, axcodes)
     inverse = [order.index(axis) + 1 for axis in range(1, 4)]
     return image.permute(0, *inverse).flip(flipped)
+
+
+def oriented_axis(image: Tensor, affine: Tensor, axcodes: str, axis: int) -> int:
+    """Spatial axis of ``image`` ``(C, X, Y, Z)`` that :func:`reorient` makes the axis number ``axis``.
+
+    Example:
+        >>> oriented_axis(torch.zeros(1, 2, 3, 4), torch.eye(4)[[2, 0, 1, 3]], "RAS", 0)
+        1
+    """
+    return _orientation(image, affine, axcodes)[0][axis] - 1
 
 
 def _orientation(image: Tensor, affine: Tensor, axcodes: str) -> tuple[list[int], list[int]]:

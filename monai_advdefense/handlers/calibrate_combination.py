@@ -9,18 +9,18 @@ from torch import Tensor
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard.calibration import standardization, threshold_over_domains
-from monai_advdefense.guard.combined_score import CombinedScore
+from monai_advdefense.guard.decision import CombinedDecision
 from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
 
 __all__ = ["CalibrateCombination"]
 
 
 class CalibrateCombination(CalibrateThreshold):
-    """Score clean slices during an evaluation and, at its end, calibrate ``network.combination`` and store it.
+    """Score clean slices during an evaluation and, at its end, calibrate ``network.decision`` and store it.
 
     For a ``SupervisedEvaluator`` whose prediction is what ``network.scores`` gives for a batch, the spectral and the
     divergence score ``(B, 2)``. Center and scale are those of the slices of all domains together; the threshold keeps
-    the rate in each domain. It does not matter whether the network combines the scores when it decides.
+    the rate in each domain. It does not matter whether the network decides by the sum.
 
     In all else as :class:`~monai_advdefense.handlers.CalibrateThreshold`; the record also holds center and scale, and
     the scores in it are the combined ones.
@@ -52,13 +52,11 @@ class CalibrateCombination(CalibrateThreshold):
     def fit(self, scores: dict[str, list[Any]]) -> tuple[dict[str, Any], dict[str, list[float]]]:
         """Standardize, add up, and find the threshold of the sums."""
         center, scale = standardization([pair for pairs in scores.values() for pair in pairs])
-        fitted = CombinedScore()
+        fitted = CombinedDecision()
         fitted.center.copy_(torch.from_numpy(center))
         fitted.scale.copy_(torch.from_numpy(scale))
         # In the precision in which the network decides, so that the threshold is one of its scores.
-        combined = {
-            name: fitted(*torch.tensor(pairs).reshape(-1, 2).unbind(1)).tolist() for name, pairs in scores.items()
-        }
+        combined = {name: fitted.combine(torch.tensor(pairs).reshape(-1, 2)).tolist() for name, pairs in scores.items()}
         fitted.threshold.fill_(threshold_over_domains(combined, self.false_positive_rate))
-        self.network.combination.load_state_dict(fitted.state_dict())
+        self.network.decision.load_state_dict(fitted.state_dict())
         return {key: value.tolist() for key, value in fitted.state_dict().items()}, combined

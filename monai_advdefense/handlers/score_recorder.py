@@ -9,7 +9,7 @@ from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.decision import Decided
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 
 __all__ = ["ScoreRecorder"]
@@ -18,11 +18,10 @@ __all__ = ["ScoreRecorder"]
 class ScoreRecorder:
     """Keep the guard's scores and decisions of the current iteration, in slice order.
 
-    The scores are those in use: the detector's or, if ``network.combine``, the combined ones.
-
-    Forward hooks see every group of slices that a sliding window passes through the network. They are there only while
-    the evaluator's inferer runs, so the network keeps no state and nothing is computed a second time. After it other
-    handlers read :attr:`scores`, :attr:`accepted` and :attr:`blank`; the values stay until the inferer runs again.
+    A forward hook on ``network.decision`` sees every group of slices that a sliding window passes through the network.
+    It is there only while the evaluator's inferer runs, so the network keeps no state and nothing is computed a second
+    time. After it other handlers read :attr:`scores`, :attr:`accepted` and :attr:`blank`; the values stay until the
+    inferer runs again.
 
     Args:
         network: the guard that the evaluator runs, without a wrapper.
@@ -49,17 +48,13 @@ class ScoreRecorder:
         engine.add_event_handler(Events.STARTED, self._wrap_inferer)
 
     def _wrap_inferer(self, engine: Any) -> None:
-        """Let the inferer run with the hooks, which no exception leaves behind."""
+        """Let the inferer run with the hook, which no exception leaves behind."""
         engine.remove_event_handler(self._wrap_inferer, Events.STARTED)
         inferer = engine.inferer
 
         def recorded(*args: Any, **kwargs: Any) -> Any:
             self._scores, self._accepted, self._blank = [], [], []
-            scorer = self.network.combination if self.network.combine else self.network.detector
-            with (
-                scorer.register_forward_hook(self._record_score),
-                self.network.register_forward_hook(self._record_decision),
-            ):
+            with self.network.decision.register_forward_hook(self._record):
                 return inferer(*args, **kwargs)
 
         engine.inferer = recorded
@@ -79,15 +74,7 @@ class ScoreRecorder:
         """Whether a slice has no voxel above 0, ``(N,)`` bool on the CPU."""
         return torch.tensor(self._blank, dtype=torch.bool)
 
-    @torch.no_grad()
-    def _record_score(self, _: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
-        scores = output if self.network.combine else self.network.detector.residual_score(output)
-        self._scores += scores.tolist()
-
-    @torch.no_grad()
-    def _record_decision(self, _: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
-        # Taken from the result: the network also rejects what its segmenter cannot handle. "Rejected" wins everywhere
-        # in a slice or nowhere; where logits are huge, the smallest class less 1 is that class.
-        first_voxel = logits.flatten(2)[:, :, 0]
-        self._accepted += (first_voxel[:, -1] <= first_voxel[:, 0]).tolist()
-        self._blank += is_blank(inputs[0]).tolist()
+    def _record(self, _: nn.Module, __: tuple[Tensor, ...], decided: Decided) -> None:
+        self._scores += decided.score.tolist()
+        self._accepted += decided.accepted.tolist()
+        self._blank += decided.blank.tolist()

@@ -11,6 +11,7 @@ from ignite.engine import Engine, Events
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data.volume_dataset import VolumeDataset
+from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.handlers.output_dir import OutputDir
 from monai_advdefense.handlers.output_path import output_path
@@ -92,7 +93,7 @@ class ScoreTableWriter:
         return case_from_scores(
             scores,
             self.network.decide(image_slices, scores),
-            self.network.is_blank(image_slices),
+            is_blank(image_slices),
             threshold=float(self.network.threshold),
             positions=positions,
             input_path=source,

@@ -23,7 +23,7 @@ class StrictCheckpointLoader(CheckpointLoader):  # type: ignore[misc]
     Args:
         load_path: file with a flat state dict.
         network: network with exactly these names and shapes.
-        require_calibrated: refuse weights whose threshold, that which ``network.threshold`` is, is not finite, which
+        require_calibrated: refuse weights whose threshold, that in use, is not finite, which
             means "not calibrated".
     """
 

@@ -9,6 +9,7 @@ from monai.inferers import Inferer
 from torch import Tensor
 
 from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.transforms.dag_attack import DAGAttack
 
 __all__ = ["AttackInferer"]
@@ -42,7 +43,7 @@ class AttackInferer(Inferer):
 
     def _perturbation(self, volume: Tensor) -> Tensor:
         axis = self.slice_dim + 1
-        filled = (volume > 0).movedim(axis, 0).flatten(1).any(1).nonzero().flatten()
+        filled = (~is_blank(volume.movedim(axis, 0))).nonzero().flatten()
         if self.slices is not None:
             if len(filled) < self.slices:
                 raise InputError(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from monai_advdefense.guard import rejected as rejection
+from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
 
 __all__ = ["accepted_pairs", "accepted_slices", "detector_decisions"]
@@ -29,7 +31,7 @@ def accepted_pairs(output: Sequence[dict[str, Tensor]], rejected: int) -> tuple[
         >>> accepted_pairs([volume], rejected=2)
         ([tensor([[0, 1, 0, 0]])], [tensor([[0, 1, 0, 0]])])
     """
-    keep = [item["pred"] != rejected for item in output]
+    keep = [rejection.accepted_voxels(item["pred"], rejected) for item in output]
     pairs = [(item["pred"] * kept, item["label"] * kept) for item, kept in zip(output, keep, strict=True)]
     return [pred for pred, _ in pairs], [label for _, label in pairs]
 
@@ -54,8 +56,8 @@ def accepted_slices(output: Sequence[dict[str, Tensor]], rejected: int, slice_di
     """
     decisions = []
     for item in output:
-        image, pred = (item[key].movedim(slice_dim + 1, 0).flatten(1) for key in ("image", "pred"))
-        decisions.append((pred != rejected).all(1)[(image > 0).any(1)])
+        blank = is_blank(item["image"].movedim(slice_dim + 1, 0))
+        decisions.append(rejection.accepted_slices(item["pred"], rejected, slice_dim)[~blank])
     accepted = torch.cat(decisions).long()
     return accepted, torch.ones_like(accepted)
 

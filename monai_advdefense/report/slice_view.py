@@ -78,7 +78,7 @@ def plane_of(volume: Tensor, affine: NDArray[np.float64], slice_dim: int) -> Pla
 
 
 def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecord], slice_dim: int) -> list[SliceView]:
-    """Pass single slices through the parts of the guard once more; no hook of the detector is called.
+    """Pass single slices through the parts of the guard once more; what the guard decides is not asked again.
 
     Args:
         network: a :class:`~monai_advdefense.guard.DefendedSegmenter`.
@@ -94,8 +94,7 @@ def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecor
     with eval_mode(network):
         for record in records:
             image = volume.select(slice_dim, record.index)[None, None]
-            # A call of the module itself would run its hooks.
-            residual = guard.detector.forward(image).abs()
+            residual = guard.detector(image).abs()
             in_spectrum = guard.detector.domain == "spectrum"
             if in_spectrum and not guard.detector.shift:
                 residual = torch.fft.fftshift(residual, dim=(-2, -1))

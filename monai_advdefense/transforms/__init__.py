@@ -18,6 +18,12 @@ from monai_advdefense.transforms.fft_shift_magnitude import (
 from monai_advdefense.transforms.merge_labels import MergeLabels, MergeLabelsD, MergeLabelsd, MergeLabelsDict
 from monai_advdefense.transforms.reform import Reform, ReformD, Reformd, ReformDict
 from monai_advdefense.transforms.reject_slices import RejectSlices, RejectSlicesD, RejectSlicesd, RejectSlicesDict
+from monai_advdefense.transforms.slice_decisions import (
+    SliceDecisions,
+    SliceDecisionsD,
+    SliceDecisionsd,
+    SliceDecisionsDict,
+)
 
 __all__ = [
     "DAGAttack",
@@ -44,4 +50,8 @@ __all__ = [
     "RejectSlicesD",
     "RejectSlicesDict",
     "RejectSlicesd",
+    "SliceDecisions",
+    "SliceDecisionsD",
+    "SliceDecisionsDict",
+    "SliceDecisionsd",
 ]

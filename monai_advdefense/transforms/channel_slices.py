@@ -13,7 +13,7 @@ from monai.utils import convert_to_tensor
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.slices import CutSlices, cut_slices, reorient, reorient_back
+from monai_advdefense.guard.slices import CutSlices, cut_slices, oriented_axis, reorient, reorient_back
 
 __all__ = ["GuardedChannels"]
 
@@ -73,6 +73,14 @@ class GuardedChannels:
     def oriented_back(self, tensor: Tensor, image: NdarrayOrTensor) -> Tensor:
         """Undo :meth:`oriented` for a tensor of the shape of its result."""
         return tensor if self.axcodes is None else reorient_back(tensor, _affine(image), self.axcodes)
+
+    def slice_axis(self, image: NdarrayOrTensor) -> int:
+        """Spatial axis of ``image`` ``(C, *spatial)``, in whatever orientation, that counts the slices."""
+        axis, axes = self.slice_dim or 0, image.ndim - 1
+        if not 0 <= axis < axes:
+            raise InputError(f"argument `slice_dim`: expected 0 to {axes - 1} for this image, found {axis}")
+        tensor = torch.as_tensor(image)
+        return axis if self.axcodes is None else oriented_axis(tensor, _affine(image), self.axcodes, axis)
 
     @torch.no_grad()
     def run(self, network: nn.Module, function: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:

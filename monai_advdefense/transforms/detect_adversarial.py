@@ -13,6 +13,7 @@ from monai.utils import TransformBackends
 from torch import Tensor
 
 from monai_advdefense.errors import CalibrationError
+from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.transforms.channel_slices import GuardedChannels
 
@@ -81,7 +82,7 @@ class DetectAdversarial(Transform):
             raise CalibrationError("argument `detector`: expected a calibrated threshold, found none; calibrate it")
         scores, accepted = [], []
         for _, cut in self.guarded.cut(image):
-            filled = self.detector.is_blank(cut.image).logical_not()
+            filled = is_blank(cut.image).logical_not()
             score = cut.image.new_zeros(len(filled))
             if filled.any():
                 score[filled] = self.guarded.run(self.detector, self.detector.score, cut.image[filled])

@@ -13,6 +13,7 @@ from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tenso
 from torch import Tensor
 
 from monai_advdefense.errors import InputError
+from monai_advdefense.guard.rejected import mark_rejected
 from monai_advdefense.transforms.channel_slices import GuardedChannels
 
 __all__ = ["RejectSlices", "RejectSlicesD", "RejectSlicesDict", "RejectSlicesd"]
@@ -81,10 +82,10 @@ class RejectSlices(Transform):
                 f"argument `label`: expected a value that the prediction does not have, found {self.label} in it; "
                 "choose another one, and mark slices once, after labels were made of logits"
             )
-        shape = [1] * oriented.ndim
-        if self.slice_dim is not None:
-            shape[1 + self.slice_dim] = count
-        marked = oriented.where(keep.reshape(shape), torch.full_like(oriented, self.label))
+        if self.slice_dim is None:
+            marked = mark_rejected(oriented[:, None], keep, self.label, 0)[:, 0]
+        else:
+            marked = mark_rejected(oriented, keep, self.label, self.slice_dim)
         back = self.guarded.oriented_back(marked, pred).contiguous()
         result: NdarrayOrTensor = convert_to_dst_type(back, pred, dtype=back.dtype)[0]
         return result

@@ -59,7 +59,7 @@ def test_the_whole_computes_what_its_parts_compute(bundles, networks):
     )
     whole.load_state_dict(torch.load(path, weights_only=True), strict=True)
     assert whole.detector.threshold == 2.5
-    assert all(buffer.isnan().all() for buffer in whole.combination.buffers())
+    assert all(buffer.isnan().all() for buffer in whole.decision.buffers())
     image = torch.rand(2, 1, 8, 8)
     assert torch.equal(whole(image), DefendedSegmenter(**networks)(image))
 

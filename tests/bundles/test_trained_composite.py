@@ -12,12 +12,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from monai.bundle import load
+from monai.bundle import ConfigParser, load
 from scipy.ndimage import binary_dilation
 
 from monai_advdefense.data.malc2012 import malc2012_datalist, malc2012_source_labels
 from monai_advdefense.metrics import dice_from_counts, overlap_counts
 from monai_advdefense.transforms import MergeLabels
+from monai_advdefense.weights import load_weights
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "bundles" / "brain_mri_defended_segmentation"
@@ -33,6 +34,29 @@ def run_composite(inputs: Path, outputs: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=inputs.parent, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(("overlays", "key"), [([], "combination.threshold"), (["spectral"], "detector.threshold")])
+def test_the_shipped_weights_decide_by_the_sum_and_by_the_spectral_score(overlays, key):
+    parser = ConfigParser()
+    parser.read_config([str(BUNDLE / "configs" / f"{name}.json") for name in ["inference", *overlays]])
+    network = parser.get_parsed_content("network_def").eval()
+    path = BUNDLE / "models" / "model.pt"
+    load_weights(path, network, require_calibrated=True)
+    stored = torch.load(path, weights_only=True)
+    assert network.state_dict().keys() == stored.keys()
+    assert network.threshold_key == key
+    assert network.threshold == stored[key]
+    seen = []
+    network.decision.register_forward_hook(lambda _, __, decided: seen.append(decided))
+    image = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    image[0] = 0
+    with torch.no_grad():
+        labels = network(image).argmax(1)
+        torch.testing.assert_close(seen[0].score, network.score(image))
+    assert seen[0].blank.tolist() == [True, False, False]
+    # Noise is no brain.
+    assert seen[0].accepted.tolist() == (labels != REJECTED).flatten(1).all(1).tolist() == [True, False, False]
 
 
 def with_skull(brain: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from experiments.measurement import measure
-from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
+from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector, SpectralDecision
 from monai_advdefense.metrics import dice_from_counts
 
 
@@ -35,10 +35,10 @@ def test_measure_gives_both_scores_of_a_guard():
     detector, reformer, segmenter = (nn.Conv2d(1, channels, 3, padding=1) for channels in (1, 1, 2))
     image, label = torch.rand(3, 1, 8, 8), torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
     items = [{"image": image[n], "label": label[n], "volume": 0, "slice": n, "subject": "s"} for n in range(3)]
-    for combine in (False, True):
-        guard = DefendedSegmenter(ReconstructionDetector(detector), reformer, segmenter, combine=combine).eval()
-        guard.combination.center.copy_(torch.tensor([1.0, 0.1]))
-        guard.combination.scale.copy_(torch.tensor([2.0, 0.5]))
+    for decision in (SpectralDecision(), CombinedDecision()):
+        guard = DefendedSegmenter(ReconstructionDetector(detector), reformer, segmenter, decision=decision).eval()
+        guard.decision.center.copy_(torch.tensor([1.0, 0.1]))
+        guard.decision.scale.copy_(torch.tensor([2.0, 0.5]))
         measured = measure(items, segmenter, num_classes=2, guard=guard, batch_size=2)
         with torch.no_grad():
-            np.testing.assert_allclose(measured["combined" if combine else "spectral"], guard.score(image), rtol=1e-5)
+            np.testing.assert_allclose(measured[decision.name], guard.score(image), rtol=1e-5)

@@ -11,7 +11,13 @@ from scipy.spatial.distance import jensenshannon
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard import (
+    CombinedDecision,
+    DefendedSegmenter,
+    ReconstructionDetector,
+    Reformer,
+    SpectralDecision,
+)
 
 CLASSES = 3
 
@@ -30,7 +36,7 @@ class Logarithm(nn.Module):
         return torch.cat([torch.log(x), x], dim=1)
 
 
-def guard(threshold, *, reformer=None, segmenter=None, spatial_dims=2, combine=False, temperature=1.0):
+def guard(threshold, *, reformer=None, segmenter=None, spatial_dims=2, decision=None, temperature=1.0):
     torch.manual_seed(0)
     convolution = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
     detector = ReconstructionDetector(Zero(), domain="image")
@@ -39,7 +45,7 @@ def guard(threshold, *, reformer=None, segmenter=None, spatial_dims=2, combine=F
         detector,
         Reformer(reformer or convolution(1, 1, 3, padding=1)),
         segmenter or convolution(1, CLASSES, 3, padding=1),
-        combine=combine,
+        decision=decision,
         temperature=temperature,
     )
     return network.eval()
@@ -47,10 +53,23 @@ def guard(threshold, *, reformer=None, segmenter=None, spatial_dims=2, combine=F
 
 def combining(threshold, **arguments):
     """A guard that decides by both scores; that of the detector alone would reject everything."""
-    network = guard(-1.0, combine=True, **arguments)
+    network = guard(-1.0, decision=CombinedDecision(), **arguments)
     for name, value in (("center", [2.0, 0.1]), ("scale", [1.5, 0.05]), ("threshold", threshold)):
-        getattr(network.combination, name).copy_(torch.tensor(value))
+        getattr(network.decision, name).copy_(torch.tensor(value))
     return network
+
+
+def switched(network, decision):
+    """The same guard with the same numbers, which decides otherwise."""
+    numbers = network.decision.state_dict()
+    network = DefendedSegmenter(
+        network.detector, network.reformer, network.segmenter, decision=decision(), temperature=network.temperature
+    )
+    network.decision.load_state_dict(numbers)
+    return network.eval()
+
+
+DECISIONS = [SpectralDecision, CombinedDecision]
 
 
 def unets(threshold):
@@ -140,9 +159,9 @@ class HalfPrecision(nn.Module):
         return torch.cat([x + 5.0, x + 6.0], dim=1).half()
 
 
-@pytest.mark.parametrize("combine", [True, False])
-def test_large_images_are_accepted_in_half_precision(combine):
-    network = (combining if combine else guard)(1e6, reformer=nn.Identity(), segmenter=HalfPrecision())
+@pytest.mark.parametrize("make", [guard, combining])
+def test_large_images_are_accepted_in_half_precision(make):
+    network = make(1e6, reformer=nn.Identity(), segmenter=HalfPrecision())
     image = torch.rand(2, 1, 128, 128)
     logits = network(image)
     assert torch.equal(logits[:, :-1], HalfPrecision()(image))
@@ -178,18 +197,10 @@ def test_score_of_the_detector_is_reachable_and_differentiable():
     torch.testing.assert_close(gradient, (image / score.reshape(2, 1, 1, 1)).detach())
 
 
-def test_a_forward_hook_on_the_detector_sees_image_and_residual_once():
-    network = unets(1.0)
-    image = torch.rand(3, 1, 16, 16)
-    calls = []
-    network.detector.register_forward_hook(lambda module, inputs, residual: calls.append((module, inputs, residual)))
-    with torch.no_grad():
-        network(image)
-    assert len(calls) == 1
-    module, inputs, residual = calls[0]
-    assert len(inputs) == 1
-    assert torch.equal(inputs[0], image)
-    torch.testing.assert_close(module.residual_score(residual), module.score(image))
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_the_names_in_a_checkpoint_stay(decision):
+    state = DefendedSegmenter(ReconstructionDetector(Zero()), nn.Identity(), Zero(), decision=decision()).state_dict()
+    assert set(state) == {"detector.threshold", "combination.center", "combination.scale", "combination.threshold"}
 
 
 def test_state_dict_round_trip_keeps_threshold_and_logits():
@@ -241,7 +252,7 @@ def test_combined_scores_decide_as_if_composed_by_hand(spatial_dims, sides, temp
     expected = both_scores(network, image)
     combined = (expected[:, 0] - 2.0) / 1.5 + (expected[:, 1] - 0.1) / 0.05
     middle = float(np.median(np.delete(combined, 1)) + 1e-4)
-    network.combination.threshold.fill_(middle)
+    network.decision.threshold.fill_(middle)
     np.testing.assert_allclose(network.scores(image).detach(), expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(network.score(image).detach(), combined, rtol=1e-4, atol=1e-4)
 
@@ -270,48 +281,49 @@ class Count(nn.Module):
         return self.convolution(x)
 
 
-def test_the_combination_costs_one_pass_of_the_segmenter_and_without_it_nothing_of_it_counts():
+def test_the_sum_costs_one_pass_of_the_segmenter_and_without_it_nothing_of_it_counts():
     network = guard(1.0, segmenter=Count())
     image = mixed_batch()
     logits = network(image)
     assert network.segmenter.calls == 1
     for value in (0.0, math.inf):
-        for buffer in network.combination.buffers():
+        for buffer in network.decision.buffers():
             buffer.fill_(value)
         assert torch.equal(network(image), logits)
-    network.segmenter.calls, network.combine = 0, True
-    network(image)
+    network.segmenter.calls = 0
+    network.score(image)
+    assert network.segmenter.calls == 0
+    switched(network, CombinedDecision)(image)
     assert network.segmenter.calls == 2
 
 
-def test_a_forward_hook_on_the_combination_sees_the_scores_once_and_only_if_they_are_in_use():
-    network = combining(0.0)
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_a_forward_hook_on_the_decision_sees_score_decision_and_blank_samples_once(decision):
+    network = switched(combining(0.0), decision)
     image = mixed_batch()
-    calls = []
-    network.combination.register_forward_hook(lambda _, inputs, score: calls.append((inputs, score)))
-    network.detector.register_forward_hook(lambda *_: calls.append("detector"))
+    network.threshold.copy_(network.score(image)[[0, 2, 3]].median().detach())
+    seen = []
+    network.decision.register_forward_hook(lambda _, __, decided: seen.append(decided))
     network(image)
-    assert calls.pop(0) == "detector"
-    ((inputs, score),) = calls
-    torch.testing.assert_close(torch.stack(inputs, dim=1), network.scores(image))
-    torch.testing.assert_close(score, network.score(image))
-    network.combine = False
-    network(image)
-    assert calls[1:] == ["detector"]
+    (decided,) = seen
+    torch.testing.assert_close(decided.score, network.score(image))
+    assert decided.accepted.tolist() == network.decide(image, network.score(image)).tolist()
+    assert set(decided.accepted[[0, 2, 3]].tolist()) == {True, False}
+    assert decided.blank.tolist() == [False, True, False, False]
     # Scores that are asked for are not recorded.
-    network.score(image)
-    assert len(calls) == 2
+    network.score(image), network.scores(image), network.excess(image)
+    assert len(seen) == 1
 
 
-@pytest.mark.parametrize("combine", [False, True])
-def test_threshold_and_score_are_those_in_use_and_their_difference_tells_the_decision(combine):
-    network = combining(5.0)
-    network.combine = combine
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_threshold_and_score_are_those_in_use_and_their_difference_tells_the_decision(decision):
+    network = switched(combining(5.0), decision)
     image = mixed_batch()[[0, 2, 3]]
-    used = network.combination if combine else network.detector
+    used = network.detector if decision is SpectralDecision else network.decision
     for threshold in network.score(image).tolist():
         used.threshold.fill_(threshold)
         assert network.threshold is used.threshold
+        assert network.state_dict()[network.threshold_key] == threshold
         excess = network.excess(image)
         assert torch.equal(excess, network.score(image) - threshold)
         accepted = network.decide(image, network.score(image))
@@ -323,16 +335,15 @@ def test_threshold_and_score_are_those_in_use_and_their_difference_tells_the_dec
     assert network.excess(image).isnan().all()
 
 
-@pytest.mark.parametrize("combine", [False, True])
-def test_excess_can_be_descended(combine):
-    network = combining(0.0).double()
-    network.combine = combine
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_excess_can_be_descended(decision):
+    network = switched(combining(0.0), decision).double()
     image = (mixed_batch()[[0, 2]].double() + 0.05).requires_grad_()
     assert torch.autograd.gradcheck(network.excess, (image,))
 
 
-def test_nothing_passes_before_the_combination_is_calibrated():
-    network = guard(1e6, combine=True)
+def test_nothing_passes_before_the_sum_is_calibrated():
+    network = guard(1e6, decision=CombinedDecision())
     for logits in network(mixed_batch()):
         assert_rejected(logits)
 
@@ -358,24 +369,23 @@ def test_a_prediction_on_the_image_that_is_not_finite_rejects_its_sample_only(va
     assert network.scores(image).isfinite().tolist() == [[True, True], [True, False], [True, True]]
 
 
-@pytest.mark.parametrize("combine", [False, True])
-def test_weights_fit_whether_scores_are_combined_or_not(combine):
-    first, second = combining(0.5), guard(7.0, combine=not combine)
-    first.combine = combine
-    second.load_state_dict(first.state_dict(), strict=True)
-    second.combine = combine
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_weights_fit_whichever_score_decides(decision):
+    first = switched(combining(0.5), decision)
+    for other in DECISIONS:
+        second = guard(7.0, decision=other())
+        second.load_state_dict(first.state_dict(), strict=True)
+    second = switched(second, decision)
     image = mixed_batch()
     assert torch.equal(second(image), first(image))
     assert second.threshold == first.threshold
 
 
-@pytest.mark.parametrize("combine", [False, True])
-def test_scores_decisions_and_excess_travel_in_torchscript(combine):
-    network = combining(0.0, temperature=2)
-    network.combine = combine
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_scores_decisions_and_excess_travel_in_torchscript(decision):
+    network = switched(combining(0.0, temperature=2), decision)
     image = mixed_batch()
-    used = network.combination if combine else network.detector
-    used.threshold.copy_(network.score(image)[[0, 2, 3]].median().detach())
+    network.threshold.copy_(network.score(image)[[0, 2, 3]].median().detach())
     buffer = io.BytesIO()
     torch.jit.save(torch.jit.script(network), buffer)
     buffer.seek(0)
@@ -395,17 +405,17 @@ def test_a_temperature_that_is_not_positive_is_an_error(temperature):
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("combine", [False, True])
-def test_onnx_with_free_batch_height_and_width(combine):
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_onnx_with_free_batch_height_and_width(decision):
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
     torch.manual_seed(0)
     detector = ReconstructionDetector(nn.Conv2d(1, 1, 3, padding=1))
     reformer = Reformer(nn.Conv2d(1, 1, 3, padding=1))
     segmenter = nn.Conv2d(1, CLASSES, 3, padding=1)
-    network = DefendedSegmenter(detector, reformer, segmenter, combine=combine).eval()
-    network.combination.center.fill_(0.1)
-    network.combination.scale.fill_(0.5)
+    network = DefendedSegmenter(detector, reformer, segmenter, decision=decision()).eval()
+    network.decision.center.fill_(0.1)
+    network.decision.scale.fill_(0.5)
     image = mixed_batch()
     with torch.no_grad():
         scores = network.score(image)

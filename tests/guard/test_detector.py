@@ -89,7 +89,6 @@ def test_blank_is_accepted_at_any_score(domain):
     image[1, 0, 0, 0] = 1e-3
     image[2] = -1.0
     assert (detector.score(image) > 0).all()
-    assert detector.is_blank(image).tolist() == [True, False, True]
     assert detector.accept(image).tolist() == [True, False, True]
 
 
@@ -139,7 +138,6 @@ def test_threshold_and_decisions_travel_in_torchscript():
     assert torch.equal(loaded.accept(image), accepted)
     assert torch.equal(loaded.decide(image, loaded.residual_score(loaded(image))), accepted)
     torch.testing.assert_close(loaded.score(image), detector.score(image))
-    assert torch.equal(loaded.is_blank(image), detector.is_blank(image))
 
 
 def test_unknown_domain_is_an_error():

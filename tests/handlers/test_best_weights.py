@@ -6,7 +6,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from monai_advdefense.errors import InputError, OutputError
-from monai_advdefense.guard import CombinedScore
+from monai_advdefense.guard import CombinedDecision
 from monai_advdefense.handlers import BestWeights
 from monai_advdefense.weights import save_weights
 
@@ -71,8 +71,8 @@ def test_state_round_trip_goes_on_comparing(tmp_path, best, worse, better):
 
 def test_numbers_calibrated_for_other_weights_are_saved_as_not_calibrated(tmp_path):
     network, path = _network(3), tmp_path / "model.pt"
-    network.combination = CombinedScore()
-    network.detector = CombinedScore()
+    network.combination = CombinedDecision()
+    network.detector = CombinedDecision()
     for buffer in network.buffers():
         buffer.fill_(1.0)
     _validate(BestWeights(network, path, "dice", calibrated=network.combination), 0.5)

@@ -13,7 +13,13 @@ from monai.engines import SupervisedEvaluator
 from torch import nn
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard import (
+    CombinedDecision,
+    DefendedSegmenter,
+    ReconstructionDetector,
+    Reformer,
+    SpectralDecision,
+)
 from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.handlers.calibrate_combination import CalibrateCombination
 
@@ -61,19 +67,19 @@ def _pairs(slices) -> np.ndarray:
     return _guard().scores(torch.stack([item["image"] for item in slices])).double().numpy()
 
 
-@pytest.mark.parametrize("combine", [False, True])
-def test_center_scale_and_threshold_land_in_network_and_checkpoint(tmp_path, combine):
-    network, path, slices = _guard(combine=combine), tmp_path / "models" / "model.pt", _slices(40, 1)
+@pytest.mark.parametrize("decision", [SpectralDecision, CombinedDecision])
+def test_center_scale_and_threshold_land_in_network_and_checkpoint(tmp_path, decision):
+    network, path, slices = _guard(decision=decision()), tmp_path / "models" / "model.pt", _slices(40, 1)
     _calibrate(network, slices, path, false_positive_rate=0.1)
     pairs = _pairs(slices)
     center, scale = pairs.mean(0), pairs.std(0, ddof=1)
-    np.testing.assert_allclose(network.combination.center, center, rtol=1e-5)
-    np.testing.assert_allclose(network.combination.scale, scale, rtol=1e-5)
+    np.testing.assert_allclose(network.decision.center, center, rtol=1e-5)
+    np.testing.assert_allclose(network.decision.scale, scale, rtol=1e-5)
     expected = threshold_at_false_positive_rate(((pairs - center) / scale).sum(1), 0.1)
-    assert network.combination.threshold.item() == pytest.approx(expected, rel=1e-4)
+    assert network.decision.threshold.item() == pytest.approx(expected, rel=1e-4)
     assert network.detector.threshold == 7.0
 
-    restored = _guard(combine=True)
+    restored = _guard(decision=CombinedDecision())
     restored.load_state_dict(torch.load(path, weights_only=True), strict=True)
     images = torch.stack([item["image"] for item in slices])
     # The 37th of 40 is the threshold itself, which is accepted.
@@ -99,9 +105,9 @@ def test_the_rate_holds_in_each_domain_and_the_record_tells_them_apart(tmp_path)
         assert found["score_quantiles"]["0.5"] == pytest.approx(np.median(values), rel=1e-4, abs=1e-5)
     assert record["domains"]["scans"]["blank_slices"] == 5
     assert record["threshold"] == max(found["threshold"] for found in record["domains"].values())
-    assert record["threshold"] == network.combination.threshold.item()
-    assert record["center"] == network.combination.center.tolist()
-    assert record["scale"] == network.combination.scale.tolist()
+    assert record["threshold"] == network.decision.threshold.item()
+    assert record["center"] == network.decision.center.tolist()
+    assert record["scale"] == network.decision.scale.tolist()
     assert (record["weights"], record["false_positive_rate"]) == ("model.pt", 0.1)
 
 
@@ -142,7 +148,7 @@ def test_a_failed_calibration_leaves_network_and_files_alone_and_exits_with_code
     assert message in last
     assert (tmp_path / "model.pt").read_bytes() == b"weights"
     assert (tmp_path / "model.calibration.json").read_text() == "record"
-    assert all(buffer.isnan().all() for buffer in network.combination.buffers())
+    assert all(buffer.isnan().all() for buffer in network.decision.buffers())
 
 
 @pytest.mark.parametrize("rate", [0, 1.5, "often"])

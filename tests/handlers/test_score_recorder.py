@@ -11,7 +11,7 @@ from monai.inferers import SliceInferer
 from torch import nn
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector, Reformer
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
 
 SLICES = 11
@@ -74,10 +74,10 @@ def test_scores_and_decisions_are_in_slice_order_for_every_batch_size(network, s
 
 @pytest.mark.parametrize("sw_batch_size", [1, 4, 16])
 def test_combined_scores_and_their_decisions_are_recorded_if_they_are_in_use(network, sw_batch_size):
-    network.combine = True
+    network = DefendedSegmenter(network.detector, network.reformer, network.segmenter, decision=CombinedDecision())
     network.detector.threshold.fill_(-1.0)
-    network.combination.center.copy_(torch.tensor([2.0, 0.01]))
-    network.combination.scale.copy_(torch.tensor([0.5, 0.002]))
+    network.decision.center.copy_(torch.tensor([2.0, 0.01]))
+    network.decision.scale.copy_(torch.tensor([0.5, 0.002]))
     volume = _volume(1)
     slices = volume.as_tensor().movedim(2, 0)
     with torch.no_grad():
@@ -87,7 +87,7 @@ def test_combined_scores_and_their_decisions_are_recorded_if_they_are_in_use(net
     )
     expected = (spectral - 2.0) / 0.5 + (divergence - 0.01) / 0.002
     threshold = expected[:-1].sort().values[5] + 1e-3
-    network.combination.threshold.fill_(threshold)
+    network.decision.threshold.fill_(threshold)
     recorder = ScoreRecorder(network)
     evaluator = _evaluator(network, [volume], sw_batch_size, [recorder])
     evaluator.run()
@@ -99,7 +99,7 @@ def test_combined_scores_and_their_decisions_are_recorded_if_they_are_in_use(net
     labels = evaluator.state.output[0]["pred"].argmax(0)
     rejected = [bool((labels[:, index] == 3).all()) for index in range(SLICES)]
     assert rejected == (~recorder.accepted).tolist()
-    assert not network.combination._forward_hooks
+    assert not network.decision._forward_hooks
 
 
 def test_an_accepted_slice_with_huge_logits_is_recorded_as_accepted(network):
@@ -156,7 +156,7 @@ def test_network_is_left_without_hooks_and_unchanged(network):
     recorder = ScoreRecorder(network)
     _evaluator(network, [_volume(1)], handlers=[recorder]).run()
     assert not network._forward_hooks
-    assert not network.detector._forward_hooks
+    assert not network.decision._forward_hooks
     torch.testing.assert_close(network.state_dict(), before, equal_nan=True, rtol=0, atol=0)
     scores = recorder.scores
     network(torch.rand(2, 1, 12, 10))
@@ -177,7 +177,7 @@ def test_an_exception_removes_the_hooks_and_goes_on(network, error, event, recor
     with pytest.raises(type(error), match=str(error)):
         evaluator.run()
     assert not network._forward_hooks
-    assert not network.detector._forward_hooks
+    assert not network.decision._forward_hooks
 
 
 def test_an_exception_reaches_the_other_handlers(network):
@@ -192,7 +192,7 @@ def test_an_exception_reaches_the_other_handlers(network):
     evaluator.add_event_handler(Events.EXCEPTION_RAISED, translate)
     with pytest.raises(SystemExit):
         evaluator.run()
-    assert not network.detector._forward_hooks
+    assert not network.decision._forward_hooks
 
 
 @pytest.mark.parametrize("wrap", [lambda network: network.detector, nn.Sequential])

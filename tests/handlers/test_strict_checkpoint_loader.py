@@ -7,7 +7,13 @@ from ignite.engine import Engine
 from monai.handlers import CheckpointLoader
 
 from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard import (
+    CombinedDecision,
+    DefendedSegmenter,
+    ReconstructionDetector,
+    Reformer,
+    SpectralDecision,
+)
 from monai_advdefense.handlers.strict_checkpoint_loader import StrictCheckpointLoader
 from monai_advdefense.weights import load_weights
 
@@ -90,23 +96,23 @@ def test_a_required_threshold_must_be_calibrated(threshold, tmp_path):
     load_weights(path, _Guard())
 
 
-def _defended(combine):
+def _defended(decision):
     parts = (ReconstructionDetector(torch.nn.Identity()), Reformer(torch.nn.Identity()), torch.nn.Identity())
-    return DefendedSegmenter(*parts, combine=combine)
+    return DefendedSegmenter(*parts, decision=decision())
 
 
-@pytest.mark.parametrize("combine", [False, True])
-def test_of_the_thresholds_of_a_guard_the_one_in_use_must_be_calibrated(combine, tmp_path):
+@pytest.mark.parametrize("decision", [SpectralDecision, CombinedDecision])
+def test_of_the_thresholds_of_a_guard_the_one_in_use_must_be_calibrated(decision, tmp_path):
     path = tmp_path / "model.pt"
-    calibrated = {key: torch.ones_like(value) for key, value in _defended(combine).state_dict().items()}
+    calibrated = {key: torch.ones_like(value) for key, value in _defended(decision).state_dict().items()}
     combination = {key: torch.full_like(value, math.nan) for key, value in calibrated.items() if "combination" in key}
     detector = {"detector.threshold": torch.tensor(math.nan)}
-    torch.save({**calibrated, **(detector if combine else combination)}, path)
-    network = _defended(combine)
+    torch.save({**calibrated, **(detector if decision is CombinedDecision else combination)}, path)
+    network = _defended(decision)
     load_weights(path, network, require_calibrated=True)
     assert network.threshold == 1.0
-    torch.save({**calibrated, **(combination if combine else detector)}, path)
-    name = "combination" if combine else "detector"
+    torch.save({**calibrated, **(combination if decision is CombinedDecision else detector)}, path)
+    name = "combination" if decision is CombinedDecision else "detector"
     with pytest.raises(CalibrationError, match=f"expected a calibrated threshold, found no '{name}.threshold'"):
         load_weights(path, network, require_calibrated=True)
     load_weights(path, network)
@@ -115,16 +121,16 @@ def test_of_the_thresholds_of_a_guard_the_one_in_use_must_be_calibrated(combine,
 
 @pytest.mark.parametrize("key", ["combination.center", "combination.scale"])
 def test_half_a_calibration_is_refused(key, tmp_path):
-    calibrated = {name: torch.ones_like(value) for name, value in _defended(True).state_dict().items()}
+    calibrated = {name: torch.ones_like(value) for name, value in _defended(CombinedDecision).state_dict().items()}
     torch.save({**calibrated, key: torch.full_like(calibrated[key], math.nan)}, tmp_path / "model.pt")
     with pytest.raises(InputError, match=f"expected finite weights, found NaN or infinity in '{key}'"):
-        load_weights(tmp_path / "model.pt", _defended(True))
+        load_weights(tmp_path / "model.pt", _defended(CombinedDecision))
 
 
 def test_weights_of_a_guard_from_before_it_had_a_combined_score_are_refused_in_one_line(tmp_path):
     torch.save({"detector.threshold": torch.tensor(1.0)}, tmp_path / "model.pt")
     with pytest.raises(InputError, match="expected the weights of DefendedSegmenter, found no 'combination.") as error:
-        load_weights(tmp_path / "model.pt", _defended(False))
+        load_weights(tmp_path / "model.pt", _defended(SpectralDecision))
     assert len(str(error.value).splitlines()) == 1
 
 

@@ -7,7 +7,13 @@ from torch import nn
 
 from experiments.paper import measuring
 from experiments.settings import AttackSetting
-from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard import (
+    CombinedDecision,
+    DefendedSegmenter,
+    ReconstructionDetector,
+    Reformer,
+    SpectralDecision,
+)
 from monai_advdefense.guard.divergence import divergence_score
 from monai_advdefense.metrics import mean_dice
 
@@ -76,13 +82,13 @@ def test_random_draws_depend_on_the_seed_alone(networks, slices):
     assert (first != other).any()
 
 
-@pytest.mark.parametrize("combine", [False, True])
-def test_who_knows_the_guard_stays_accepted_in_his_budget_and_in_the_brain(networks, slices, combine):
+@pytest.mark.parametrize("decision", [SpectralDecision, CombinedDecision])
+def test_who_knows_the_guard_stays_accepted_in_his_budget_and_in_the_brain(networks, slices, decision):
     segmenter, reformer, detector = networks
     image, label = slices
-    guard = DefendedSegmenter(detector, reformer, segmenter, combine=combine).eval()
-    guard.combination.center.fill_(0.0)
-    guard.combination.scale.fill_(1.0)
+    guard = DefendedSegmenter(detector, reformer, segmenter, decision=decision()).eval()
+    guard.decision.center.fill_(0.0)
+    guard.decision.scale.fill_(1.0)
     with torch.no_grad():
         guard.threshold.fill_(float(guard.score(image).max()) + 0.01)
     radius = torch.linspace(0.1, 0.5, COUNT)
