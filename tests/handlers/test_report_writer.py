@@ -137,7 +137,7 @@ def test_uncalibrated_network_never_gets_an_accepted_report(folder, network):
 def test_writing_the_report_adds_no_scores_and_leaves_the_network_alone(folder, network):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     calls = []
-    network.detector.register_forward_hook(lambda module, inputs, _: calls.append(len(inputs[0])))
+    network.decision.register_forward_hook(lambda _, inputs, __: calls.append(len(inputs[0])))
     _run(folder, network, suspicious=1)
     assert sum(calls) == 2 * (LAST - FIRST)
     torch.testing.assert_close(dict(network.state_dict()), before, rtol=0, atol=0, equal_nan=True)

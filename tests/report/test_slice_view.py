@@ -20,7 +20,7 @@ def test_views_show_what_the_networks_make_of_the_right_slice(make_case):
     network = _network().train()
     volume = torch.rand(9, 4, 10)
     calls = []
-    network.detector.register_forward_hook(lambda *_: calls.append(1))
+    network.decision.register_forward_hook(lambda *_: calls.append(1))
     views = slice_views(network, volume, make_case([0.5, 0.4, 3.0, 0.1]).most_suspicious(2), 1)
 
     assert [view.record.index for view in views] == [2, 0]
