@@ -7,7 +7,15 @@ import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-__all__ = ["EXIT_BAD_INPUT", "AdvDefenseError", "CalibrationError", "InputError", "OutputError", "exit_on_error"]
+__all__ = [
+    "EXIT_BAD_INPUT",
+    "AdvDefenseError",
+    "CalibrationError",
+    "InputError",
+    "OutputError",
+    "exit_on_error",
+    "own_error",
+]
 
 EXIT_BAD_INPUT = 2
 
@@ -34,22 +42,22 @@ class OutputError(AdvDefenseError, OSError):
     """A result could not be written; nothing incomplete was left behind."""
 
 
-def exit_on_error(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Turn an :class:`AdvDefenseError` of ``function`` into exit code 2 with the message as the last line on stderr.
+def own_error(error: BaseException | None) -> AdvDefenseError | None:
+    """The error of this package that ``error`` is, or that MONAI has wrapped into it; None for any other."""
+    while error is not None and not isinstance(error, AdvDefenseError):
+        error = error.__cause__
+    return error
 
-    For what ``monai.bundle run`` calls. ``SystemExit`` is not an ``Exception``, so it passes through ignite and
-    through the config parser, which would wrap anything else in a ``RuntimeError`` with a traceback.
-    """
 
-    @functools.wraps(function)
+def exit_on_error(main: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let a command's ``main`` end with exit code 2 on an :class:`AdvDefenseError`, its message the last on stderr."""
+
+    @functools.wraps(main)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            return function(*args, **kwargs)
+            return main(*args, **kwargs)
         except AdvDefenseError as error:
             print(f"error: {error}", file=sys.stderr)
-            # ignite logs the text of what ends a run, so the message is there as well; an exit code is no text.
-            stop = SystemExit(str(error))
-            stop.code = EXIT_BAD_INPUT
-            raise stop from None
+            raise SystemExit(EXIT_BAD_INPUT) from None
 
     return wrapped

@@ -29,11 +29,11 @@ from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import setting_of
 from monai_advdefense.bundle_tools.guard_parts import load_detector, load_reformer
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import InputError
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.transforms import DetectAdversariald, Reformd, RejectSlicesd
 
-__all__ = ["Guard", "guard_from_bundle"]
+__all__ = ["Guard"]
 
 Transforms: TypeAlias = Compose | Sequence[Callable[..., Any]] | Callable[..., Any]
 
@@ -188,7 +188,3 @@ def _inserted(
         lazy=whole.lazy,
         overrides=whole.overrides,
     )
-
-
-# For configurations, where an error must end the run with one line.
-guard_from_bundle = exit_on_error(Guard.from_bundle)

@@ -18,7 +18,7 @@ __all__ = ["write_guarded_bundle"]
 
 _WHERE = "guard"
 _SETTINGS: dict[str, Any] = {
-    "_target_": "monai_advdefense.bundle_tools.guard_from_bundle",
+    "_target_": "monai_advdefense.bundle_tools.Guard.from_bundle",
     "bundle": f"$@bundle_root + '/{_WHERE}/detector'",
     "reformer_bundle": f"$@bundle_root + '/{_WHERE}/reformer'",
     "device": "cpu",
@@ -92,7 +92,7 @@ def _guarded(path: Path) -> dict[str, Any]:
             raise InputError(f"{one_line(path)}: expected an entry {name!r}, found none: give the transforms that name")
         config[f"unguarded_{name}"] = config[name]
         config[name] = f"$@guard.{name}(@unguarded_{name})"
-    return {**config, "guard": _SETTINGS}
+    return {**config, "exit_code": "$import monai_advdefense.exit_code", "guard": _SETTINGS}
 
 
 def _layout(path: Path) -> dict[str, Any]:

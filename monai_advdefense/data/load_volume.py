@@ -12,7 +12,7 @@ import torch
 
 from monai_advdefense.data.checks.brain_box import check_brain_box
 from monai_advdefense.data.checks.volume_file import check_volume_file
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import InputError
 from monai_advdefense.messages import broken_rule, one_line
 
 __all__ = ["load_volume", "load_volumes"]
@@ -67,7 +67,6 @@ def load_volume(
     return loaded
 
 
-@exit_on_error
 def load_volumes(
     data: Sequence[Mapping[str, Any]],
     transform: Callable[..., Any],
@@ -79,7 +78,7 @@ def load_volumes(
     """Load and preprocess cases that are all needed, such as those of a test split; see :func:`load_volume`.
 
     Raises:
-        SystemExit: with code 2 and one line on stderr, for the first case that cannot be used.
+        InputError: for the first case that cannot be used.
     """
     return [
         load_volume(case, transform, keys=keys, max_slice_size=max_slice_size, slice_dim=slice_dim) for case in data

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import InputError
 
 __all__ = ["malc2012_classes", "malc2012_datalist", "malc2012_source_labels"]
 
@@ -39,7 +39,6 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     return rows
 
 
-@exit_on_error
 def malc2012_datalist(
     dataset_dir: str | Path, split: str, keys: Sequence[str] = ("image", "label")
 ) -> list[dict[str, str]]:
@@ -51,8 +50,8 @@ def malc2012_datalist(
         keys: which files to name; ``("image",)`` where there are no labels.
 
     Raises:
-        SystemExit: with code 2 and one line on stderr, if the folder, a file or the split is missing, or subjects.csv
-            has an unknown split, a scan twice or scans of one subject in several splits.
+        InputError: if the folder, a file or the split is missing, or subjects.csv has an unknown split, a scan twice or
+            scans of one subject in several splits.
     """
     folder = Path(dataset_dir)
     if split not in SPLITS:
@@ -102,7 +101,6 @@ def malc2012_classes(dataset_dir: str | Path) -> list[str]:
     return [row["name"] for row in _class_rows(Path(dataset_dir))]
 
 
-@exit_on_error
 def malc2012_source_labels(dataset_dir: str | Path, num_classes: int | None = None) -> list[list[int]]:
     """Source labels that each class merges, for class 0 (the background), 1, 2, ...
 
@@ -114,8 +112,7 @@ def malc2012_source_labels(dataset_dir: str | Path, num_classes: int | None = No
         num_classes: number of classes that there must be, background included.
 
     Raises:
-        SystemExit: with code 2 and one line on stderr, if classes.csv is missing or malformed or has another number of
-            classes, or labels.csv is malformed.
+        InputError: if classes.csv is missing or malformed or has another number of classes, or labels.csv is malformed.
     """
     folder = Path(dataset_dir)
     path = folder / "classes.csv"

@@ -9,7 +9,7 @@ import torch
 from monai.data import Dataset
 
 from monai_advdefense.data.load_volume import load_volume
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import is_blank
 
 __all__ = ["SliceDataset"]
@@ -31,14 +31,13 @@ class SliceDataset(Dataset):
         max_slice_size: largest extent of a brain in a slice, in voxels.
 
     Raises:
-        SystemExit: with code 2 and one line on stderr, if a volume cannot be used (see
-            :func:`~monai_advdefense.data.load_volume`), no slice is left, or ``every`` is below 1.
+        InputError: if a volume cannot be used (see :func:`~monai_advdefense.data.load_volume`), no slice is left, or
+            ``every`` is below 1.
 
     Each item holds slices ``(C, *spatial)`` without the sliced axis, ``volume`` and ``slice`` (their indices) and the
     shared entries.
     """
 
-    @exit_on_error
     def __init__(
         self,
         data: Sequence[Mapping[str, Any]],
@@ -71,12 +70,11 @@ class SliceDataset(Dataset):
             raise InputError("data: expected at least one slice with a voxel above 0, found none; check the volumes")
         super().__init__(items, transform)
 
-    @exit_on_error
     def class_counts(self, num_classes: int, key: str = "label") -> list[int]:
         """Voxels of each class over all slices, for weights of a loss.
 
         Raises:
-            SystemExit: with code 2 and one line on stderr, if a label is not below ``num_classes``.
+            InputError: if a label is not below ``num_classes``.
         """
         counts = torch.zeros(num_classes, dtype=torch.int64)
         for item in self.data:

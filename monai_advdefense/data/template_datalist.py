@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import InputError
 
 __all__ = ["SPLIT_SEEDS", "sample_paths", "split_seeds", "template_datalist"]
 
@@ -17,7 +17,6 @@ SPLIT_SEEDS = {
 }
 
 
-@exit_on_error
 def template_datalist(folder: str | Path | None, split: str) -> list[dict[str, str]]:
     """Cases of one split: ``image``, ``tissue``, ``subject`` and ``domain`` of each sample, by seed.
 
@@ -27,7 +26,7 @@ def template_datalist(folder: str | Path | None, split: str) -> list[dict[str, s
         split: ``train``, ``validation``, ``calibration`` or ``test``.
 
     Raises:
-        SystemExit: with code 2 and one line on stderr, if the split is unknown or a file is missing.
+        InputError: if the split is unknown or a file is missing.
     """
     seeds = split_seeds(split)
     if folder is None:

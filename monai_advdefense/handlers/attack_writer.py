@@ -87,9 +87,8 @@ class AttackWriter:
 
     Raises:
         InputError: if ``preprocessing`` has neither ``ScaleIntensityRangePercentilesd`` nor ``ScaleIntensityRanged``.
-        SystemExit: when the run starts, with code 2 and one line on stderr, if the folder of the results cannot be
-            made or written.
-        OutputError: in the run, if a file cannot be written and there is no ``dataset``.
+        OutputError: when the run starts, if the folder of the results cannot be made or written; in the run, if
+            a file cannot be written and there is no ``dataset``.
     """
 
     def __init__(

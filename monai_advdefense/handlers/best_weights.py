@@ -11,7 +11,7 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from torch import nn
 
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import InputError
 from monai_advdefense.weights import save_weights
 
 __all__ = ["BestWeights"]
@@ -31,9 +31,8 @@ class BestWeights:
             calibrated".
 
     Raises:
-        InputError: for another word than ``max`` or ``min``.
-        SystemExit: during the run, with code 2 and one line on stderr, if the engine has no such metric or the file
-            cannot be written.
+        InputError: for another word than ``max`` or ``min``; in the run, if the engine has no such metric.
+        OutputError: in the run, if the file cannot be written.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class BestWeights:
         """Register on the validation engine."""
         engine.add_event_handler(Events.COMPLETED, self)
 
-    @exit_on_error
     def __call__(self, engine: Engine) -> None:
         """Compare the validation that ended with the best one."""
         if self.metric not in engine.state.metrics:

@@ -34,10 +34,10 @@ class CalibrateCombination(CalibrateThreshold):
             the slices belong to one domain, ``"all"``.
 
     Raises:
-        InputError: if the rate is not between 0 and 1.
-        SystemExit: during the run, with code 2 and one line on stderr, if the prediction does not hold two scores for
-            each slice, there are too few scores, a score is not finite, all scores of a kind are the same, the names of
-            the domains do not fit the batch, or a file cannot be written.
+        InputError: if the rate is not between 0 and 1; in the run, if the prediction does not hold two scores for each
+            slice, or the names of the domains do not fit the batch.
+        CalibrationError: in the run, if there are too few scores, one is not finite, or all of a kind are the same.
+        OutputError: in the run, if a file cannot be written.
     """
 
     def score(self, prediction: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from monai.utils.enums import CommonKeys
 from torch import Tensor, nn
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import InputError
 from monai_advdefense.guard.calibration import minimum_scores, threshold_at_false_positive_rate, threshold_over_domains
 from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.weights import save_weights
@@ -48,9 +48,9 @@ class CalibrateThreshold:
             the slices belong to one domain, ``"all"``.
 
     Raises:
-        InputError: if the rate is not between 0 and 1.
-        SystemExit: during the run, with code 2 and one line on stderr, if there are too few scores, a score is not
-            finite, the names of the domains do not fit the batch, or a file cannot be written.
+        InputError: if the rate is not between 0 and 1; in the run, if the names of the domains do not fit the batch.
+        CalibrationError: in the run, if there are too few scores, or one is not finite.
+        OutputError: in the run, if a file cannot be written.
     """
 
     def __init__(
@@ -81,7 +81,6 @@ class CalibrateThreshold:
         """Forget the slices of an earlier run."""
         self._scores, self._blank = defaultdict(list), Counter()
 
-    @exit_on_error
     def collect(self, engine: Engine) -> None:
         """Score the slices of one batch."""
         output: Any = engine.state.output
@@ -92,7 +91,6 @@ class CalibrateThreshold:
             self._scores[name].extend([] if empty else [score])
             self._blank[name] += empty
 
-    @exit_on_error
     def calibrate(self, engine: Engine) -> None:
         """Compute the threshold from the slices of all processes and write it."""
         scores: dict[str, list[Any]] = defaultdict(list)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ignite.engine import Engine
 from monai.handlers import StatsHandler
 
+from monai_advdefense.errors import own_error
+
 __all__ = ["ConciseStatsHandler"]
 
 
@@ -15,7 +17,7 @@ class ConciseStatsHandler(StatsHandler):  # type: ignore[misc]
     """
 
     def exception_raised(self, _engine: Engine, e: BaseException) -> None:
-        """Log what ended the run and raise it again; an exit has told the user already (``exit_on_error``)."""
-        if isinstance(e, SystemExit):
+        """Log what ended the run, unless it is a message for the user, and raise it again."""
+        if own_error(e) is not None:
             raise e
         super().exception_raised(_engine, e)

@@ -7,7 +7,7 @@ import sys
 from ignite.engine import Engine, Events
 
 from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import AdvDefenseError, InputError, exit_on_error
+from monai_advdefense.errors import InputError, own_error
 
 __all__ = ["FailureSummary"]
 
@@ -32,27 +32,20 @@ class FailureSummary:
         engine.add_event_handler(Events.COMPLETED, self)
         engine.add_event_handler(Events.EXCEPTION_RAISED, self.exception_raised)
 
-    @exit_on_error
     def __call__(self, engine: Engine) -> None:
-        """Print the summary; exit with code 2 if a volume failed."""
+        """Print the summary; an error if a volume failed."""
         if self.dataset.rank:
             return
         failed = len({path for path, _ in self.dataset.failures})
         total = len(self.dataset.attempted)
         print(f"{total - failed} of {total} volumes written, {failed} failed", flush=True)
         if failed:
-            self._list_failures()
             raise InputError(f"{self.dataset.failures[-1][1]} ({failed} of {total} volumes failed)")
 
-    @exit_on_error
     def exception_raised(self, engine: Engine, error: BaseException) -> None:
-        """Exit with code 2 on an error of this package; pass on any other."""
-        if isinstance(error, AdvDefenseError):
-            self._list_failures()
-        raise error
-
-    def _list_failures(self) -> None:
-        if len(self.dataset.failures) > 1:
+        """List what failed before bad input ended the run; pass the error on."""
+        if own_error(error) is not None and len(self.dataset.failures) > 1:
             print("failed volumes:", file=sys.stderr)
             for _, message in self.dataset.failures:
                 print(f"  {message}", file=sys.stderr)
+        raise error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ignite.engine import Engine, Events
 
-from monai_advdefense.errors import OutputError, exit_on_error
+from monai_advdefense.errors import OutputError
 from monai_advdefense.messages import one_line
 
 __all__ = ["OutputDir"]
@@ -21,7 +21,7 @@ class OutputDir:
         output_dir: folder of the results.
 
     Raises:
-        SystemExit: when the run starts, with code 2 and one line on stderr, if the folder cannot be made or written.
+        OutputError: when the run starts, if the folder cannot be made or written.
     """
 
     def __init__(self, output_dir: str | os.PathLike[str]) -> None:
@@ -31,7 +31,6 @@ class OutputDir:
         """Check when ``engine`` starts."""
         engine.add_event_handler(Events.STARTED, self)
 
-    @exit_on_error
     def __call__(self, engine: Engine) -> None:
         """Make the folder and write a file that has no name."""
         try:

@@ -12,7 +12,7 @@ from torch import nn
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import InputError, OutputError, exit_on_error
+from monai_advdefense.errors import InputError, OutputError
 from monai_advdefense.handlers.older_result import remove_older_result
 from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
@@ -61,9 +61,7 @@ class ReportWriter:
             without it the error is raised.
 
     Raises:
-        InputError: if ``suspicious`` is out of range.
-        SystemExit: when the run starts, with code 2 and one line on stderr, if ``metadata`` or ``weights`` cannot be
-            read.
+        InputError: if ``suspicious`` is out of range; in the run, if ``metadata`` or ``weights`` cannot be read.
         OutputError: in the run, if a report cannot be written and there is no ``dataset``.
     """
 
@@ -109,7 +107,6 @@ class ReportWriter:
         engine.add_event_handler(Events.STARTED, self.started)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
-    @exit_on_error
     def started(self, engine: Engine) -> None:
         """Read what is the same for all volumes."""
         self._bundle = BundleFacts() if self.metadata is None else bundle_facts(self.metadata)

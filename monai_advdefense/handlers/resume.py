@@ -14,7 +14,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, DiskSaver
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import InputError
 
 __all__ = ["Resume"]
 
@@ -32,7 +32,7 @@ class Resume:
         objects: what has a state, by name: network, optimizer, scheduler, best weights and so on.
 
     Raises:
-        SystemExit: with code 2 and one line on stderr, if the stored state does not fit these objects.
+        InputError: when the training starts, if the stored state does not fit these objects.
     """
 
     def __init__(self, run_dir: str | Path, objects: Mapping[str, Any]) -> None:
@@ -54,7 +54,6 @@ class Resume:
         engine.add_event_handler(Events.EPOCH_COMPLETED, checkpoint)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.remove_older)
 
-    @exit_on_error
     def load(self, engine: Engine) -> None:
         """Load the newest state in the run folder, if there is one and the trainer is new."""
         stored = self._stored()

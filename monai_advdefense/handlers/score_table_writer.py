@@ -38,9 +38,8 @@ class ScoreTableWriter:
             without it the error is raised.
 
     Raises:
-        SystemExit: when the run starts, with code 2 and one line on stderr, if the folder of the results cannot be
-            made or written.
-        OutputError: in the run, if a table cannot be written and there is no ``dataset``.
+        OutputError: when the run starts, if the folder of the results cannot be made or written; in the run, if
+            a table cannot be written and there is no ``dataset``.
     """
 
     def __init__(

@@ -8,7 +8,6 @@ import torch
 from ignite.engine import Engine
 from monai.handlers import CheckpointLoader
 
-from monai_advdefense.errors import exit_on_error
 from monai_advdefense.weights import load_weights
 
 __all__ = ["StrictCheckpointLoader"]
@@ -17,8 +16,7 @@ __all__ = ["StrictCheckpointLoader"]
 class StrictCheckpointLoader(CheckpointLoader):  # type: ignore[misc]
     """Ignite handler that loads a network's weights when the engine starts, see :func:`load_weights`.
 
-    Stands where ``monai.handlers.CheckpointLoader`` would; bad weights end the run with exit code 2 and one line on
-    stderr.
+    Stands where ``monai.handlers.CheckpointLoader`` would.
 
     Args:
         load_path: file with a flat state dict.
@@ -34,8 +32,7 @@ class StrictCheckpointLoader(CheckpointLoader):  # type: ignore[misc]
         self.network = network
         self.require_calibrated = require_calibrated
 
-    @exit_on_error
     def __call__(self, engine: Engine) -> None:
-        """Load the weights, or exit."""
+        """Load the weights, or raise what :func:`load_weights` raises."""
         load_weights(self.load_path, self.network, require_calibrated=self.require_calibrated)
         engine.logger.info("loaded weights from %s", self.load_path)

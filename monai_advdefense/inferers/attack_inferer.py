@@ -8,7 +8,7 @@ import torch
 from monai.inferers import Inferer
 from torch import Tensor
 
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.transforms.dag_attack import DAGAttack
 
@@ -24,11 +24,10 @@ class AttackInferer(Inferer):
         slice_dim: spatial axis that counts the slices, as in ``attack``; 1 is coronal.
 
     Raises:
-        SystemExit: with code 2 and one line on stderr, if ``slices`` is no whole number above 0.
-        InputError: if a volume has fewer slices with a voxel above 0; let the dataset refuse such volumes (min_slices).
+        InputError: if ``slices`` is no whole number above 0, or a volume has fewer slices with a voxel
+            above 0; let the dataset refuse such volumes (min_slices).
     """
 
-    @exit_on_error
     def __init__(self, attack: DAGAttack, slices: int | None = None, slice_dim: int = 1) -> None:
         super().__init__()
         if slices is not None and not (isinstance(slices, int) and slices >= 1):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,9 +108,25 @@ def copy_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
     return copy
 
 
+def _as_process(run: Callable[[], Any]) -> Callable[[], Any]:
+    """What nobody catches goes to ``sys.excepthook``."""
+
+    def wrapped() -> Any:
+        try:
+            return run()
+        except Exception as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+            raise
+
+    return wrapped
+
+
 @pytest.fixture
 def workflow(phantoms: Path, samples: Path) -> Callable[..., Any]:
-    """An initialized workflow of a bundle on the phantoms, from configuration files by name."""
+    """An initialized workflow of a bundle on the phantoms, from configuration files by name.
+
+    Its ``run`` ends on an error as a process of its own does.
+    """
 
     def create(bundle: Path, *configs: str, kind: str = "train", **overrides: Any) -> Any:
         small = SMALL_TRAINING if kind == "train" else SMALL_INFERENCE
@@ -117,12 +134,14 @@ def workflow(phantoms: Path, samples: Path) -> Callable[..., Any]:
         with warnings.catch_warnings():
             # MONAI warns on every run that a configuration is code.
             warnings.simplefilter("ignore", UserWarning)
-            return create_workflow(
+            created = create_workflow(
                 config_file=[str(bundle / "configs" / f"{config}.json") for config in configs],
                 workflow_type=kind,
                 bundle_root=str(bundle),
                 logging_file=False,
                 **{"device": "$torch.device('cpu')", **folders, **small, **overrides},
             )
+        created.run = _as_process(created.run)
+        return created
 
     return create

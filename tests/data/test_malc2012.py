@@ -13,13 +13,11 @@ def folder(tmp_path):
     return write_phantom_dataset(tmp_path / "phantoms", 5, shape=(16, 16, 16), seed=3)
 
 
-def _stopped(capsys, function, *arguments):
-    """The one line on stderr of a call that ends with code 2."""
-    with pytest.raises(SystemExit) as stop:
+def _stopped(function, *arguments):
+    """What a call says that is refused."""
+    with pytest.raises(InputError) as error:
         function(*arguments)
-    assert stop.value.code == 2
-    [line] = capsys.readouterr().err.splitlines()
-    return line
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -60,16 +58,16 @@ def test_without_a_list_of_labels_only_the_classes_count(folder):
         MergeLabels(groups)(np.array([77, 11]))
 
 
-def test_another_number_of_classes_is_refused(folder, capsys):
-    line = _stopped(capsys, malc2012_source_labels, folder, 28)
-    assert line.startswith(f"error: {folder / 'classes.csv'}: expected 28 classes, as num_classes says, found 4;")
+def test_another_number_of_classes_is_refused(folder):
+    line = _stopped(malc2012_source_labels, folder, 28)
+    assert line.startswith(f"{folder / 'classes.csv'}: expected 28 classes, as num_classes says, found 4;")
 
 
-def test_a_malformed_list_of_labels_is_named(folder, capsys):
+def test_a_malformed_list_of_labels_is_named(folder):
     for content, found in (("Number\n5\n", "found Number;"), ("Label Number\nfive\n", "found five;")):
         (folder / "labels.csv").write_text(content)
-        line = _stopped(capsys, malc2012_source_labels, folder)
-        assert line.startswith(f"error: {folder / 'labels.csv'}: expected")
+        line = _stopped(malc2012_source_labels, folder)
+        assert line.startswith(f"{folder / 'labels.csv'}: expected")
         assert found in line
 
 
@@ -86,14 +84,14 @@ def test_a_byte_order_mark_of_a_spreadsheet_is_no_column_name(folder):
 
 
 @pytest.mark.parametrize("name", ["images/1001.nii.gz", "labels/1001.nii.gz", "subjects.csv"])
-def test_a_missing_file_is_named(folder, capsys, name):
+def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
-    assert _stopped(capsys, malc2012_datalist, folder, "validation").startswith(f"error: {folder / name}: expected")
+    assert _stopped(malc2012_datalist, folder, "validation").startswith(f"{folder / name}: expected")
 
 
-def test_a_missing_folder_is_named(tmp_path, capsys):
-    assert str(tmp_path / "none" / "subjects.csv") in _stopped(capsys, malc2012_datalist, tmp_path / "none", "test")
-    assert str(tmp_path / "none" / "classes.csv") in _stopped(capsys, malc2012_source_labels, tmp_path / "none")
+def test_a_missing_folder_is_named(tmp_path):
+    assert str(tmp_path / "none" / "subjects.csv") in _stopped(malc2012_datalist, tmp_path / "none", "test")
+    assert str(tmp_path / "none" / "classes.csv") in _stopped(malc2012_source_labels, tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -106,10 +104,10 @@ def test_a_missing_folder_is_named(tmp_path, capsys):
         (b"scan,subject,split\n1,\xff,train\n", "UTF-8"),
     ],
 )
-def test_a_malformed_subject_list_is_named(folder, capsys, content, found):
+def test_a_malformed_subject_list_is_named(folder, content, found):
     (folder / "subjects.csv").write_bytes(content)
-    line = _stopped(capsys, malc2012_datalist, folder, "train")
-    assert line.startswith(f"error: {folder / 'subjects.csv'}: expected")
+    line = _stopped(malc2012_datalist, folder, "train")
+    assert line.startswith(f"{folder / 'subjects.csv'}: expected")
     assert found in line
 
 
@@ -121,10 +119,10 @@ def test_a_malformed_subject_list_is_named(folder, capsys, content, found):
         ("1000,P0000,train\n1000,P0000,train\n", "found 1000 2 times;"),
     ],
 )
-def test_a_subject_list_that_would_leave_out_or_mix_scans_is_refused(folder, capsys, rows, found):
+def test_a_subject_list_that_would_leave_out_or_mix_scans_is_refused(folder, rows, found):
     (folder / "subjects.csv").write_text(f"scan,subject,split\n{rows}")
-    line = _stopped(capsys, malc2012_datalist, folder, "train")
-    assert line.startswith(f"error: {folder / 'subjects.csv'}: expected")
+    line = _stopped(malc2012_datalist, folder, "train")
+    assert line.startswith(f"{folder / 'subjects.csv'}: expected")
     assert found in line
 
 
@@ -133,13 +131,13 @@ def test_several_scans_of_a_subject_in_one_split(folder):
     assert [case["subject"] for case in malc2012_datalist(folder, "train")] == ["P0000", "P0000"]
 
 
-def test_an_unknown_split_is_refused(folder, capsys):
-    assert "split: expected one of train, validation" in _stopped(capsys, malc2012_datalist, folder, "dev")
+def test_an_unknown_split_is_refused(folder):
+    assert "split: expected one of train, validation" in _stopped(malc2012_datalist, folder, "dev")
 
 
-def test_an_empty_split_is_refused(folder, capsys):
+def test_an_empty_split_is_refused(folder):
     (folder / "subjects.csv").write_text("scan,subject,split\n1000,P0000,train\n")
-    line = _stopped(capsys, malc2012_datalist, folder, "test")
+    line = _stopped(malc2012_datalist, folder, "test")
     assert "subjects.csv: expected scans of split 'test', found none" in line
 
 
@@ -155,11 +153,11 @@ def test_an_empty_split_is_refused(folder, capsys):
         ("class,name,source_labels\n0,background,\n1,cortex,0\n", "found 0 elsewhere;"),
     ],
 )
-def test_a_malformed_class_list_is_named(folder, capsys, content, found):
+def test_a_malformed_class_list_is_named(folder, content, found):
     path = folder / "classes.csv"
     path.write_text(content)
-    line = _stopped(capsys, malc2012_source_labels, folder)
-    assert line.startswith(f"error: {path}: expected")
+    line = _stopped(malc2012_source_labels, folder)
+    assert line.startswith(f"{path}: expected")
     assert found in line
 
 

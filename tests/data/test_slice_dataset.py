@@ -4,6 +4,7 @@ import torch
 from monai.data import MetaTensor
 
 from monai_advdefense.data.slice_dataset import SliceDataset
+from monai_advdefense.errors import InputError
 
 FILLED = [[1, 2, 4], [0, 3]]
 
@@ -81,38 +82,36 @@ def test_class_counts_equal_numpy(every):
     assert dataset.class_counts(4)[3] == 0
 
 
-def _stopped(capsys, function, *arguments, **options):
-    """The one line on stderr of a call that ends with code 2."""
-    with pytest.raises(SystemExit) as stop:
+def _stopped(function, *arguments, **options):
+    """What a call says that is refused."""
+    with pytest.raises(InputError) as error:
         function(*arguments, **options)
-    assert stop.value.code == 2
-    [line] = capsys.readouterr().err.splitlines()
-    return line
+    return str(error.value)
 
 
-def test_class_counts_refuse_too_few_classes(capsys):
+def test_class_counts_refuse_too_few_classes():
     dataset = SliceDataset(_cases(1), _same)
-    assert "expected labels below 2 in label, found 2" in _stopped(capsys, dataset.class_counts, 2)
+    assert "expected labels below 2 in label, found 2" in _stopped(dataset.class_counts, 2)
 
 
 @pytest.mark.parametrize("every", [0, -1])
-def test_every_below_one_is_refused(every, capsys):
-    assert "every: expected 1 or more" in _stopped(capsys, SliceDataset, _cases(1), _same, every=every)
+def test_every_below_one_is_refused(every):
+    assert "every: expected 1 or more" in _stopped(SliceDataset, _cases(1), _same, every=every)
 
 
 @pytest.mark.parametrize("data", [[], [{"image": torch.zeros(1, 2, 2, 2)}]])
-def test_no_slice_left_is_refused(data, capsys):
-    assert "at least one slice" in _stopped(capsys, SliceDataset, data, _same)
+def test_no_slice_left_is_refused(data):
+    assert "at least one slice" in _stopped(SliceDataset, data, _same)
 
 
-def test_a_file_that_is_no_volume_is_named(tmp_path, capsys):
+def test_a_file_that_is_no_volume_is_named(tmp_path):
     (tmp_path / "a.nii").write_text("no volume")
-    line = _stopped(capsys, SliceDataset, [{"image": str(tmp_path / "a.nii")}], _same)
-    assert line.startswith(f"error: {tmp_path / 'a.nii'}: expected ")
+    line = _stopped(SliceDataset, [{"image": str(tmp_path / "a.nii")}], _same)
+    assert line.startswith(f"{tmp_path / 'a.nii'}: expected ")
 
 
-def test_a_brain_too_large_for_the_slices_is_refused(capsys):
-    line = _stopped(capsys, SliceDataset, [{"image": torch.ones(1, 5, 3, 6)}], _same, max_slice_size=(5, 5))
+def test_a_brain_too_large_for_the_slices_is_refused():
+    line = _stopped(SliceDataset, [{"image": torch.ones(1, 5, 3, 6)}], _same, max_slice_size=(5, 5))
     assert "expected a brain (voxels above 0) of at most 5 x 5 mm in the plane of the slices, found 5 x 6 mm" in line
 
 

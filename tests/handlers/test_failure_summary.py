@@ -5,7 +5,7 @@ from monai.data import DataLoader
 from monai.engines import SupervisedEvaluator
 
 from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import CalibrationError, OutputError
+from monai_advdefense.errors import CalibrationError, InputError, OutputError
 from monai_advdefense.handlers.failure_summary import FailureSummary
 
 
@@ -27,11 +27,10 @@ def test_a_run_without_failures_ends_normally(capsys):
     assert capsys.readouterr().out == "3 of 3 volumes written, 0 failed\n"
 
 
-def test_failed_volumes_are_listed_and_the_exit_code_is_2(capsys):
+def test_failed_volumes_are_listed_and_the_run_ends_with_an_error(capsys):
     engine = _engine(_dataset(5, ("a.nii", "a.nii: why"), ("b.nii", "b.nii: why not"), ("b.nii", "b.nii: no result")))
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(InputError, match=r"^b.nii: no result \(2 of 5 volumes failed\)$"):
         engine.run([0])
-    assert stop.value.code == 2
     printed = capsys.readouterr()
     assert printed.out == "3 of 5 volumes written, 2 failed\n"
     assert [line.strip() for line in printed.err.splitlines()] == [
@@ -39,27 +38,24 @@ def test_failed_volumes_are_listed_and_the_exit_code_is_2(capsys):
         "a.nii: why",
         "b.nii: why not",
         "b.nii: no result",
-        "error: b.nii: no result (2 of 5 volumes failed)",
     ]
 
 
-@pytest.mark.parametrize("error", [OutputError("out: expected x"), CalibrationError("model.pt: expected y")])
-@pytest.mark.parametrize("event", [Events.STARTED, Events.ITERATION_COMPLETED, Events.COMPLETED])
-def test_an_error_of_this_package_is_one_line_and_exit_code_2(error, event, capsys):
-    engine = _engine(_dataset(1))
+@pytest.mark.parametrize("event", [Events.STARTED, Events.ITERATION_COMPLETED])
+def test_what_failed_before_bad_input_ended_the_run_is_listed(event, capsys):
+    engine = _engine(_dataset(2, ("a.nii", "a.nii: why"), ("b.nii", "b.nii: why not")))
 
     @engine.on(event)
     def fail(engine):
-        raise error
+        raise OutputError("out: expected x")
 
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(OutputError, match="out: expected x"):
         engine.run([0])
-    assert stop.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1] == f"error: {error}"
+    assert "  a.nii: why\n  b.nii: why not\n" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("a defect"), KeyboardInterrupt()])
-def test_any_other_error_passes(error):
+@pytest.mark.parametrize("error", [CalibrationError("a: expected b"), ZeroDivisionError("a"), KeyboardInterrupt()])
+def test_an_error_passes(error):
     def step(engine, batch):
         raise error
 
@@ -67,7 +63,7 @@ def test_any_other_error_passes(error):
         _engine(_dataset(1), step).run([0])
 
 
-def test_a_missing_folder_ends_an_evaluator_with_exit_code_2(tmp_path, capsys):
+def test_a_missing_folder_ends_an_evaluator(tmp_path):
     dataset = VolumeDataset(tmp_path / "nowhere", lambda item: item)
     evaluator = SupervisedEvaluator(
         device=torch.device("cpu"),
@@ -75,14 +71,11 @@ def test_a_missing_folder_ends_an_evaluator_with_exit_code_2(tmp_path, capsys):
         network=torch.nn.Identity(),
         val_handlers=[FailureSummary(dataset)],
     )
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(InputError, match=f"^{tmp_path / 'nowhere'}: expected a folder of NIfTI files"):
         evaluator.run()
-    assert stop.value.code == 2
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(f"error: {tmp_path / 'nowhere'}: expected a folder of NIfTI files")
 
 
-def test_an_evaluator_without_any_usable_volume_ends_with_exit_code_2(tmp_path, capsys):
+def test_an_evaluator_without_any_usable_volume_ends_with_an_error(tmp_path, capsys):
     (tmp_path / "a.nii").write_text("no volume")
     dataset = VolumeDataset(tmp_path, lambda item: item)
     evaluator = SupervisedEvaluator(
@@ -91,10 +84,6 @@ def test_an_evaluator_without_any_usable_volume_ends_with_exit_code_2(tmp_path, 
         network=torch.nn.Identity(),
         val_handlers=[FailureSummary(dataset)],
     )
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(InputError, match=r"a.nii: expected .*\(1 of 1 volumes failed\)$"):
         evaluator.run()
-    assert stop.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == "0 of 1 volumes written, 1 failed\n"
-    assert "a.nii: expected " in printed.err.splitlines()[-1]
-    assert printed.err.splitlines()[-1].endswith("(1 of 1 volumes failed)")
+    assert capsys.readouterr().out == "0 of 1 volumes written, 1 failed\n"

@@ -3,6 +3,7 @@ import tempfile
 import pytest
 from ignite.engine import Engine
 
+from monai_advdefense.errors import OutputError
 from monai_advdefense.handlers import OutputDir
 
 
@@ -22,26 +23,24 @@ def test_the_folder_is_made_and_left_empty(tmp_path):
     assert list((tmp_path / "new" / "out").iterdir()) == []
 
 
-def _stopped(folder, capsys):
-    with pytest.raises(SystemExit) as stop:
+def _stopped(folder):
+    with pytest.raises(OutputError) as error:
         _run(folder)
-    assert stop.value.code == 2
-    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
-    return line
+    return str(error.value)
 
 
 @pytest.mark.parametrize("name", ["file", "file/below"])
-def test_a_folder_that_cannot_be_made_is_named_as_the_argument(tmp_path, name, capsys):
+def test_a_folder_that_cannot_be_made_is_named_as_the_argument(tmp_path, name):
     (tmp_path / "file").touch()
-    line = _stopped(tmp_path / name, capsys)
-    assert line.startswith("error: output_dir: expected a folder that can be written, found ")
+    line = _stopped(tmp_path / name)
+    assert line.startswith("output_dir: expected a folder that can be written, found ")
     assert f"for {tmp_path / name}: choose another folder" in line
 
 
-def test_a_folder_that_cannot_be_written_is_named_as_the_argument(tmp_path, monkeypatch, capsys):
+def test_a_folder_that_cannot_be_written_is_named_as_the_argument(tmp_path, monkeypatch):
     def refuse(dir):
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    line = _stopped(tmp_path, capsys)
+    line = _stopped(tmp_path)
     assert f"output_dir: expected a folder that can be written, found Read-only file system for {tmp_path}: " in line

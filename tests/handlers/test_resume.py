@@ -11,6 +11,7 @@ from monai.transforms import RandGaussianNoise
 from torch import nn
 from torch.utils.data import DataLoader
 
+from monai_advdefense.errors import InputError
 from monai_advdefense.handlers import BestWeights, EpochSeed, Resume
 
 
@@ -220,38 +221,34 @@ def test_a_process_that_is_killed_leaves_a_state_to_go_on_from(tmp_path, unbroke
     _assert_equal(resumed.run(), unbroken)
 
 
-def _expect_refusal(tmp_path, capsys, training):
+def _expect_refusal(tmp_path, training):
     path = tmp_path / "run" / "resume_checkpoint_1.pt"
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(InputError, match=f"^{path}: expected the state of this training, found another one"):
         training.run()
-    assert stop.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
-    assert len(lines) == 1
-    assert lines[0].startswith(f"error: {path}: expected the state of this training, found another one")
     assert not training.batches
     assert training.files() == [path.name]
 
 
-def test_state_of_another_network_is_refused(tmp_path, capsys):
+def test_state_of_another_network_is_refused(tmp_path):
     _Training(tmp_path, epochs=1).run()
-    _expect_refusal(tmp_path, capsys, _Training(tmp_path, epochs=2, layers=3))
+    _expect_refusal(tmp_path, _Training(tmp_path, epochs=2, layers=3))
 
 
-def test_state_of_other_objects_is_refused(tmp_path, capsys):
+def test_state_of_other_objects_is_refused(tmp_path):
     training = _Training(tmp_path, epochs=2)
     torch.save({"network": training.network.state_dict()}, tmp_path / "run" / "resume_checkpoint_1.pt")
-    _expect_refusal(tmp_path, capsys, training)
+    _expect_refusal(tmp_path, training)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut off"])
-def test_a_broken_state_is_refused(tmp_path, capsys, content):
+def test_a_broken_state_is_refused(tmp_path, content):
     training = _Training(tmp_path, epochs=2)
     (tmp_path / "run" / "resume_checkpoint_1.pt").write_bytes(content)
-    _expect_refusal(tmp_path, capsys, training)
+    _expect_refusal(tmp_path, training)
 
 
 @pytest.mark.parametrize("content", [[1, 2], torch.ones(2)])
-def test_a_file_that_holds_something_else_is_refused(tmp_path, capsys, content):
+def test_a_file_that_holds_something_else_is_refused(tmp_path, content):
     training = _Training(tmp_path, epochs=2)
     torch.save(content, tmp_path / "run" / "resume_checkpoint_1.pt")
-    _expect_refusal(tmp_path, capsys, training)
+    _expect_refusal(tmp_path, training)

@@ -6,7 +6,7 @@ import torch
 from ignite.engine import Engine
 from monai.handlers import CheckpointLoader
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import AdvDefenseError, CalibrationError, InputError
 from monai_advdefense.guard import (
     CombinedDecision,
     DefendedSegmenter,
@@ -165,15 +165,12 @@ def test_the_handler_loads_when_the_engine_starts(tmp_path):
     [(None, "no such file"), ({}, "no 'threshold'"), (_Guard().state_dict(), "calibrated threshold")],
     ids=["missing", "other network", "not calibrated"],
 )
-def test_the_handler_ends_the_run_with_one_line_and_exit_code_2(state, found, tmp_path, capsys):
+def test_the_handler_ends_the_run_with_one_line(state, found, tmp_path):
     path = tmp_path / "model.pt"
     if state is not None:
         torch.save(state, path)
     engine = Engine(lambda engine, batch: None)
     StrictCheckpointLoader(path, _Guard(), require_calibrated=True).attach(engine)
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(AdvDefenseError, match=found) as error:
         engine.run([0])
-    assert stop.value.code == 2
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert str(path) in line
-    assert found in line
+    assert str(error.value).startswith(f"{path}: ")

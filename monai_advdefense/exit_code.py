@@ -1,0 +1,33 @@
+"""Exit code 2 and one line for what a user can mend, in ``monai.bundle run``.
+
+Functions and classes of this package raise; none of them ends the process. A configuration that imports this module
+sets :func:`excepthook` as that of the process.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from monai_advdefense.errors import EXIT_BAD_INPUT, own_error
+
+__all__ = ["excepthook"]
+
+_previous = sys.excepthook
+
+
+def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """End the process on an error of this package with its message as the last line on stderr; leave others alone.
+
+    Raises:
+        SystemExit: with code 2.
+    """
+    own = own_error(error)
+    if own is None:
+        _previous(kind, error, traceback)
+        return
+    print(f"error: {own}", file=sys.stderr)
+    raise SystemExit(EXIT_BAD_INPUT)
+
+
+sys.excepthook = excepthook
