@@ -26,7 +26,8 @@ def excepthook(kind: type[BaseException], error: BaseException, traceback: Trace
     if own is None:
         _previous(kind, error, traceback)
         return
-    print(f"error: {own}", file=sys.stderr)
+    # In a process group torch puts a hook of its own around this one, and drops what it writes to sys.stderr.
+    print(f"error: {own}", file=sys.__stderr__, flush=True)
     raise SystemExit(EXIT_BAD_INPUT)
 
 

@@ -25,20 +25,20 @@ def test_bad_input_ends_a_bundle_with_code_2_and_one_line(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_defect_keeps_its_traceback(capsys):
+def test_a_defect_keeps_its_traceback(capfd):
     try:
         raise ZeroDivisionError("a defect")
     except ZeroDivisionError as error:
         exit_code.excepthook(type(error), error, error.__traceback__)
-    assert "Traceback" in capsys.readouterr().err
+    assert "Traceback" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_the_message_is_the_last_line(capsys, wrapped):
+def test_the_message_is_the_last_line(capfd, wrapped):
     error = InputError("a.nii: expected b, found c: do d")
     raised = RuntimeError("Failed to evaluate") if wrapped else error
     raised.__cause__ = error if wrapped else None
     with pytest.raises(SystemExit) as stop:
         exit_code.excepthook(type(raised), raised, None)
     assert stop.value.code == 2
-    assert capsys.readouterr().err == "error: a.nii: expected b, found c: do d\n"
+    assert capfd.readouterr().err == "error: a.nii: expected b, found c: do d\n"

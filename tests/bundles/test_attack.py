@@ -46,7 +46,7 @@ def test_attacked_copies_are_written_and_measured(copy_bundle, write_weights, wo
 
 
 def test_a_volume_with_fewer_slices_than_asked_for_fails_alone(
-    copy_bundle, write_weights, workflow, phantoms, tmp_path, capsys
+    copy_bundle, write_weights, workflow, phantoms, tmp_path, capfd
 ):
     bundle = copy_bundle("brain_mri_defended_segmentation")
     write_weights(bundle, threshold=1000.0, **SMALL)
@@ -62,7 +62,7 @@ def test_a_volume_with_fewer_slices_than_asked_for_fails_alone(
     with pytest.raises(SystemExit) as stop:
         run.run()
     assert stop.value.code == 2
-    last = capsys.readouterr().err.splitlines()[-1]
+    last = capfd.readouterr().err.splitlines()[-1]
     assert f"{folder / 'few.nii.gz'}: expected at least 10 slices with a voxel above 0, found 4: ask for fewer" in last
     assert "(1 of 2 volumes failed)" in last
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"whole_attacked.nii.gz", "whole_attack.csv"}

@@ -30,7 +30,7 @@ def data(phantoms, tmp_path):
 
 
 @pytest.fixture
-def stopped(copy_bundle, write_weights, workflow, data, tmp_path, capsys, caplog):
+def stopped(copy_bundle, write_weights, workflow, data, tmp_path, capfd, caplog):
     """What a run that must stop says last on stderr."""
 
     def run(name, configs, **overrides):
@@ -38,11 +38,11 @@ def stopped(copy_bundle, write_weights, workflow, data, tmp_path, capsys, caplog
         write_weights(bundle, threshold=1000.0, num_classes=4)
         paths = {"run_dir": str(tmp_path / "run"), "output_dir": str(tmp_path / "out")}
         started = workflow(bundle, *configs, **{"dataset_dir": str(data), **paths, **overrides})
-        capsys.readouterr()
+        capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
             started.run()
         assert stop.value.code == 2
-        printed = capsys.readouterr()
+        printed = capfd.readouterr()
         assert "Traceback" not in printed.out + printed.err + caplog.text
         return printed.err.splitlines()[-1]
 

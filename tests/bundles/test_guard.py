@@ -266,7 +266,7 @@ def test_command_line(bundles, guard_dir, tmp_path):
     assert np.flatnonzero(marked).tolist() == TAMPERED
 
 
-def test_a_missing_guard_ends_the_run_with_one_line(segment, tmp_path, capsys):
+def test_a_missing_guard_ends_the_run_with_one_line(segment, tmp_path, capfd):
     theirs = tmp_path / "theirs"
     _write_bundle(theirs, _theirs(1))
     _save(tmp_path / "data" / "a", _brains(1))
@@ -274,7 +274,7 @@ def test_a_missing_guard_ends_the_run_with_one_line(segment, tmp_path, capsys):
         segment(theirs, tmp_path / "data", guarded=True, **{"guard#bundle": str(tmp_path / "nowhere")})
     with pytest.raises(SystemExit):
         sys.excepthook(error.type, error.value, error.tb)
-    assert "nowhere/configs/inference.json: expected the configuration" in capsys.readouterr().err.splitlines()[-1]
+    assert "nowhere/configs/inference.json: expected the configuration" in capfd.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("suffix", ["json", "yaml"])  # MONAI reads YAML where it is installed

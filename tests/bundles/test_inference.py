@@ -121,14 +121,14 @@ def test_detector_writes_the_score_of_every_slice(phantoms, copy_bundle, write_w
     assert json.loads((tmp_path / "out" / "1000_scores.json").read_text())["verdict"] == "accepted"
 
 
-def test_detector_without_a_threshold_is_refused(phantoms, copy_bundle, write_weights, workflow, tmp_path, capsys):
+def test_detector_without_a_threshold_is_refused(phantoms, copy_bundle, write_weights, workflow, tmp_path, capfd):
     bundle = copy_bundle("brain_mri_detector")
     write_weights(bundle)
     run = workflow(bundle, "inference", kind="infer", dataset_dir=str(phantoms), output_dir=str(tmp_path / "out"))
     with pytest.raises(SystemExit) as stopped:
         run.run()
     assert stopped.value.code == 2
-    assert "calibrated threshold" in capsys.readouterr().err.splitlines()[-1]
+    assert "calibrated threshold" in capfd.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out").exists()
 
 

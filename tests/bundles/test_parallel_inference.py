@@ -55,7 +55,7 @@ def _results(folder):
 
 
 def test_two_processes_write_what_one_writes_and_one_of_them_reports(
-    copy_bundle, write_weights, workflow, phantoms, tmp_path, one_thread, capsys
+    copy_bundle, write_weights, workflow, phantoms, tmp_path, one_thread, capfd
 ):
     bundle = copy_bundle(NAME)
     write_weights(bundle, threshold=1000.0)
@@ -71,7 +71,7 @@ def test_two_processes_write_what_one_writes_and_one_of_them_reports(
             bundle, "inference", kind="infer", dataset_dir=str(inputs), output_dir=str(tmp_path / "alone"), **SMALL
         ).run()
     assert stop.value.code == 2
-    last = capsys.readouterr().err.splitlines()[-1]
+    last = capfd.readouterr().err.splitlines()[-1]
 
     done = _two_processes(bundle, inputs, tmp_path / "shared")
     assert done.returncode == 1, done.stderr

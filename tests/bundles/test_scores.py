@@ -101,7 +101,7 @@ def test_the_combined_score_decides_what_is_written_and_reported(bundle, phantom
     assert rejected == [not accepted for accepted in decisions]
 
 
-def test_a_combined_score_that_is_not_calibrated_is_refused(bundle, phantoms, workflow, tmp_path, capsys):
+def test_a_combined_score_that_is_not_calibrated_is_refused(bundle, phantoms, workflow, tmp_path, capfd):
     state = torch.load(bundle / "models" / "model.pt", weights_only=True)
     nan = {key: torch.full_like(value, torch.nan) for key, value in state.items() if key.startswith("combination.")}
     torch.save({**state, **nan}, tmp_path / "model.pt")
@@ -110,7 +110,7 @@ def test_a_combined_score_that_is_not_calibrated_is_refused(bundle, phantoms, wo
     with pytest.raises(SystemExit) as stopped:
         run.run()
     assert stopped.value.code == 2
-    assert "calibrated threshold, found no 'combination.threshold'" in capsys.readouterr().err.splitlines()[-1]
+    assert "calibrated threshold, found no 'combination.threshold'" in capfd.readouterr().err.splitlines()[-1]
 
 
 def test_attacked_copies_are_measured_by_the_combined_score(bundle, phantoms, workflow, tmp_path):
