@@ -9,7 +9,7 @@ from torch import Tensor
 
 from monai_advdefense.errors import InputError
 
-__all__ = ["divergence_score", "jensen_shannon_divergence"]
+__all__ = ["divergence_score", "jensen_shannon_divergence", "structure_divergence"]
 
 
 def jensen_shannon_divergence(logits: Tensor, other: Tensor, temperature: float = 1.0) -> Tensor:
@@ -81,11 +81,7 @@ def divergence_score(
     Raises:
         InputError: see :func:`jensen_shannon_divergence`; or the image has another batch or spatial size.
     """
-    if logits.shape != other.shape or logits.shape[:1] + logits.shape[2:] != image.shape[:1] + image.shape[2:]:
-        raise InputError(
-            f"logits, other, image: expected (B, C, *spatial) twice and (B, channels, *spatial), found {logits.shape}, "
-            f"{other.shape} and {image.shape}: give logits of this image"
-        )
+    _check_shapes(logits, other, image)
     brightest = image.amax(dim=1)
     bright = brightest > foreground
     faint = ~bright.flatten(1).any(dim=1).view([-1] + [1] * (bright.dim() - 1))
@@ -99,6 +95,57 @@ def divergence_score(
     finite = torch.isfinite(_total(logits) + _total(other))
     score: Tensor = torch.where(finite, mean, torch.full_like(mean, math.nan))
     return score
+
+
+def structure_divergence(
+    logits: Tensor, other: Tensor, image: Tensor, temperature: float = 4.0, foreground: float = 0.05
+) -> tuple[Tensor, Tensor]:
+    """Mean Jensen-Shannon divergence over the pixels of each predicted class, and how many these are.
+
+    A small structure counts as much as a large one, where the mean over all pixels would hide it. A pixel belongs to
+    the class that ``other`` predicts; to class 0 only where the image shows the object. Can be scripted.
+
+    Args:
+        logits: ``(B, C, *spatial)``, usually of the image.
+        other: logits of the same shape, usually of the reformed image.
+        image: ``(B, channels, *spatial)`` in [0, 1].
+        temperature: see :func:`jensen_shannon_divergence`.
+        foreground: a pixel of class 0 counts where ``image`` is above this in any channel.
+
+    Returns:
+        Mean divergences ``(B, C)`` in nats, in ``[0, ln 2]``, 0 for a class without a pixel, and numbers of pixels
+        ``(B, C)`` int64. The divergences of a sample are NaN if one of its logits is not finite, at whatever pixel.
+        They can be differentiated by both logits; which class a pixel belongs to is taken as given.
+
+    Raises:
+        InputError: see :func:`divergence_score`.
+
+    Example:
+        >>> logits = torch.tensor([[[9.0, 9.0, 0.0], [0.0, 0.0, 9.0]]])
+        >>> other = torch.tensor([[[9.0, 9.0, 9.0], [0.0, 0.0, 0.0]]])
+        >>> mean, count = structure_divergence(logits, other, torch.tensor([[[0.0, 0.5, 0.5]]]), temperature=1.0)
+        >>> mean, count
+        (tensor([[0.3460, 0.0000]]), tensor([[2, 0]]))
+    """
+    _check_shapes(logits, other, image)
+    predicted = other.detach().argmax(dim=1)
+    inside = (predicted != 0) | (image.amax(dim=1) > foreground)
+    divergence = jensen_shannon_divergence(_counted(logits, inside), _counted(other, inside), temperature)
+    classes = logits.shape[1]
+    place = torch.nonzero(inside)[:, 0] * classes + predicted[inside]
+    count = torch.bincount(place, minlength=logits.shape[0] * classes).view(-1, classes)
+    total = torch.zeros(count.numel(), dtype=divergence.dtype, device=divergence.device)
+    mean = total.index_add(0, place, divergence).view(-1, classes) / count.clamp_min(1)
+    finite = torch.isfinite(_total(logits) + _total(other)).unsqueeze(1)
+    return torch.where(finite, mean, torch.full_like(mean, math.nan)), count
+
+
+def _check_shapes(logits: Tensor, other: Tensor, image: Tensor) -> None:
+    if logits.shape != other.shape or logits.shape[:1] + logits.shape[2:] != image.shape[:1] + image.shape[2:]:
+        raise InputError(
+            f"logits, other, image: expected (B, C, *spatial) twice and (B, channels, *spatial), found {logits.shape}, "
+            f"{other.shape} and {image.shape}: give logits of this image"
+        )
 
 
 def _total(logits: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.divergence import divergence_score, jensen_shannon_divergence
+from monai_advdefense.guard.divergence import divergence_score, jensen_shannon_divergence, structure_divergence
 
 
 def random_logits(*shape, seed=0, scale=3.0, dtype=torch.float64):
@@ -152,3 +152,58 @@ def test_autocast_and_half_precision_keep_small_divergences(dtype):
 def test_what_is_not_of_one_image_is_refused(other, image):
     with pytest.raises(InputError, match="logits of this image"):
         divergence_score(torch.zeros(2, 3, 4, 5), torch.zeros(other), torch.ones(image))
+
+
+def test_structure_divergence_is_the_mean_over_the_pixels_of_each_predicted_class():
+    first, second = random_logits(2, 4, 7, 6), random_logits(2, 4, 7, 6, seed=1)
+    image = torch.rand(2, 1, 7, 6, generator=torch.Generator().manual_seed(2)) * 0.1
+    divergence = jensen_shannon_divergence(first, second, 4.0)
+    mean, count = structure_divergence(first, second, image)
+    predicted = second.argmax(1)
+    for sample in range(2):
+        for index in range(4):
+            pixels = predicted[sample] == index
+            if index == 0:
+                pixels = pixels & (image[sample, 0] > 0.05)
+            assert count[sample, index] == pixels.sum()
+            torch.testing.assert_close(mean[sample, index], divergence[sample][pixels].mean())
+
+
+def test_structure_divergence_of_a_class_without_a_pixel_is_0_and_a_sample_does_not_depend_on_the_others():
+    first, second, image = random_logits(3, 4, 7, 6), random_logits(3, 4, 7, 6, seed=1), torch.ones(3, 1, 7, 6)
+    second[:, 2] = -50.0
+    mean, count = structure_divergence(first, second, image)
+    assert (mean[:, 2] == 0).all()
+    assert (count[:, 2] == 0).all()
+    for sample in range(3):
+        part = slice(sample, sample + 1)
+        alone, number = structure_divergence(first[part], second[part], image[part])
+        torch.testing.assert_close(alone, mean[part])
+        assert torch.equal(number, count[part])
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_structure_divergence_of_a_sample_with_a_logit_that_is_not_finite_is_nan(value):
+    logits, image = torch.zeros(3, 3, 4, 4), torch.zeros(3, 1, 4, 4)
+    logits[1, 1, 0, 0] = value
+    for pair in ((logits, torch.zeros_like(logits)), (torch.zeros_like(logits), logits)):
+        mean, _ = structure_divergence(*pair, image)
+        assert mean.isnan().all(1).tolist() == [False, True, False]
+
+
+def test_gradient_of_the_structure_divergence_equals_finite_differences():
+    first, second = (random_logits(1, 3, 2, 2, seed=seed).requires_grad_() for seed in (0, 1))
+    image = torch.ones(1, 1, 2, 2, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda a, b: structure_divergence(a, b, image)[0], (first, second))
+
+
+def test_structure_divergence_scripted_equals_eager():
+    first, second, image = random_logits(2, 3, 4, 4), random_logits(2, 3, 4, 4, seed=1), torch.rand(2, 1, 4, 4)
+    expected = structure_divergence(first, second, image)
+    torch.testing.assert_close(torch.jit.script(structure_divergence)(first, second, image), expected)
+
+
+def test_structure_divergence_of_other_shapes_is_an_error():
+    logits = torch.zeros(2, 3, 4, 4)
+    with pytest.raises(InputError, match="logits, other, image: expected"):
+        structure_divergence(logits, logits, torch.zeros(2, 1, 4, 5))
