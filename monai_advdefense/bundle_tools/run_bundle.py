@@ -11,7 +11,7 @@ from monai.bundle import run as run_workflow
 
 from monai_advdefense.bundle_tools.bundle_folder import config_of
 from monai_advdefense.bundle_tools.overrides import check_overrides
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import InputError, own_error
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["run_bundle", "run_id_of"]
@@ -26,7 +26,9 @@ def run_bundle(bundle: str | Path, config_files: Sequence[str | Path], overrides
         overrides: values by the id of an entry; None leaves an entry as it is.
 
     Raises:
-        InputError: if a file is missing, an override names no entry, or the run ends because of bad input.
+        InputError: if a file is missing, an override names no entry, or an input cannot be used.
+        CalibrationError: if a threshold is missing.
+        OutputError: if results cannot be written.
     """
     files = [_file(bundle, name) for name in config_files]
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -34,10 +36,8 @@ def run_bundle(bundle: str | Path, config_files: Sequence[str | Path], overrides
     check_overrides(given, config)
     try:
         run_workflow(run_id=run_id_of(config), bundle_root=str(bundle), config_file=[*map(str, files)], **given)
-    except SystemExit as stop:
-        if stop.code:
-            # The handlers have printed it.
-            raise
+    except Exception as error:
+        raise own_error(error) or error from None
 
 
 def run_id_of(config: Mapping[str, Any]) -> str:

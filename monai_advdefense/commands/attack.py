@@ -40,8 +40,7 @@ def attack(
         seed: of random targets.
 
     Raises:
-        InputError: if the bundle is not found.
-        SystemExit: with code 2, if an input cannot be used; the others are written nevertheless.
+        InputError: if the bundle is not found, or an input cannot be used; the others are written nevertheless.
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle

@@ -37,8 +37,7 @@ def guard(
         settings: of :class:`~monai_advdefense.bundle_tools.Guard`, such as ``label`` or ``value_range``.
 
     Raises:
-        InputError: if a bundle is not found, or a setting is unknown.
-        SystemExit: with code 2, if the run ends because of bad input.
+        InputError: if a bundle is not found, a setting is unknown, or an input cannot be used.
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle

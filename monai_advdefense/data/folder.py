@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from monai_advdefense.data.checks.volume_file import NIFTI_SUFFIXES
 from monai_advdefense.errors import InputError
 from monai_advdefense.messages import one_line
+from monai_advdefense.nifti_names import NIFTI_SUFFIXES
 
 __all__ = ["volume_datalist"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
@@ -14,7 +14,8 @@ from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.data.load_volume import load_volume
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import is_blank
-from monai_advdefense.messages import broken_rule, one_line
+from monai_advdefense.messages import broken_rule
+from monai_advdefense.runs.run_log import RunLog
 
 __all__ = ["VolumeDataset"]
 
@@ -23,7 +24,8 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
     """Iterate over preprocessed volumes; a volume that cannot be used is recorded, reported and left out.
 
     There is no length, because it is not known beforehand how many volumes are usable: an engine then takes one pass
-    as one epoch, an empty one included. Folders are listed when the iteration starts, not in the constructor.
+    as one epoch, an empty one included. Folders are listed when the iteration starts, not in the constructor. Of
+    several processes in a process group each takes every n-th volume, and may get none.
 
     Args:
         data: items with the path of the volume under ``key``, or a folder (or one file) as for
@@ -35,16 +37,10 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         key: name of the volume in an item.
         exclude: folder inside ``data`` that holds no inputs, usually the one to which results are written.
         min_slices: refuse volumes with fewer slices that have a voxel above 0.
-        rank: number of this process among those that share the volumes, from 0.
-        world_size: number of these processes; each takes every ``world_size``-th volume, and may get none.
-
-    Attributes:
-        attempted: absolute path of each volume looked at in the current pass.
-        failures: absolute path and message of each volume of the current pass that failed, later steps included
-            (see :meth:`fail`).
+        run_log: where volumes are recorded by absolute path; cleared when the iteration starts.
 
     Raises:
-        InputError: if ``rank`` is out of range; when the iteration starts, if the folder is missing or holds no NIfTI
+        InputError: when the iteration starts, if the folder is missing or holds no NIfTI
             file, or with worker processes, in which failures would be lost (use ``num_workers=0``).
     """
 
@@ -58,11 +54,8 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         key: str = "image",
         exclude: str | os.PathLike[str] | None = None,
         min_slices: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
+        run_log: RunLog | None = None,
     ) -> None:
-        if not 0 <= rank < world_size:
-            raise InputError(f"rank: expected a number from 0 to {world_size - 1}, found {rank}: start with torchrun")
         self.data = data
         self.transform = transform
         self.max_slice_size = tuple(max_slice_size)
@@ -70,39 +63,26 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         self.key = key
         self.exclude = exclude
         self.min_slices = min_slices
-        self.rank = rank
-        self.world_size = world_size
-        self.attempted: list[str] = []
-        self.failures: list[tuple[str, str]] = []
+        self.run_log = RunLog() if run_log is None else run_log
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the preprocessed items of the usable volumes, in order."""
         if get_worker_info() is not None:
-            raise InputError("num_workers: expected 0, found worker processes, which lose failures: set it to 0")
-        self.attempted.clear()
-        self.failures.clear()
-        for item in map(self._absolute, self._items()[self.rank :: self.world_size]):
-            self.attempted.append(str(item.get(self.key)))
+            raise broken_rule("num_workers", "0", "worker processes, which lose failures", "set it to 0")
+        self.run_log.clear()
+        for item in map(self._absolute, self._items()[idist.get_rank() :: idist.get_world_size()]):
+            source = str(item.get(self.key))
+            self.run_log.attempt(source)
             try:
                 yield self._load(item)  # bound to no name here, so that one volume is not kept while the next is read
             except InputError as error:
-                self.fail(str(item.get(self.key)), str(error))
-
-    def fail(self, path: str, message: str) -> None:
-        """Record a volume that failed, here or in a later step, and say so on stderr.
-
-        Args:
-            path: path of the input volume.
-            message: one line that names the file, the rule and what to do.
-        """
-        self.failures.append((path, message))
-        print(f"failed: {message}", file=sys.stderr, flush=True)
+                self.run_log.fail(source, str(error))
 
     def _items(self) -> Sequence[Mapping[str, Any]]:
         if isinstance(self.data, (str, os.PathLike)):
             return volume_datalist(self.data, exclude=self.exclude)
         if not self.data:
-            raise InputError("data: expected at least one volume, found an empty list: check the datalist")
+            raise broken_rule("data", "at least one volume", "an empty list", "check the datalist")
         return self.data
 
     def _absolute(self, item: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -113,7 +93,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
     def _load(self, item: Mapping[str, Any]) -> dict[str, Any]:
         path = item.get(self.key)
         if not isinstance(path, (str, os.PathLike)):
-            raise InputError(f"data: expected one path under {self.key!r}, found {one_line(path)}: check the datalist")
+            raise broken_rule("data", f"one path under {self.key!r}", path, "check the datalist")
         loaded = load_volume(
             item, self.transform, keys=(self.key,), max_slice_size=self.max_slice_size, slice_dim=self.slice_dim
         )

@@ -5,12 +5,8 @@ from monai_advdefense.handlers.best_weights import BestWeights
 from monai_advdefense.handlers.calibrate_combination import CalibrateCombination
 from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
 from monai_advdefense.handlers.concise_stats_handler import ConciseStatsHandler
+from monai_advdefense.handlers.end_run import EndRun
 from monai_advdefense.handlers.epoch_seed import EpochSeed
-from monai_advdefense.handlers.failure_summary import FailureSummary
-from monai_advdefense.handlers.gather_failures import GatherFailures
-from monai_advdefense.handlers.group_report_writer import GroupReportWriter
-from monai_advdefense.handlers.output_dir import OutputDir
-from monai_advdefense.handlers.output_path import output_path
 from monai_advdefense.handlers.release_memory import ReleaseMemory
 from monai_advdefense.handlers.report_writer import ReportWriter
 from monai_advdefense.handlers.resume import Resume
@@ -28,10 +24,7 @@ __all__ = [
     "CalibrateThreshold",
     "ConciseStatsHandler",
     "EpochSeed",
-    "FailureSummary",
-    "GatherFailures",
-    "GroupReportWriter",
-    "OutputDir",
+    "EndRun",
     "ReleaseMemory",
     "ReportWriter",
     "Resume",
@@ -41,6 +34,5 @@ __all__ = [
     "SyncBuffers",
     "TrainingProgress",
     "VolumeWriter",
-    "output_path",
     "write_like",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,11 @@ from torch import Tensor
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks.input_units import to_input_units
-from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError, OutputError
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
-from monai_advdefense.handlers.older_result import remove_older_result
-from monai_advdefense.handlers.output_dir import OutputDir
-from monai_advdefense.handlers.output_path import output_path
-from monai_advdefense.handlers.recorded_failure import recorded_failure
 from monai_advdefense.handlers.volume_writer import write_like
+from monai_advdefense.runs.outputs import Outputs
+from monai_advdefense.runs.run_log import RunLog
 
 __all__ = ["AttackWriter", "measure_attack"]
 
@@ -73,8 +69,8 @@ class AttackWriter:
     output holds the perturbation twice, on the grid of the preprocessed image and on that of the input.
 
     Args:
-        output_dir: folder of the results.
-        dataset_dir: folder of the inputs, or the one input file.
+        outputs: where the results lie.
+        run_log: where to record a volume that could not be written.
         network: the guard to measure with.
         preprocessing: preprocessing of the inputs; it must scale intensities to [0, 1], from fixed ones or from
             percentiles.
@@ -82,19 +78,16 @@ class AttackWriter:
         image_key: name of the preprocessed image ``(1, X, Y, Z)``.
         perturbation_key: name of the perturbation of the preprocessed image, of the same shape.
         inverted_key: name of the perturbation on the grid of the input.
-        dataset: where to record a volume that could not be written, so that the run goes on with the next; without it
-            the error is raised.
 
     Raises:
         InputError: if ``preprocessing`` has neither ``ScaleIntensityRangePercentilesd`` nor ``ScaleIntensityRanged``.
-        OutputError: when the run starts, if the folder of the results cannot be made or written; in the run, if
-            a file cannot be written and there is no ``dataset``.
+        OutputError: when the run starts, if the folder of the results cannot be made or written.
     """
 
     def __init__(
         self,
-        output_dir: str | os.PathLike[str],
-        dataset_dir: str | os.PathLike[str],
+        outputs: Outputs,
+        run_log: RunLog,
         network: DefendedSegmenter,
         preprocessing: Compose,
         *,
@@ -102,17 +95,15 @@ class AttackWriter:
         image_key: str = "image",
         perturbation_key: str = "pred",
         inverted_key: str = "perturbation",
-        dataset: VolumeDataset | None = None,
     ) -> None:
-        self.output_dir = output_dir
-        self.dataset_dir = dataset_dir
+        self.outputs = outputs
+        self.run_log = run_log
         self.network = network
         self.preprocessing = preprocessing
         self.slice_dim = slice_dim
         self.image_key = image_key
         self.perturbation_key = perturbation_key
         self.inverted_key = inverted_key
-        self.dataset = dataset
         kinds = (ScaleIntensityRangePercentilesd, ScaleIntensityRanged)
         scalers = [isinstance(t, kinds) for t in preprocessing.transforms]
         if not any(scalers):
@@ -124,15 +115,15 @@ class AttackWriter:
 
     def attach(self, engine: Engine) -> None:
         """Write after every iteration of ``engine``."""
-        OutputDir(self.output_dir).attach(engine)
+        self.outputs.attach(engine)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
         """Write and measure the volumes of the current iteration."""
         for output in engine.state.output:
             source = str(output[self.image_key].meta["filename_or_obj"])
-            target = output_path(source, self.dataset_dir, self.output_dir, "attacked", ".nii.gz")
-            with recorded_failure(self.dataset, source, "no attacked copy"):
+            target = self.outputs.path(source, "attacked", ".nii.gz")
+            with self.run_log.recorded(source, "no attacked copy"):
                 rows = self._write_measured(source, output, target)
                 attacked = [row for row in rows if row["attacked"]]
                 rejected = sum(not row["accepted"] for row in attacked)
@@ -140,13 +131,13 @@ class AttackWriter:
 
     def _write_measured(self, source: str, output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the attacked copy and its table; the rows of the table."""
-        table = output_path(source, self.dataset_dir, self.output_dir, "attack", ".csv")
+        table = self.outputs.path(source, "attack", ".csv")
         # Both get their names at the end, the copy first: what was not measured must not look finished.
         with atomic_path(table) as measurements, atomic_path(target) as copy:
             self._write(source, output[self.inverted_key], copy)
             rows = self._measure(output[self.image_key], output[self.perturbation_key], copy)
             measurements.write_text(_csv(rows), encoding="utf-8", newline="")
-            remove_older_result(table)
+            self.outputs.remove(table)
         return rows
 
     def _write(self, source: str, perturbation: Any, copy: Path) -> None:

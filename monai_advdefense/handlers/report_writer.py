@@ -11,12 +11,10 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import InputError, OutputError
-from monai_advdefense.handlers.older_result import remove_older_result
-from monai_advdefense.handlers.output_path import output_path
+from monai_advdefense.errors import OutputError
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
-from monai_advdefense.messages import one_line, reason
+from monai_advdefense.handlers.volume_writer import VolumeWriter
+from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.report import (
     BundleFacts,
     Case,
@@ -30,6 +28,8 @@ from monai_advdefense.report import (
     slice_positions,
     slice_views,
 )
+from monai_advdefense.runs.outputs import Outputs
+from monai_advdefense.runs.run_log import RunLog
 from monai_advdefense.weights import calibrated_rate, file_sha256
 
 __all__ = ["ReportWriter"]
@@ -40,71 +40,64 @@ _MAX_SUSPICIOUS = 6
 class ReportWriter:
     """Ignite handler that writes ``NAME_scores.csv``, ``NAME_scores.json`` and ``NAME_report.html`` for each volume.
 
-    They lie beside the segmentation, see :func:`~monai_advdefense.handlers.output_path.output_path`. Attach it after
-    the handler that loads the weights, the recorder and the handler that writes the segmentation: a volume that failed
-    there gets no report.
+    A volume whose segmentation failed gets no report; the handlers must name the writer of the segmentation before.
 
     Args:
-        output_dir: folder of the results.
-        dataset_dir: folder of the inputs, or the one input file.
+        outputs: where the results lie.
+        run_log: where to record a volume that could not be written.
         network: the :class:`~monai_advdefense.guard.DefendedSegmenter` that the evaluator runs.
         scores: recorder of the same network.
+        segmentation: writer of the segmentations.
         slice_dim: spatial axis of the volume that counts the slices; 1 is coronal.
         suspicious: number of slices to show in pictures, up to 6, which keeps the page under 3 MB.
         image_key: name of the preprocessed image ``(1, X, Y, Z)``, whose metadata tell the path of the input.
-        postfix: postfix of the segmentation's file name.
-        suffix: ending of the segmentation's file name.
         metadata: metadata.json of the bundle, for its name, version and class names.
         weights: weights file, for its checksum and the false positive rate in the record of its calibration.
         weights_license: terms of use of the weights.
-        dataset: where to record a volume whose report could not be written, so that the run goes on with the next;
-            without it the error is raised.
 
     Raises:
         InputError: if ``suspicious`` is out of range; in the run, if ``metadata`` or ``weights`` cannot be read.
-        OutputError: in the run, if a report cannot be written and there is no ``dataset``.
     """
 
     def __init__(
         self,
-        output_dir: str | os.PathLike[str],
-        dataset_dir: str | os.PathLike[str],
+        outputs: Outputs,
+        run_log: RunLog,
         network: nn.Module,
         scores: ScoreRecorder,
+        segmentation: VolumeWriter,
         *,
         slice_dim: int = 1,
         suspicious: int = 4,
         image_key: str = "image",
-        postfix: str = "seg",
-        suffix: str = ".nii.gz",
         metadata: str | os.PathLike[str] | None = None,
         weights: str | os.PathLike[str] | None = None,
         weights_license: str | None = None,
-        dataset: VolumeDataset | None = None,
     ) -> None:
         if not 0 <= suspicious <= _MAX_SUSPICIOUS:
-            raise InputError(
-                f"suspicious: expected a number from 0 to {_MAX_SUSPICIOUS}, found {suspicious}: more do not fit"
-            )
-        self.output_dir = output_dir
-        self.dataset_dir = dataset_dir
+            raise broken_rule("suspicious", f"a number from 0 to {_MAX_SUSPICIOUS}", suspicious, "more do not fit")
+        self.outputs = outputs
+        self.run_log = run_log
         self.network = network
         self.scores = scores
+        self.segmentation = segmentation
         self.slice_dim = slice_dim
         self.suspicious = suspicious
         self.image_key = image_key
-        self.postfix = postfix
-        self.suffix = suffix
         self.metadata = metadata
         self.weights = weights
         self.weights_license = weights_license
-        self.dataset = dataset
         self._bundle = BundleFacts()
         self._provenance = Provenance()
 
     def attach(self, engine: Engine) -> None:
         """Write after every iteration of ``engine``."""
-        engine.add_event_handler(Events.STARTED, self.started)
+        if not engine.has_event_handler(self.segmentation, Events.ITERATION_COMPLETED):
+            found = "ReportWriter without one before it"
+            remedy = "name the writer before ReportWriter in the list of handlers"
+            raise broken_rule("handlers", "the writer of the segmentation", found, remedy)
+        # The weights, and with them the threshold, are loaded when the engine starts.
+        engine.add_event_handler(Events.EPOCH_STARTED, self.started)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def started(self, engine: Engine) -> None:
@@ -123,28 +116,22 @@ class ReportWriter:
     def __call__(self, engine: Engine) -> None:
         """Write the report of the volume of the current iteration."""
         source = str(engine.state.output[0][self.image_key].meta["filename_or_obj"])
-        if self.dataset is not None and any(path == source for path, _ in self.dataset.failures):
+        if self.run_log.reasons(source):
             return
         try:
             self._write(source, engine.state.output)
         # Whatever goes wrong in drawing must neither cost the other volumes nor stay unsaid.
         except Exception as error:
             found = reason(error) if isinstance(error, OutputError) else f"{type(error).__name__}: {reason(error)}"
-            message = (
-                f"{one_line(source)}: expected to write its report, found {found}: the segmentation is not affected"
-            )
-            if self.dataset is None:
-                raise OutputError(message) from error
-            self.dataset.fail(source, message)
+            message = broken_rule(source, "to write its report", found, "the segmentation is not affected")
+            self.run_log.fail(source, str(message))
 
     def _write(self, source: str, output: list[dict[str, Any]]) -> None:
         table, record, page = (
-            output_path(source, self.dataset_dir, self.output_dir, postfix, suffix)
+            self.outputs.path(source, postfix, suffix)
             for postfix, suffix in (("scores", ".csv"), ("scores", ".json"), ("report", ".html"))
         )
-        for path in (table, record, page):
-            # A report of an earlier run must not stand beside a newer segmentation.
-            remove_older_result(path)
+        self.outputs.remove(table, record, page)
         image = output[0][self.image_key]
         case = self._case(source, image, len(output))
         _write_text(table, case_to_csv(case))
@@ -176,7 +163,7 @@ class ReportWriter:
             threshold=float(self.scores.network.threshold),
             positions=positions,
             input_path=source,
-            segmentation_path=str(output_path(source, self.dataset_dir, self.output_dir, self.postfix, self.suffix)),
+            segmentation_path=str(self.segmentation.path(source)),
             position_axis=axis,
             provenance=self._provenance,
         )

@@ -11,12 +11,10 @@ import numpy as np
 from ignite.engine import Engine, Events
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import OutputError
-from monai_advdefense.handlers.output_dir import OutputDir
-from monai_advdefense.handlers.output_path import output_path
-from monai_advdefense.handlers.recorded_failure import recorded_failure
 from monai_advdefense.messages import one_line
+from monai_advdefense.runs.outputs import Outputs
+from monai_advdefense.runs.run_log import RunLog
 
 __all__ = ["VolumeWriter", "write_like"]
 
@@ -69,70 +67,60 @@ def write_like(
 class VolumeWriter:
     """Ignite handler that writes one output of each case into the geometry of its input, see :func:`write_like`.
 
-    The path mirrors the input's, see :func:`~monai_advdefense.handlers.output_path.output_path`. Attach it where
-    outputs are lists of dictionaries (decollated), after postprocessing has brought them back to the input's voxel
-    grid.
+    Attach it where outputs are lists of dictionaries (decollated) that postprocessing has brought back to the input's
+    voxel grid.
 
     Args:
-        output_dir: folder of the results.
-        dataset_dir: folder of the inputs, or the one input file.
+        outputs: where the results lie.
+        run_log: where to record a volume that could not be written.
         key: name of the output to write, a tensor ``(1, X, Y, Z)``.
         image_key: name of the image whose metadata tell the path of the input.
         postfix: what is appended to the file name, after an underscore.
         suffix: ``.nii.gz`` or ``.nii``.
         dtype: data type on disk.
-        dataset: where to record a case that could not be written, so that the run goes on with the next; without it
-            the error is raised.
 
     Raises:
-        OutputError: when the run starts, if the folder of the results cannot be made or written; in the run, if
-            a result cannot be written and there is no ``dataset``.
+        OutputError: when the run starts, if the folder of the results cannot be made or written.
     """
 
     def __init__(
         self,
-        output_dir: str | os.PathLike[str],
-        dataset_dir: str | os.PathLike[str],
+        outputs: Outputs,
+        run_log: RunLog,
         *,
         key: str = "pred",
         image_key: str = "image",
         postfix: str = "seg",
         suffix: str = ".nii.gz",
         dtype: str = "uint8",
-        dataset: VolumeDataset | None = None,
     ) -> None:
-        self.output_dir = output_dir
-        self.dataset_dir = dataset_dir
+        self.outputs = outputs
+        self.run_log = run_log
         self.key = key
         self.image_key = image_key
         self.postfix = postfix
         self.suffix = suffix
         self.dtype = dtype
-        self.dataset = dataset
-        self._written: set[Path] = set()
 
     def attach(self, engine: Engine) -> None:
         """Write after every iteration of ``engine``."""
-        OutputDir(self.output_dir).attach(engine)
-        engine.add_event_handler(Events.STARTED, self.started)
+        self.outputs.attach(engine)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
-
-    def started(self, engine: Engine) -> None:
-        """Forget what an earlier run has written."""
-        self._written.clear()
 
     def __call__(self, engine: Engine) -> None:
         """Write the cases of the current iteration."""
         for case in engine.state.output:
             source = str(case[self.image_key].meta["filename_or_obj"])
-            with recorded_failure(self.dataset, source, "no result"):
+            with self.run_log.recorded(source, "no result"):
                 target = self._write(source, case[self.key])
                 engine.logger.info("wrote %s", target)
 
+    def path(self, source: str) -> Path:
+        """Where the result of an input lies."""
+        return self.outputs.path(source, self.postfix, self.suffix)
+
     def _write(self, source: str, value: Any) -> Path:
-        target = output_path(source, self.dataset_dir, self.output_dir, self.postfix, self.suffix)
-        if target in self._written:
-            raise OutputError(f"{one_line(target)}: expected one input per result, found two: rename one of the inputs")
+        target = self.outputs.claim(source, self.postfix, self.suffix)
         if value.ndim != 4 or value.shape[0] != 1:
             found = tuple(value.shape)
             raise OutputError(
@@ -140,5 +128,4 @@ class VolumeWriter:
                 "take the class of the largest channel first, for example by AsDiscreted"
             )
         write_like(value[0].detach().cpu().numpy(), source, target, self.dtype)
-        self._written.add(target)
         return target

@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from ignite.engine import Engine
 from monai.data import DataLoader
 from monai.engines import SupervisedEvaluator
 from monai.inferers import SliceInferer
@@ -15,11 +16,14 @@ from monai.transforms import Compose, CropForegroundd, LoadImaged, Orientationd,
 from torch import nn
 
 from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
 from monai_advdefense.handlers import report_writer
 from monai_advdefense.handlers.report_writer import ReportWriter
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
+from monai_advdefense.handlers.volume_writer import VolumeWriter
+from monai_advdefense.runs.outputs import Outputs
+from monai_advdefense.runs.run_log import RunLog
 
 FIRST, LAST = 3, 11  # slices with content along the second voxel axis, which runs from anterior to posterior
 AFFINE = np.array([[-1.0, 0, 0, 20], [0, -1, 0, 30], [0, 0, 1, -40], [0, 0, 0, 1]])
@@ -54,10 +58,23 @@ def _dataset(folder):
     return VolumeDataset(folder / "in", Compose(steps), max_slice_size=(16, 16))
 
 
+class _NoSegmentation(VolumeWriter):
+    """Its files are not what is tested here."""
+
+    def __call__(self, engine):
+        pass
+
+
+def _writers(folder, network, recorder, log, **options):
+    outputs = Outputs(folder / "in", folder / "out")
+    segmentation = _NoSegmentation(outputs, log)
+    return segmentation, ReportWriter(outputs, log, network, recorder, segmentation, **options)
+
+
 def _run(folder, network, *, dataset=None, sw_batch_size=3, repeats=1, **options):
     dataset = _dataset(folder) if dataset is None else dataset
     recorder = ScoreRecorder(network)
-    writer = ReportWriter(folder / "out", folder / "in", network, recorder, dataset=dataset, **options)
+    segmentation, writer = _writers(folder, network, recorder, dataset.run_log, **options)
     inferer = SliceInferer(roi_size=[16, 16], sw_batch_size=sw_batch_size, spatial_dim=1)
 
     def infer(image, guard):
@@ -70,7 +87,7 @@ def _run(folder, network, *, dataset=None, sw_batch_size=3, repeats=1, **options
         val_data_loader=DataLoader(dataset, batch_size=1),
         network=network,
         inferer=infer,
-        val_handlers=[recorder, writer],
+        val_handlers=[segmentation, writer, recorder],
     ).run()
     return dataset
 
@@ -89,7 +106,7 @@ def test_tables_hold_the_scores_of_every_volume_at_the_places_of_the_input(folde
     threshold = float(torch.cat([*scores.values()]).median()) + 1e-4
     network.detector.threshold.fill_(threshold)
     dataset = _run(folder, network, suspicious=1)
-    assert not dataset.failures
+    assert not dataset.run_log.failures
     for name, expected in scores.items():
         assert {True, False} == set((expected > threshold).tolist())
         content = json.loads((folder / "out" / f"{name}_scores.json").read_text())
@@ -155,31 +172,16 @@ def test_failed_drawing_is_recorded_and_the_run_goes_on(folder, network, monkeyp
     dataset = _run(folder, network)
     path = str(folder / "in" / "a.nii.gz")
     message = f"{path}: expected to write its report, found RuntimeError: no font: the segmentation is not affected"
-    assert dataset.failures == [(path, message)]
+    assert dataset.run_log.failures == [(path, message)]
     assert capsys.readouterr().err.splitlines()[-1] == f"failed: {message}"
     assert not (folder / "out" / "a_report.html").exists()
     assert (folder / "out" / "a_scores.json").exists()
     assert (folder / "out" / "sub" / "b_report.html").read_text() == "page"
 
 
-def test_without_a_list_of_failures_a_failed_report_is_raised(folder, network, monkeypatch):
-    recorder = ScoreRecorder(network)
-    writer = ReportWriter(folder / "out", folder / "in", network, recorder)
-    monkeypatch.setattr(report_writer, "case_to_html", lambda *_, **__: 1 / 0)
-    evaluator = SupervisedEvaluator(
-        device=torch.device("cpu"),
-        val_data_loader=DataLoader(_dataset(folder), batch_size=1),
-        network=network,
-        inferer=SliceInferer(roi_size=[16, 16], sw_batch_size=3, spatial_dim=1),
-        val_handlers=[recorder, writer],
-    )
-    with pytest.raises(OutputError, match=r"a.nii.gz: expected to write its report, found ZeroDivisionError"):
-        evaluator.run()
-
-
 def test_slices_that_were_scored_twice_give_no_report(folder, network):
     dataset = _run(folder, network, repeats=2)
-    assert [re.search(r"found (\d+ scores for .* slices)", message)[1] for _, message in dataset.failures] == [
+    assert [re.search(r"found (\d+ scores for .* slices)", message)[1] for _, message in dataset.run_log.failures] == [
         "16 scores for 1 x 8 slices"
     ] * 2
     assert not [*(folder / "out").rglob("*.*")]
@@ -190,13 +192,13 @@ def test_volume_that_failed_before_gets_no_report(folder, network):
         def _load(self, item):
             loaded = super()._load(item)
             if str(item["image"]).endswith("a.nii.gz"):
-                self.fail(str(item["image"]), "could not be written")
+                self.run_log.fail(str(item["image"]), "could not be written")
             return loaded
 
     plain = _dataset(folder)
     dataset = Failing(plain.data, plain.transform, max_slice_size=(16, 16))
     _run(folder, network, dataset=dataset, suspicious=1)
-    assert len(dataset.failures) == 1
+    assert len(dataset.run_log.failures) == 1
     assert sorted(path.name for path in (folder / "out").rglob("*.*")) == [
         "b_report.html",
         "b_scores.csv",
@@ -212,4 +214,13 @@ def test_missing_weights_end_the_run_at_once(folder, network):
 @pytest.mark.parametrize("suspicious", [-1, 7])
 def test_number_of_pictures_is_limited(folder, network, suspicious):
     with pytest.raises(InputError, match=f"suspicious: expected a number from 0 to 6, found {suspicious}"):
-        ReportWriter(folder, folder, network, ScoreRecorder(network), suspicious=suspicious)
+        _writers(folder, network, ScoreRecorder(network), RunLog(), suspicious=suspicious)
+
+
+def test_a_report_before_its_segmentation_is_refused(folder, network):
+    segmentation, writer = _writers(folder, network, ScoreRecorder(network), RunLog())
+    engine = Engine(lambda engine, batch: None)
+    with pytest.raises(InputError, match="handlers: expected the writer of the segmentation, found ReportWriter"):
+        writer.attach(engine)
+    segmentation.attach(engine)
+    writer.attach(engine)

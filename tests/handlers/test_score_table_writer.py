@@ -13,9 +13,10 @@ from monai.transforms import LoadImaged
 from torch import nn
 
 from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import OutputError
 from monai_advdefense.guard import ReconstructionDetector
 from monai_advdefense.handlers.score_table_writer import ScoreTableWriter
+from monai_advdefense.runs.outputs import Outputs
+from monai_advdefense.runs.run_log import RunLog
 
 SHAPE = (8, 5, 8)
 
@@ -39,9 +40,9 @@ def folder(tmp_path):
     return tmp_path / "in"
 
 
-def _run(folder, output, detector, **options):
+def _run(folder, output, detector):
     dataset = VolumeDataset(str(folder), LoadImaged("image", ensure_channel_first=True), max_slice_size=(8, 8))
-    writer = ScoreTableWriter(output, folder, detector, **options)
+    writer = ScoreTableWriter(Outputs(folder, output), dataset.run_log, detector)
     SupervisedEvaluator(
         device=torch.device("cpu"),
         val_data_loader=DataLoader(dataset, batch_size=1),
@@ -83,19 +84,11 @@ def test_without_a_threshold_nothing_is_said_to_be_accepted(folder, detector, tm
 
 def test_a_volume_whose_scores_cannot_be_written_does_not_stop_the_others(folder, detector, tmp_path):
     (tmp_path / "out" / "a_scores.csv").mkdir(parents=True)
-    dataset = VolumeDataset([], lambda item: item)
-    _run(folder, tmp_path / "out", detector, dataset=dataset)
-    ((path, message),) = dataset.failures
+    ((path, message),) = _run(folder, tmp_path / "out", detector).run_log.failures
     assert path == str(folder / "a.nii.gz")
     assert "no scores" in message
     assert "\n" not in message
     assert (tmp_path / "out" / "sub" / "b_scores.csv").is_file()
-
-
-def test_without_a_dataset_the_error_is_raised(folder, detector, tmp_path):
-    (tmp_path / "out" / "a_scores.csv").mkdir(parents=True)
-    with pytest.raises(OutputError, match="a_scores"):
-        _run(folder, tmp_path / "out", detector)
 
 
 def test_slices_are_numbered_as_in_the_preprocessed_volume_and_as_in_the_input(detector, tmp_path, folder):
@@ -104,7 +97,7 @@ def test_slices_are_numbered_as_in_the_preprocessed_volume_and_as_in_the_input(d
     image.meta.update(filename_or_obj=str(folder / "a.nii.gz"), original_affine=np.diag([1.0, -2.0, 1.0, 1.0]))
     image.meta["original_affine"][1, 3] = 6.0
     engine = Engine(lambda engine, batch: [{"image": image, "pred": image}])
-    ScoreTableWriter(tmp_path / "out", folder, detector).attach(engine)
+    ScoreTableWriter(Outputs(folder, tmp_path / "out"), RunLog(), detector).attach(engine)
     engine.run([0])
     rows = json.loads((tmp_path / "out" / "a_scores.json").read_text())["slices"]
     assert [(row["slice"], row["position_mm"], row["input_index"]) for row in rows] == [(0, 0, 3), (1, 2, 2), (2, 4, 1)]

@@ -13,10 +13,9 @@ import numpy as np
 
 from monai_advdefense.data.checks.nifti_header import VoxelLayout, check_header, read_header
 from monai_advdefense.messages import broken_rule, reason
+from monai_advdefense.nifti_names import NIFTI_SUFFIXES
 
-__all__ = ["NIFTI_SUFFIXES", "check_volume_file"]
-
-NIFTI_SUFFIXES = (".nii.gz", ".nii")
+__all__ = ["check_volume_file"]
 
 _CHUNK_BYTES = 8 * 2**20  # a multiple of every item size
 _MAX_INTENSITY = 1e30

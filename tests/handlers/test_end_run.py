@@ -6,29 +6,33 @@ from monai.engines import SupervisedEvaluator
 
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import CalibrationError, InputError, OutputError
-from monai_advdefense.handlers.failure_summary import FailureSummary
+from monai_advdefense.handlers import end_run
+from monai_advdefense.handlers.end_run import EndRun
+from monai_advdefense.runs.group_report import GroupReport
+from monai_advdefense.runs.outputs import Outputs
+from monai_advdefense.runs.run_log import RunLog
 
 
-def _dataset(attempted, *failures):
-    dataset = VolumeDataset([], lambda item: item)
-    dataset.attempted.extend(f"{number}.nii" for number in range(attempted))
-    dataset.failures.extend(failures)
-    return dataset
+def _log(attempted, *failures):
+    log = RunLog()
+    log.attempted.extend(f"{number}.nii" for number in range(attempted))
+    log.failures.extend(failures)
+    return log
 
 
-def _engine(dataset, step=lambda engine, batch: None):
+def _engine(log, step=lambda engine, batch: None, group_report=None):
     engine = Engine(step)
-    FailureSummary(dataset).attach(engine)
+    EndRun(log, group_report).attach(engine)
     return engine
 
 
 def test_a_run_without_failures_ends_normally(capsys):
-    _engine(_dataset(3)).run([0])
+    _engine(_log(3)).run([0])
     assert capsys.readouterr().out == "3 of 3 volumes written, 0 failed\n"
 
 
 def test_failed_volumes_are_listed_and_the_run_ends_with_an_error(capsys):
-    engine = _engine(_dataset(5, ("a.nii", "a.nii: why"), ("b.nii", "b.nii: why not"), ("b.nii", "b.nii: no result")))
+    engine = _engine(_log(5, ("a.nii", "a.nii: why"), ("b.nii", "b.nii: why not"), ("b.nii", "b.nii: no result")))
     with pytest.raises(InputError, match=r"^b.nii: no result \(2 of 5 volumes failed\)$"):
         engine.run([0])
     printed = capsys.readouterr()
@@ -43,7 +47,7 @@ def test_failed_volumes_are_listed_and_the_run_ends_with_an_error(capsys):
 
 @pytest.mark.parametrize("event", [Events.STARTED, Events.ITERATION_COMPLETED])
 def test_what_failed_before_bad_input_ended_the_run_is_listed(event, capsys):
-    engine = _engine(_dataset(2, ("a.nii", "a.nii: why"), ("b.nii", "b.nii: why not")))
+    engine = _engine(_log(2, ("a.nii", "a.nii: why"), ("b.nii", "b.nii: why not")))
 
     @engine.on(event)
     def fail(engine):
@@ -60,7 +64,7 @@ def test_an_error_passes(error):
         raise error
 
     with pytest.raises(type(error)):
-        _engine(_dataset(1), step).run([0])
+        _engine(_log(1), step).run([0])
 
 
 def test_a_missing_folder_ends_an_evaluator(tmp_path):
@@ -69,7 +73,7 @@ def test_a_missing_folder_ends_an_evaluator(tmp_path):
         device=torch.device("cpu"),
         val_data_loader=DataLoader(dataset, batch_size=1, num_workers=0),
         network=torch.nn.Identity(),
-        val_handlers=[FailureSummary(dataset)],
+        val_handlers=[EndRun(dataset.run_log)],
     )
     with pytest.raises(InputError, match=f"^{tmp_path / 'nowhere'}: expected a folder of NIfTI files"):
         evaluator.run()
@@ -82,8 +86,56 @@ def test_an_evaluator_without_any_usable_volume_ends_with_an_error(tmp_path, cap
         device=torch.device("cpu"),
         val_data_loader=DataLoader(dataset, batch_size=1, num_workers=0),
         network=torch.nn.Identity(),
-        val_handlers=[FailureSummary(dataset)],
+        val_handlers=[EndRun(dataset.run_log)],
     )
     with pytest.raises(InputError, match=r"a.nii: expected .*\(1 of 1 volumes failed\)$"):
         evaluator.run()
     assert capsys.readouterr().out == "0 of 1 volumes written, 1 failed\n"
+
+
+@pytest.fixture
+def report(tmp_path):
+    """The report about a run whose only volume failed, and a page of an earlier run."""
+    log = RunLog()
+    log.attempt(str(tmp_path / "a.nii"))
+    log.fail(str(tmp_path / "a.nii"), "a.nii: why")
+    (tmp_path / "report.html").write_text("older")
+    return GroupReport(Outputs(tmp_path, tmp_path), log)
+
+
+def test_the_group_report_is_written_before_a_failure_ends_the_run(report):
+    with pytest.raises(InputError, match="a.nii: why"):
+        _engine(report.run_log, group_report=report).run([0])
+    assert "a.nii,failed" in report.table.read_text()
+    assert "why" in report.page.read_text()
+
+
+def test_an_older_report_does_not_outlive_the_first_volume(report):
+    def step(engine, batch):
+        assert not report.page.exists()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _engine(report.run_log, step, report).run([0])
+    assert not report.page.exists()
+
+
+def test_a_run_that_cannot_begin_leaves_the_older_report(report):
+    class Missing:
+        def __iter__(self):
+            raise OSError("no folder")
+
+        def __len__(self):
+            return 1
+
+    with pytest.raises(OSError, match="no folder"):
+        _engine(report.run_log, group_report=report).run(Missing())
+    assert report.page.read_text() == "older"
+
+
+def test_other_processes_leave_the_last_word_to_the_first(report, monkeypatch, capsys):
+    monkeypatch.setattr(end_run.idist, "get_rank", lambda: 1)
+    capsys.readouterr()
+    _engine(report.run_log, group_report=report).run([0])
+    assert not report.page.exists()
+    assert capsys.readouterr().out == ""
