@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from monai_advdefense.errors import OutputError
-from monai_advdefense.messages import one_line
+from monai_advdefense.messages import broken_rule, one_line
 
 __all__ = ["atomic_path"]
 
@@ -48,8 +48,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     except OSError as error:
         found = one_line(error.strerror or error)
-        raise OutputError(
-            f"{one_line(path)}: expected to write here, found {found}: check free space and permissions"
+        raise broken_rule(
+            path, "to write here", found, "check free space and permissions", error=OutputError
         ) from error
     finally:
         if os.path.lexists(temporary):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["class_indices"]
 
@@ -28,11 +28,11 @@ def class_indices(name: str, label: Tensor, num_classes: int | None = None) -> T
     plain = label.as_subclass(Tensor)
     classes = plain.long()
     if plain.is_floating_point() and not torch.equal(classes.to(plain.dtype), plain):
-        raise InputError(f"{name}: expected whole numbers, found fractions or NaN; resample with nearest neighbor")
+        raise broken_rule(name, "whole numbers", "fractions or NaN", "resample with nearest neighbor")
     if not classes.numel():
         return classes
     low, high = int(classes.min()), int(classes.max())
     if low < 0 or (num_classes is not None and high >= num_classes):
         expected = "classes from 0" if num_classes is None else f"classes 0 to {num_classes - 1}"
-        raise InputError(f"{name}: expected {expected}, found {low} to {high}; merge the labels or correct num_classes")
+        raise broken_rule(name, expected, f"{low} to {high}", "merge the labels or correct num_classes")
     return classes

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from monai_advdefense.attacks.arguments import check_bounds, check_choice, check_image, check_mask
-from monai_advdefense.errors import InputError
+from monai_advdefense.attacks.arguments import check_bounds, check_choice, check_image, check_mask, per_sample
 
-__all__ = ["Ball", "ball_around", "per_sample", "unit"]
+__all__ = ["NORMS", "Ball", "ball_around", "unit"]
 
 NORMS = ("l2", "linf")
 
@@ -34,7 +33,7 @@ class Ball:
     bounds: tuple[float, float] | None
 
     def step(self, image: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
-        """Go from ``image`` a step of length ``size`` along ``gradient``, then back into the ball.
+        """Go from ``image`` ``(B, C, *spatial)`` a step of length ``size`` along ``gradient``, then back into the ball.
 
         The direction is the gradient over its L2 norm, or its sign for ``"linf"``; a sample whose gradient is zero
         within the mask stays where it is.
@@ -44,7 +43,7 @@ class Ball:
         return self.project(image + size * (unit(gradient) if self.norm == "l2" else gradient.sign()))
 
     def project(self, image: Tensor) -> Tensor:
-        """Take ``image`` to the ball; its norm is never above the radius, also after rounding."""
+        """Take ``image`` ``(B, C, *spatial)`` to the ball: no norm is above its radius, also after rounding."""
         change = image - self.center
         if self.norm == "linf":
             change = change.clamp(-self.radius, self.radius)
@@ -66,7 +65,7 @@ class Ball:
         return replace(self, radius=self.radius.masked_fill(chosen.view_as(self.radius), 0.0))
 
     def random_point(self, generator: torch.Generator) -> Tensor:
-        """Draw from the uniform distribution over the ball within the mask, sample by sample, and apply the bounds."""
+        """Draw ``(B, C, *spatial)`` uniformly from the ball within the mask, sample by sample, and apply the bounds."""
         free = torch.ones_like(self.center) if self.mask is None else self.mask.to(self.center).expand_as(self.center)
         change = torch.stack([_draw(sample, self.norm, generator) for sample in free])
         return self.project(self.center + self.radius * change)
@@ -101,21 +100,13 @@ def ball_around(
     return Ball(image.clone(), per_sample("radius", radius, image), norm, allowed, bounds)
 
 
-def per_sample(name: str, value: Tensor | float, image: Tensor) -> Tensor:
-    """Give ``value``, one number or ``(B,)``, as finite numbers >= 0 of shape ``(B, 1, ...)``; else InputError."""
-    given = torch.as_tensor(value, dtype=image.dtype, device=image.device).detach().as_subclass(Tensor)
-    if given.ndim > 1 or (given.ndim == 1 and given.shape != image.shape[:1]):
-        raise InputError(f"argument `{name}`: expected a number or shape {(len(image),)}, found {tuple(given.shape)}")
-    if not (torch.isfinite(given) & (given >= 0)).all():
-        raise InputError(f"argument `{name}`: expected finite numbers >= 0, found a negative or non-finite one")
-    return given.expand(len(image)).clone().view(-1, *[1] * (image.ndim - 1))
-
-
-def unit(gradient: Tensor) -> Tensor:
-    """Scale each sample to L2 norm 1; a zero gradient stays zero."""
+def unit(gradient: Tensor, norm: str = "l2") -> Tensor:
+    """Scale each sample of ``(B, ...)`` to norm 1; a zero gradient stays zero."""
     peak = gradient.abs().amax(_axes(gradient), keepdim=True)
     # Dividing by the peak first keeps the squares of very small or large gradients from under- or overflowing.
     scaled = gradient / torch.where(peak > 0, peak, 1.0)
+    if norm == "linf":
+        return scaled
     length: Tensor = torch.linalg.vector_norm(scaled, dim=_axes(gradient), keepdim=True)
     return scaled / length.clamp_min(1.0)
 

@@ -7,14 +7,22 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.arguments import check_bounds, check_choice, check_image, check_label, check_mask
+from monai_advdefense.attacks.arguments import (
+    check_at_least,
+    check_bounds,
+    check_choice,
+    check_image,
+    check_label,
+    check_mask,
+)
+from monai_advdefense.attacks.ball import NORMS, unit
 from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.attacks.logits import check_gradient, check_logits, predicted_as
 from monai_advdefense.attacks.result import AttackResult
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["dag", "step_size_for"]
 
-NORMS = ("l2", "linf")
 STOPS = ("all_flipped", "never")
 RESULTS = ("best", "last")
 
@@ -117,7 +125,8 @@ def dag(
                 break
             logits = network(batch.image.requires_grad_(step < steps))
             if step == 0:
-                _check_logits(logits, batch, target_term)
+                needed = {"label": batch.label} | ({"target": batch.target} if target_term else {})
+                check_logits(logits, batch.image, **needed)
             active = batch.still_label(logits.detach())
             left = active.flatten(1).sum(1)
             record = (left < remaining[batch.index]) | (result == "last")
@@ -130,7 +139,7 @@ def dag(
                 # Every step of the same samples writes to the same places; a new one would cost a pass over memory.
                 cotangent = torch.zeros_like(logits)
             gradient = batch.gradient(logits, active, target_term, cotangent)
-            moved = batch.image.detach() + step_size * _unit(gradient, norm)
+            moved = batch.image.detach() + step_size * unit(gradient, norm)
             # The next pass is faster and peaks lower in memory when it can take the place of these.
             del logits
             batch = replace(batch, image=moved if bounds is None else moved.clamp(*bounds))
@@ -171,12 +180,7 @@ class _Batch:
 
     def still_label(self, logits: Tensor) -> Tensor:
         """Tell which targeted pixels ``(B, 1, *spatial)`` are predicted as their label."""
-        # argmax costs several times amax on CPU, and only this one comparison is needed.
-        highest = logits.amax(1, keepdim=True)
-        # A comparison with NaN is false and would count as flipped.
-        if not torch.isfinite(highest).all():
-            raise InputError("argument `network`: expected finite logits, found NaN or infinity")
-        return self.targeted & (logits.gather(1, self.label) >= highest)
+        return self.targeted & predicted_as(logits, self.label)
 
     def gradient(self, logits: Tensor, active: Tensor, target_term: bool, cotangent: Tensor) -> Tensor:
         """Give the gradient of the objective over the active pixels with respect to the image, within the mask.
@@ -190,6 +194,7 @@ class _Batch:
             # A pixel that is not active may have target == label; its push is 0, so overwriting is right.
             cotangent.scatter_(1, self.target, push)
         (gradient,) = torch.autograd.grad(logits, self.image, cotangent)
+        check_gradient("network", gradient)
         return gradient if self.mask is None else torch.where(self.mask, gradient, 0.0)
 
 
@@ -203,41 +208,11 @@ def _start(image: Tensor, label: Tensor, target: Tensor, mask: Tensor | None, in
     return _Batch(torch.arange(len(image), device=image.device), image.clone(), label, target, targeted, allowed)
 
 
-def _unit(gradient: Tensor, norm: str) -> Tensor:
-    """Scale each sample to norm 1; a zero gradient stays zero."""
-    axes = tuple(range(1, gradient.ndim))
-    peak = gradient.abs().amax(axes, keepdim=True)
-    if not torch.isfinite(peak).all():
-        raise InputError("argument `network`: expected finite gradients of the image, found NaN or infinity")
-    # Dividing by the peak first keeps the squares of very small or large gradients from under- or overflowing.
-    unit = gradient / torch.where(peak > 0, peak, 1.0)
-    if norm == "linf":
-        return unit
-    length: Tensor = torch.linalg.vector_norm(unit, dim=axes, keepdim=True)
-    return unit / length.clamp_min(1.0)
-
-
 def _check_options(step_size: float, steps: int, norm: str, stop: str, result: str) -> None:
     """Raise InputError for an option that is out of range or unknown."""
     if not 0 <= step_size < float("inf"):
-        raise InputError(f"argument `step_size`: expected a finite number >= 0, found {step_size}")
-    if steps < 1:
-        raise InputError(f"argument `steps`: expected at least 1, found {steps}")
+        raise broken_rule("step_size", "a finite number >= 0", step_size, "step_size_for(side) gives the paper's")
+    check_at_least("steps", steps, 1)
     check_choice("norm", norm, NORMS)
     check_choice("stop", stop, STOPS)
     check_choice("result", result, RESULTS)
-
-
-def _check_logits(logits: Tensor, batch: _Batch, target_term: bool) -> None:
-    """Raise InputError unless the network gives usable logits with a class for every label."""
-    expected = f"expected logits (B, K, *spatial) for an image of shape {tuple(batch.image.shape)}"
-    if not isinstance(logits, Tensor):
-        raise InputError(f"argument `network`: {expected}, found {type(logits).__name__}")
-    if logits.ndim != batch.image.ndim or logits[:, :1].shape != batch.label.shape:
-        raise InputError(f"argument `network`: {expected}, found {tuple(logits.shape)}")
-    if not logits.requires_grad:
-        raise InputError("argument `network`: expected logits that can be differentiated by the image, found constants")
-    for name, classes in {"label": batch.label, "target": batch.target}.items():
-        if (name == "label" or target_term) and classes.max() >= logits.shape[1]:
-            found = f"expected classes below {logits.shape[1]}, the channels of the logits, found {int(classes.max())}"
-            raise InputError(f"argument `{name}`: {found}")

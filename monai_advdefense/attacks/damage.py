@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from monai_advdefense.attacks.arguments import check_label
-from monai_advdefense.errors import InputError
+from monai_advdefense.attacks.logits import check_gradient, check_logits, predicted_as
 
-__all__ = ["check_gradient", "cross_entropy_loss", "damage", "dice_loss", "segmentation_targets"]
+__all__ = ["cross_entropy_loss", "damage", "dice_loss", "segmentation_targets"]
 
 _NOT_TARGETED = -100
 
@@ -97,35 +97,11 @@ def damage(
     """
     image = image.detach().requires_grad_(differentiate)
     logits = network(image)
-    _check_logits(logits, image, targets)
-    highest = logits.detach().amax(1)
-    # A comparison with NaN is false and would count as predicted.
-    if not torch.isfinite(highest).all():
-        raise InputError("argument `network`: expected finite logits, found NaN or infinity")
-    predicted = logits.detach().gather(1, targets.clamp_min(0).unsqueeze(1))[:, 0] >= highest
+    check_logits(logits, image, label=targets)
+    predicted = predicted_as(logits.detach(), targets.clamp_min(0).unsqueeze(1))[:, 0]
     flipped = (~predicted & (targets != _NOT_TARGETED)).flatten(1).sum(1)
     if not differentiate:
         return flipped, torch.zeros_like(image)
     (gradient,) = torch.autograd.grad(loss(logits, targets), image)
     check_gradient("network", gradient)
     return flipped, gradient
-
-
-def check_gradient(name: str, gradient: Tensor) -> None:
-    """Raise InputError unless the gradient of argument ``name`` by the image is finite."""
-    if not torch.isfinite(gradient).all():
-        raise InputError(f"argument `{name}`: expected finite gradients of the image, found NaN or infinity")
-
-
-def _check_logits(logits: Tensor, image: Tensor, targets: Tensor) -> None:
-    """Raise InputError unless the network gives logits for the image, with a class for every target."""
-    expected = f"argument `network`: expected logits (B, K, *spatial) for an image of shape {tuple(image.shape)}"
-    if not isinstance(logits, Tensor):
-        raise InputError(f"{expected}, found {type(logits).__name__}")
-    if logits.ndim != image.ndim or logits[:, 0].shape != targets.shape:
-        raise InputError(f"{expected}, found {tuple(logits.shape)}")
-    if image.requires_grad and not logits.requires_grad:
-        raise InputError("argument `network`: expected logits that can be differentiated by the image, found constants")
-    if targets.numel() and targets.max() >= logits.shape[1]:
-        found = f"expected classes below {logits.shape[1]}, the channels of the logits, found {int(targets.max())}"
-        raise InputError(f"argument `label`: {found}")

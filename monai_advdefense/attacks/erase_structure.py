@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.arguments import check_label
-from monai_advdefense.attacks.ball import ball_around, per_sample
+from monai_advdefense.attacks.arguments import check_at_least, check_label, per_sample
+from monai_advdefense.attacks.ball import ball_around
 from monai_advdefense.attacks.damage import damage
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.result import AttackResult
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["erase_structure", "margin_loss"]
 
@@ -80,8 +80,7 @@ def erase_structure(
         >>> found.image.argmax(1), found.success
         (tensor([[1, 1]]), tensor([True]))
     """
-    if steps < 1:
-        raise InputError(f"argument `steps`: expected at least 1, found {steps}")
+    check_at_least("steps", steps, 1)
     # A caller may run under no_grad or inference_mode, as evaluators do.
     with frozen(network), torch.inference_mode(False), torch.enable_grad():
         ball = ball_around(image, radius, norm="l2", mask=mask, bounds=bounds)
@@ -98,13 +97,8 @@ def erase_structure(
             adversarial = torch.where(better.view_as(size), moving, adversarial)
             if step < steps:
                 moving = ball.step(moving, ascent, size)
-    return AttackResult(
-        image=adversarial,
-        success=(most == pixels) & (pixels > 0),
-        flipped=most / pixels.clamp_min(1),
-        iterations=(pixels > 0) * steps,
-        norm=torch.linalg.vector_norm((adversarial - ball.center).flatten(1), dim=1),
-    )
+    success = (most == pixels) & (pixels > 0)
+    return AttackResult.counted(ball.center, adversarial, success=success, flipped=most, pixels=pixels, steps=steps)
 
 
 def _targets(label: Tensor, structure: Tensor | int, image: Tensor) -> Tensor:
@@ -112,8 +106,11 @@ def _targets(label: Tensor, structure: Tensor | int, image: Tensor) -> Tensor:
     check_label("label", label, (image.shape[0], *image.shape[2:]))
     chosen = torch.as_tensor(structure, device=label.device).as_subclass(Tensor)
     if chosen.is_floating_point() or chosen.shape not in ((), image.shape[:1]) or bool((chosen < 0).any()):
-        raise InputError(
-            f"argument `structure`: expected one class >= 0 or one for each of {len(image)} images, found {structure}"
+        raise broken_rule(
+            "structure",
+            f"one class >= 0 or one for each of {len(image)} images",
+            structure,
+            "give a class of the label",
         )
     classes = label.as_subclass(Tensor).long()
     wanted = chosen.expand(len(image)).view(-1, *[1] * (classes.ndim - 1))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.arguments import check_image
-from monai_advdefense.attacks.ball import per_sample
+from monai_advdefense.attacks.arguments import check_image, per_sample
 from monai_advdefense.attacks.pgd import pgd
 from monai_advdefense.attacks.result import AttackResult
 

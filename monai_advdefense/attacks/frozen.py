@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["frozen"]
 
@@ -36,9 +36,11 @@ def frozen(network: nn.Module) -> Iterator[None]:
         training = [(module, module.training) for module in network.modules()]
         network.eval()
     except (AttributeError, NotImplementedError) as error:
-        raise InputError(
-            "argument `network`: expected a module that can be put in evaluation mode, found "
-            f"{type(network).__name__} without modes; give the network before torch.jit.freeze or torch.export"
+        raise broken_rule(
+            "network",
+            "a module that can be put in evaluation mode",
+            f"{type(network).__name__} without modes",
+            "give the network before torch.jit.freeze or torch.export",
         ) from error
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     try:

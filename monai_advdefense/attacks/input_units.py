@@ -18,7 +18,7 @@ def to_input_units(
     itself may move a little with the intensities: measure an attack on what preprocessing makes of the result.
 
     Args:
-        original: image in input units, of any shape.
+        original: image in input units ``(*spatial)``, of any shape.
         perturbation: what an attack adds to the preprocessed image, on the grid of the original.
         low: intensity that becomes 0.
         high: intensity that becomes 1.

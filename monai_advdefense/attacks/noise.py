@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from monai_advdefense.attacks.arguments import check_bounds, check_image, check_mask
-from monai_advdefense.errors import InputError
+from monai_advdefense.attacks.arguments import check_bounds, check_image, check_mask, per_sample
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["NORM_TOLERANCE", "rician_noise"]
 
@@ -56,7 +58,7 @@ def rician_noise(
     dtype = image.dtype
     if dtype in (torch.float16, torch.bfloat16):  # coarser than the tolerance
         image = image.float()
-    aim = _per_sample(norm, image)
+    aim = per_sample("norm", norm, image).flatten()
     if not len(image):
         return image.to(dtype)
     draws = [_draw(sample, generator) for sample in image]
@@ -73,7 +75,17 @@ def rician_noise(
         distance: Tensor = torch.linalg.vector_norm((noisy(scale) - image).flatten(1), dim=1)
         return distance
 
-    low, high = torch.zeros_like(aim), aim / image[0].numel() ** 0.5
+    high = _least_scale(reached, aim, aim / image[0].numel() ** 0.5)
+    missed = (reached(high) - aim).abs() > NORM_TOLERANCE * aim
+    if missed.any():
+        which = f"sample {int(missed.nonzero()[0])}: norm {float(aim[missed][0]):g}"
+        raise broken_rule("norm", "a norm that noise within mask and bounds can have", which, "ask for less noise")
+    return noisy(high).to(dtype)
+
+
+def _least_scale(reached: Callable[[Tensor], Tensor], aim: Tensor, high: Tensor) -> Tensor:
+    """Bisect for the least scales ``(B,)`` at which ``reached`` is ``aim``, from a first guess ``high``."""
+    low = torch.zeros_like(aim)
     for _ in range(_DOUBLINGS):
         short = reached(high) < aim
         if not short.any():
@@ -83,11 +95,7 @@ def rician_noise(
         middle = (low + high) / 2
         short = reached(middle) < aim
         low, high = torch.where(short, middle, low), torch.where(short, high, middle)
-    missed = (reached(high) - aim).abs() > NORM_TOLERANCE * aim
-    if missed.any():
-        which = f"sample {int(missed.nonzero()[0])}: norm {float(aim[missed][0]):g}"
-        raise InputError(f"argument `norm`: expected a norm that noise within mask and bounds can have, found {which}")
-    return noisy(high).to(dtype)
+    return high
 
 
 def _check(image: Tensor, mask: Tensor | None, bounds: tuple[float, float] | None) -> None:
@@ -95,17 +103,7 @@ def _check(image: Tensor, mask: Tensor | None, bounds: tuple[float, float] | Non
     check_mask(mask, image)
     check_bounds(bounds, image)
     if image.numel() and image.min() < 0:
-        raise InputError(f"argument `image`: expected magnitudes >= 0, found {float(image.min()):g}")
-
-
-def _per_sample(norm: Tensor | float, image: Tensor) -> Tensor:
-    """Give the norm as one finite number >= 0 per sample."""
-    aim = torch.as_tensor(norm, dtype=image.dtype, device=image.device)
-    if aim.ndim > 1 or (aim.ndim == 1 and aim.shape != image.shape[:1]):
-        raise InputError(f"argument `norm`: expected a number or shape {(len(image),)}, found {tuple(aim.shape)}")
-    if not (torch.isfinite(aim) & (aim >= 0)).all():
-        raise InputError("argument `norm`: expected finite numbers >= 0, found a negative or non-finite one")
-    return aim.expand(len(image))
+        raise broken_rule("image", "magnitudes >= 0", f"{float(image.min()):g}", "scale or shift it first")
 
 
 def _draw(sample: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

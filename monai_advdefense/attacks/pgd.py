@@ -5,12 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.arguments import check_choice
-from monai_advdefense.attacks.ball import ball_around, per_sample
+from monai_advdefense.attacks.arguments import check_at_least, check_choice, per_sample
+from monai_advdefense.attacks.ball import ball_around
 from monai_advdefense.attacks.damage import damage, segmentation_targets
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.result import AttackResult
-from monai_advdefense.errors import InputError
 
 __all__ = ["pgd"]
 
@@ -77,8 +76,7 @@ def pgd(
         (tensor([[1, 0]]), '0.2000')
     """
     check_choice("result", result, RESULTS)
-    if steps < 1:
-        raise InputError(f"argument `steps`: expected at least 1, found {steps}")
+    check_at_least("steps", steps, 1)
     # A caller may run under no_grad or inference_mode, as evaluators do.
     with frozen(network), torch.inference_mode(False), torch.enable_grad():
         ball = ball_around(image, radius, norm=norm, mask=mask, bounds=bounds)
@@ -97,10 +95,5 @@ def pgd(
             if step < steps:
                 moving = ball.step(moving, gradient, size)
 
-        return AttackResult(
-            image=adversarial,
-            success=(most == pixels) & (pixels > 0),
-            flipped=most / pixels.clamp_min(1),
-            iterations=(pixels > 0) * steps,
-            norm=torch.linalg.vector_norm((adversarial - ball.center).flatten(1), dim=1),
-        )
+        success = (most == pixels) & (pixels > 0)
+        return AttackResult.counted(ball.center, adversarial, success=success, flipped=most, pixels=pixels, steps=steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 __all__ = ["AttackResult"]
@@ -29,3 +30,16 @@ class AttackResult:
     flipped: Tensor
     iterations: Tensor
     norm: Tensor
+
+    @classmethod
+    def counted(
+        cls, center: Tensor, image: Tensor, *, success: Tensor, flipped: Tensor, pixels: Tensor, steps: int
+    ) -> AttackResult:
+        """Give the result of ``steps`` steps from ``center`` to ``image`` ``(B, C, *spatial)``, by pixels ``(B,)``."""
+        return cls(
+            image=image,
+            success=success,
+            flipped=flipped / pixels.clamp_min(1),
+            iterations=(pixels > 0) * steps,
+            norm=torch.linalg.vector_norm((image - center).flatten(1), dim=1),
+        )

@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.ball import ball_around, per_sample
-from monai_advdefense.attacks.damage import check_gradient, damage, dice_loss, segmentation_targets
+from monai_advdefense.attacks.arguments import check_at_least, per_sample
+from monai_advdefense.attacks.ball import ball_around
+from monai_advdefense.attacks.damage import damage, dice_loss, segmentation_targets
 from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.attacks.logits import check_gradient
 from monai_advdefense.attacks.result import AttackResult
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["selective_pgd"]
 
@@ -88,8 +90,7 @@ def selective_pgd(
         >>> found.success, found.image.argmax(1), bool(excess(found.image) <= 0)
         (tensor([True]), tensor([[1, 0]]), True)
     """
-    if steps < 1:
-        raise InputError(f"argument `steps`: expected at least 1, found {steps}")
+    check_at_least("steps", steps, 1)
     # A caller may run under no_grad or inference_mode, as evaluators do.
     with frozen(network), _frozen_guard(excess), torch.inference_mode(False), torch.enable_grad():
         ball = ball_around(image, radius, norm="l2", mask=mask, bounds=bounds)
@@ -125,13 +126,7 @@ def selective_pgd(
         rejected = most < 0
         if rejected.any():
             most[rejected], _ = damage(network, adversarial[rejected], targets[rejected], differentiate=False)
-        return AttackResult(
-            image=adversarial,
-            success=success,
-            flipped=most / pixels.clamp_min(1),
-            iterations=(pixels > 0) * steps,
-            norm=torch.linalg.vector_norm((adversarial - ball.center).flatten(1), dim=1),
-        )
+        return AttackResult.counted(ball.center, adversarial, success=success, flipped=most, pixels=pixels, steps=steps)
 
 
 def _guard(excess: Callable[[Tensor], Tensor], image: Tensor, *, differentiate: bool) -> tuple[Tensor, Tensor]:
@@ -146,7 +141,7 @@ def _guard(excess: Callable[[Tensor], Tensor], image: Tensor, *, differentiate: 
     if not differentiate or not violated.any():
         return worst.detach(), torch.zeros_like(image)
     if not worst.requires_grad:
-        raise InputError("argument `excess`: expected scores that can be differentiated by the image, found constants")
+        raise broken_rule("excess", "scores with a gradient by the image", "constants", "leave out detach and no_grad")
     # Accepted samples pass zeros here: leaving them out would take a second forward pass of the others.
     (gradient,) = torch.autograd.grad(worst[violated].sum(), image)
     gradient = torch.where(violated.view(-1, *[1] * (image.ndim - 1)), gradient, 0.0)
@@ -162,10 +157,9 @@ def _frozen_guard(excess: Callable[[Tensor], Tensor]) -> AbstractContextManager[
 
 def _check_scores(scores: Tensor, image: Tensor) -> None:
     """Raise InputError unless the guard gives finite scores (B, S)."""
-    if not isinstance(scores, Tensor):
-        raise InputError(f"argument `excess`: expected scores (B,) or (B, S), found {type(scores).__name__}")
-    if scores.ndim != 2 or len(scores) != len(image) or not scores.shape[1]:
-        expected = f"expected scores (B,) or (B, S) for {len(image)} images"
-        raise InputError(f"argument `excess`: {expected}, found {tuple(scores.shape)}")
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != len(image) or not scores.shape[1]:
+        found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        expected = f"scores (B,) or (B, S) for {len(image)} images"
+        raise broken_rule("excess", expected, found, "give a function of a batch of images")
     if not torch.isfinite(scores).all():
-        raise InputError("argument `excess`: expected finite scores, found NaN or infinity; calibrate the guard first")
+        raise broken_rule("excess", "finite scores", "NaN or infinity", "calibrate the guard first")

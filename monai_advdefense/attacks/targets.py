@@ -10,8 +10,8 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch import Tensor
 
-from monai_advdefense.attacks.arguments import check_label
-from monai_advdefense.errors import InputError
+from monai_advdefense.attacks.arguments import check_at_least, check_label
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["all_background", "dilate_structure", "random_derangement", "swap_most_frequent"]
 
@@ -61,8 +61,7 @@ def swap_most_frequent(label: Tensor, *, count: int = 3) -> Tensor:
                  [1, 1, 1]]])
     """
     check_label("label", label)
-    if count < 2:
-        raise InputError(f"argument `count`: expected at least 2 classes to exchange, found {count}")
+    check_at_least("count", count, 2)
     return _joined([_cycle_most_frequent(sample, count) for sample in label], label)
 
 
@@ -84,8 +83,7 @@ def dilate_structure(label: Tensor, *, generator: torch.Generator, iterations: i
         InputError: if ``label`` is not an integer map of classes >= 0 or ``iterations`` is below 1.
     """
     check_label("label", label)
-    if iterations < 1:
-        raise InputError(f"argument `iterations`: expected at least 1 pixel of growth, found {iterations}")
+    check_at_least("iterations", iterations, 1)
     return _joined([_dilate_one(sample, generator, iterations) for sample in label], label)
 
 
@@ -106,10 +104,9 @@ def random_derangement(label: Tensor, num_classes: int, *, generator: torch.Gene
         InputError: if ``label`` is not an integer map of classes in [0, ``num_classes``) or ``num_classes`` is below 2.
     """
     check_label("label", label)
-    if num_classes < 2:
-        raise InputError(f"argument `num_classes`: expected at least 2, found {num_classes}")
+    check_at_least("num_classes", num_classes, 2)
     if label.numel() and label.max() >= num_classes:
-        raise InputError(f"argument `label`: expected classes below {num_classes}, found {int(label.max())}")
+        raise broken_rule("label", f"classes below {num_classes}", int(label.max()), "correct num_classes")
     return _joined([_derangement(num_classes, generator).to(sample)[sample.long()] for sample in label], label)
 
 

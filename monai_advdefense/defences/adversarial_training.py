@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.class_indices import class_indices
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["AdversarialBatch"]
 
@@ -63,11 +63,13 @@ class AdversarialBatch(PrepareBatchDefault):
         """Attacked images ``(B, C, *spatial)`` and the labels ``(B, 1, *spatial)`` of ``batchdata`` on ``device``."""
         image, label = super().__call__(batchdata, device, non_blocking, **kwargs)
         if label is None:
-            raise InputError("batchdata: expected images with labels, found no label; an attack needs the true classes")
+            raise broken_rule("batchdata", "images with labels", "no label", "an attack needs the true classes")
         if label.shape[1] != 1:
-            raise InputError(
-                f"batchdata: expected labels (B, 1, *spatial) of class indices, found {tuple(label.shape)}; make the "
-                "labels one-hot in the loss, not before"
+            raise broken_rule(
+                "batchdata",
+                "labels (B, 1, *spatial) of class indices",
+                tuple(label.shape),
+                "make the labels one-hot in the loss, not before",
             )
         # Augmentation turns labels into floating point.
         classes = class_indices("batchdata: label", label[:, 0])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.frozen import frozen
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["DefenseGAN", "project", "wasserstein_critic_loss", "wasserstein_generator_loss"]
 
@@ -48,8 +48,8 @@ def project(
         (tensor([[[0.2000, 0.8000]]]), tensor([[0.2000, 0.8000]]))
     """
     if steps < 1 or start.ndim != 2 or not len(start):
-        raise InputError(
-            f"steps, start: expected at least 1 step and codes (R, D), found {steps} and {tuple(start.shape)}"
+        raise broken_rule(
+            "steps, start", "at least 1 step and codes (R, D)", f"{steps} and {tuple(start.shape)}", "give R starts"
         )
     image = image.detach().as_subclass(Tensor)
     with frozen(generator), torch.inference_mode(False), torch.enable_grad():
@@ -66,7 +66,9 @@ def project(
             error = _error(made, aim).view(len(image), len(start)).nan_to_num(nan=torch.inf, posinf=torch.inf)
             best = error.argmin(1) + torch.arange(len(image), device=error.device) * len(start)
     if not torch.isfinite(error.amin(1)).all():
-        raise InputError(f"step_size: expected a search that ends at a finite error, found none with {step_size:g}")
+        raise broken_rule(
+            "step_size", "a search that ends at a finite error", f"none with {step_size:g}", "make it smaller"
+        )
     return made[best], code[best]
 
 
@@ -134,7 +136,9 @@ def wasserstein_critic_loss(
     """
     fake, real = (images.detach().as_subclass(Tensor) for images in (fake, real))
     if fake.shape != real.shape:
-        raise InputError(f"fake: expected the shape of real, {tuple(real.shape)}, found {tuple(fake.shape)}")
+        raise broken_rule(
+            "fake", f"the shape of real, {tuple(real.shape)}", tuple(fake.shape), "generate as many of that size"
+        )
     share = torch.rand(len(real), *[1] * (real.ndim - 1)).to(real)
     between = (share * real + (1 - share) * fake).requires_grad_()
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
@@ -150,8 +154,10 @@ def wasserstein_generator_loss(fake: Tensor, *, critic: Callable[[Tensor], Tenso
 def _error(made: Tensor, aim: Tensor) -> Tensor:
     """Mean squared error ``(N,)`` of each image."""
     if made.shape != aim.shape:
-        raise InputError(
-            f"generator: expected images of shape {tuple(aim.shape[1:])} as those to project, found "
-            f"{tuple(made.shape[1:])}; train it on images of this size"
+        raise broken_rule(
+            "generator",
+            f"images of shape {tuple(aim.shape[1:])} as those to project",
+            tuple(made.shape[1:]),
+            "train it on images of this size",
         )
     return (made - aim).square().flatten(1).mean(1)

@@ -11,7 +11,7 @@ import torch.nn.functional as functional
 from monai.engines.utils import PrepareBatchDefault
 from torch import Tensor, nn
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.weights import load_weights
 
 __all__ = ["DistillationBatch", "TemperedLoss", "distillation_loss"]
@@ -44,14 +44,18 @@ def distillation_loss(
     """
     _check_temperature(temperature)
     if logits.shape != teacher_logits.shape:
-        raise InputError(
-            f"teacher_logits: expected the shape of the student's, {tuple(logits.shape)}, "
-            f"found {tuple(teacher_logits.shape)}; both networks need the same classes"
+        raise broken_rule(
+            "teacher_logits",
+            f"the shape of the student's, {tuple(logits.shape)}",
+            tuple(teacher_logits.shape),
+            "both networks need the same classes",
         )
     if class_weights is not None and class_weights.shape != logits.shape[1:2]:
-        raise InputError(
-            f"class_weights: expected one for each of {logits.shape[1]} classes, found shape "
-            f"{tuple(class_weights.shape)}; count the classes of the network"
+        raise broken_rule(
+            "class_weights",
+            f"one for each of {logits.shape[1]} classes",
+            f"shape {tuple(class_weights.shape)}",
+            "count the classes of the network",
         )
     teacher_logits = teacher_logits.detach()
     if logits.dtype in (torch.float16, torch.bfloat16):  # a sum over the pixels is beyond half precision
@@ -119,4 +123,4 @@ class DistillationBatch(PrepareBatchDefault):
 
 def _check_temperature(temperature: float) -> None:
     if not 0 < temperature < float("inf"):
-        raise InputError(f"temperature: expected a finite number above 0, found {temperature}")
+        raise broken_rule("temperature", "a finite number above 0", temperature, "20 is usual")

@@ -10,7 +10,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from monai_advdefense.class_indices import class_indices
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["WeightedLogisticDiceLoss", "class_boundary", "median_frequency_weights", "weighted_logistic_dice_loss"]
 
@@ -38,9 +38,11 @@ def median_frequency_weights(frequencies: Tensor) -> tuple[Tensor, float]:
     usable = (frequencies > 0) & torch.isfinite(frequencies)
     if frequencies.ndim != 1 or not bool(usable.all()):
         missing = torch.nonzero(~usable.flatten()).flatten().tolist()
-        raise InputError(
-            f"frequencies: expected a finite value above 0 for every class, found none for classes {missing}; "
-            "count over all training volumes or leave these classes out"
+        raise broken_rule(
+            "frequencies",
+            "a finite value above 0 for every class",
+            f"none for classes {missing}",
+            "count over all training volumes or leave these classes out",
         )
     # A true median: torch.median takes the lower middle value of an even count.
     median = torch.quantile(frequencies.double(), 0.5)
@@ -97,16 +99,20 @@ def weighted_logistic_dice_loss(
         Park et al. 2020, section "Target networks"; Roy et al. 2017, eq. 1 and 2.
     """
     if reduction not in ("mean", "sum"):
-        raise InputError(f"reduction: expected 'mean' or 'sum', found {reduction!r}; choose one of them")
+        raise broken_rule("reduction", "'mean' or 'sum'", repr(reduction), "choose one of them")
     if label.shape != logits.shape[:1] + logits.shape[2:]:
-        raise InputError(
-            f"label: expected shape {tuple(logits.shape[:1] + logits.shape[2:])} to fit the logits, "
-            f"found {tuple(label.shape)}; drop its channel axis or resize it"
+        raise broken_rule(
+            "label",
+            f"shape {tuple(logits.shape[:1] + logits.shape[2:])} to fit the logits",
+            tuple(label.shape),
+            "drop its channel axis or resize it",
         )
     if class_weights is not None and class_weights.shape != logits.shape[1:2]:
-        raise InputError(
-            f"class_weights: expected one for each of {logits.shape[1]} classes, found shape "
-            f"{tuple(class_weights.shape)}; count the classes of the network"
+        raise broken_rule(
+            "class_weights",
+            f"one for each of {logits.shape[1]} classes",
+            f"shape {tuple(class_weights.shape)}",
+            "count the classes of the network",
         )
     label = class_indices("label", label, logits.shape[1])
     if logits.dtype in (torch.float16, torch.bfloat16):  # counts of pixels are beyond half precision
@@ -153,7 +159,7 @@ class WeightedLogisticDiceLoss(nn.Module):
     ) -> None:
         super().__init__()
         if boundary_weight is not None and not 0 <= boundary_weight < float("inf"):
-            raise InputError(f"boundary_weight: expected a finite number >= 0, found {boundary_weight}; 0 turns it off")
+            raise broken_rule("boundary_weight", "a finite number >= 0", boundary_weight, "0 turns it off")
         weights, derived = None, 0.0
         if frequencies is not None:
             weights, derived = median_frequency_weights(torch.as_tensor(frequencies, dtype=torch.float32))

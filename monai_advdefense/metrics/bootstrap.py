@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import UndefinedMetricWarning
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["Interval", "bootstrap_over_subjects"]
 
@@ -73,17 +73,15 @@ def bootstrap_over_subjects(
     try:
         estimate = float(statistic(*columns))
     except ValueError as error:
-        raise InputError(f"statistic: expected a finite number on all rows, found {error}; check the arrays") from error
+        raise broken_rule("statistic", "a finite number on all rows", error, "check the arrays") from error
     if not np.isfinite(estimate):
-        raise InputError(f"statistic: expected a finite number on all rows, found {estimate}; check the arrays")
+        raise broken_rule("statistic", "a finite number on all rows", estimate, "check the arrays")
     rows_of_subject = [np.flatnonzero(subject_of_row == number) for number in range(names.size)]
     draws = np.random.default_rng(seed).integers(0, names.size, (resamples, names.size))
     values = np.array([_value(statistic, columns, rows_of_subject, draw) for draw in draws])
     values = values[np.isfinite(values)]
     if not values.size:
-        raise InputError(
-            f"statistic: expected a finite number on some of {resamples} resamples, found none; use more subjects"
-        )
+        raise broken_rule("statistic", f"a finite number on some of {resamples} resamples", "none", "use more subjects")
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return Interval(estimate, float(low), float(high), resamples - values.size)
@@ -116,14 +114,18 @@ def _check(
 ) -> None:
     lengths = [len(column) if column.ndim else 0 for column in columns]
     if not lengths or set(lengths) != {subject_of_row.size}:
-        raise InputError(
-            f"arrays: expected one row for each of the {subject_of_row.size} entries of subjects, "
-            f"found lengths {lengths}; give them in the same order"
+        raise broken_rule(
+            "arrays",
+            f"one row for each of the {subject_of_row.size} entries of subjects",
+            f"lengths {lengths}",
+            "give them in the same order",
         )
     if names.size < 2:
-        raise InputError(f"subjects: expected at least 2 subjects to resample, found {names.size}; use more subjects")
+        raise broken_rule("subjects", "at least 2 subjects to resample", names.size, "use more subjects")
     if resamples < 1 or not 0 < confidence < 1:
-        raise InputError(
-            "resamples, confidence: expected at least 1 and a number between 0 and 1, "
-            f"found {resamples} and {confidence}; 2000 and 0.95 are usual"
+        raise broken_rule(
+            "resamples, confidence",
+            "at least 1 and a number between 0 and 1",
+            f"{resamples} and {confidence}",
+            "2000 and 0.95 are usual",
         )

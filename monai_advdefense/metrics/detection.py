@@ -11,8 +11,9 @@ import numpy.typing as npt
 from sklearn.metrics import auc, roc_curve
 from torch import Tensor
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.calibration import Scores, finite_scores
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["DetectionMetrics", "accepted_and_bad", "coverage", "detection_metrics", "rejection_rate"]
 
@@ -62,7 +63,7 @@ def detection_metrics(
 realized_true_positive_rate=1.0)
     """
     if not 0 <= false_positive_rate <= 1:
-        raise InputError(f"false_positive_rate: expected a number from 0 to 1, found {false_positive_rate!r}; try 0.05")
+        raise broken_rule("false_positive_rate", "a number from 0 to 1", repr(false_positive_rate), "try 0.05")
     clean = _not_empty(finite_scores(clean_scores, "clean_scores"), "clean_scores")
     attacked = _not_empty(finite_scores(attacked_scores, "attacked_scores"), "attacked_scores")
     truth = np.repeat([0, 1], [clean.size, attacked.size])
@@ -91,7 +92,9 @@ def rejection_rate(scores: Scores, threshold: float) -> float:
         CalibrationError: if the threshold is not finite.
     """
     if not math.isfinite(threshold):
-        raise CalibrationError(f"threshold: expected a finite number, found {threshold}; calibrate the detector first")
+        raise broken_rule(
+            "threshold", "a finite number", threshold, "calibrate the detector first", error=CalibrationError
+        )
     return float(np.mean(_not_empty(finite_scores(scores), "scores") > threshold))
 
 
@@ -130,25 +133,29 @@ def accepted_and_bad(accepted: Decisions, dice_clean: Scores, dice_attacked: Sco
     decisions = _decisions(accepted)
     clean, attacked = _dice(dice_clean, "dice_clean"), _dice(dice_attacked, "dice_attacked")
     if not decisions.shape == clean.shape == attacked.shape:
-        raise InputError(
-            "accepted, dice_clean, dice_attacked: expected one entry each for every image, found lengths "
-            f"{decisions.size}, {clean.size}, {attacked.size}; give them in the same order and of the same images"
+        raise broken_rule(
+            "accepted, dice_clean, dice_attacked",
+            "one entry each for every image",
+            f"lengths {decisions.size}, {clean.size}, {attacked.size}",
+            "give them in the same order and of the same images",
         )
     return float(np.mean(decisions & (clean - attacked > drop)))
 
 
 def _not_empty(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     if array.size == 0:
-        raise InputError(f"{name}: expected at least one image, found none; check the split and the filter for blanks")
+        raise broken_rule(name, "at least one image", "none", "check the split and the filter for blanks")
     return array
 
 
 def _decisions(accepted: Decisions) -> npt.NDArray[np.bool_]:
     array = np.asarray(accepted.cpu() if isinstance(accepted, Tensor) else accepted)
     if array.ndim != 1 or (array.size and array.dtype != np.bool_):
-        raise InputError(
-            f"accepted: expected booleans (N,), found {array.dtype} of shape {array.shape}; "
-            "compare the scores with the threshold first"
+        raise broken_rule(
+            "accepted",
+            "booleans (N,)",
+            f"{array.dtype} of shape {array.shape}",
+            "compare the scores with the threshold first",
         )
     return _not_empty(array, "accepted")
 
@@ -157,5 +164,5 @@ def _dice(values: Scores, name: str) -> npt.NDArray[np.float64]:
     array = np.asarray(values.detach().double().cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
     finite_scores(np.nan_to_num(array, nan=1.0, posinf=np.inf, neginf=-np.inf), name)
     if ((array < 0) | (array > 1)).any():
-        raise InputError(f"{name}: expected Dice from 0 to 1, found {np.nanmin(array):g} to {np.nanmax(array):g}")
+        raise broken_rule(name, "Dice from 0 to 1", f"{np.nanmin(array):g} to {np.nanmax(array):g}", "give fractions")
     return np.where(np.isnan(array), 1.0, array)

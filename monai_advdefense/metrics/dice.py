@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from monai_advdefense.class_indices import class_indices
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["dice_from_counts", "dice_per_class", "mean_dice", "overlap_counts", "soft_dice"]
 
@@ -38,9 +38,11 @@ def overlap_counts(prediction: Tensor, label: Tensor, num_classes: int) -> Tenso
         0.75
     """
     if prediction.shape != label.shape or prediction.ndim < 2:
-        raise InputError(
-            "prediction: expected classes (B, *spatial) of the same shape as label, "
-            f"found {tuple(prediction.shape)} and {tuple(label.shape)}; drop channel axes or resize one of them"
+        raise broken_rule(
+            "prediction",
+            "classes (B, *spatial) of the same shape as label",
+            f"{tuple(prediction.shape)} and {tuple(label.shape)}",
+            "drop channel axes or resize one of them",
         )
     bins = prediction.shape[0] * num_classes
     predicted = class_indices("prediction", prediction, num_classes).flatten(1)
@@ -129,13 +131,15 @@ def soft_dice(probabilities: Tensor, label: Tensor, *, smooth: float = 1.0) -> T
     """
     expected = probabilities.shape[:1] + probabilities.shape[2:]
     if label.shape != expected:
-        raise InputError(
-            f"label: expected shape {tuple(expected)} to fit the probabilities, found {tuple(label.shape)}; "
-            "drop its channel axis or resize it"
+        raise broken_rule(
+            "label",
+            f"shape {tuple(expected)} to fit the probabilities",
+            tuple(label.shape),
+            "drop its channel axis or resize it",
         )
     # Half precision adds up to 1 within a few thousandths.
     if not bool(((probabilities.sum(dim=1) - 1).abs() < 0.02).all()) or bool((probabilities < 0).any()):
-        raise InputError("probabilities: expected to add up to 1 over the classes, found others; apply softmax first")
+        raise broken_rule("probabilities", "to add up to 1 over the classes", "others", "apply softmax first")
     flat = probabilities.flatten(2)
     if flat.dtype in (torch.float16, torch.bfloat16):  # counts of pixels are beyond half precision
         flat = flat.float()

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.calibration import finite_scores
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.metrics.bootstrap import Interval
 
 __all__ = ["Resampled", "SubjectResampling", "mean_of"]
@@ -81,9 +81,11 @@ class SubjectResampling:
     def __init__(self, subjects: npt.ArrayLike, *, resamples: int = 1000, seed: int = 0) -> None:
         names, self._subject = np.unique(np.asarray(subjects), return_inverse=True)
         if not names.size or resamples < 1:
-            raise InputError(
-                f"subjects, resamples: expected at least one row and one resample, found {names.size} subjects "
-                f"and {resamples} resamples"
+            raise broken_rule(
+                "subjects, resamples",
+                "at least one row and one resample",
+                f"{names.size} subjects and {resamples} resamples",
+                "give the name of each row's subject",
             )
         self._count = names.size
         draws = np.random.default_rng(seed).integers(0, names.size, (resamples, names.size))
@@ -140,7 +142,7 @@ class SubjectResampling:
             InputError: if a score is not finite, or the rate is out of range.
         """
         if not 0 <= false_positive_rate < 1:
-            raise InputError(f"false_positive_rate: expected from 0 to below 1, found {false_positive_rate}; try 0.05")
+            raise broken_rule("false_positive_rate", "from 0 to below 1", false_positive_rate, "try 0.05")
         subject, scores = self._rows(attacked, "attacked")
         levels, level = np.unique(self._clean(clean), return_inverse=True)
         at_level = np.zeros((self._count, levels.size))
@@ -171,8 +173,8 @@ class SubjectResampling:
         """
         subject, flat = self._rows(scores, "scores")
         if np.shape(losses) != np.shape(scores):
-            raise InputError(
-                f"losses: expected the shape of scores, {np.shape(scores)}, found {np.shape(losses)}; give one for each"
+            raise broken_rule(
+                "losses", f"the shape of scores, {np.shape(scores)}", np.shape(losses), "give one for each"
             )
         cost = self._rows(losses, "losses")[1]
         levels, level = np.unique(flat, return_inverse=True)
@@ -198,9 +200,11 @@ class SubjectResampling:
         """Subject and value of each entry; ``scores`` names what must be finite."""
         array = np.asarray(values, np.float64)
         if array.shape[:1] != self._subject.shape:
-            raise InputError(
-                f"{scores or 'values'}: expected one entry for each of the {self._subject.size} rows, found shape "
-                f"{array.shape}; give them in the order of subjects"
+            raise broken_rule(
+                scores or "values",
+                f"one entry for each of the {self._subject.size} rows",
+                f"shape {array.shape}",
+                "give them in the order of subjects",
             )
         flat = finite_scores(array.ravel(), scores) if scores else array.ravel()
         return np.repeat(self._subject, flat.size // self._subject.size), flat

@@ -7,8 +7,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.calibration import Scores, finite_scores
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["risk_coverage_curve"]
 
@@ -38,9 +38,11 @@ def risk_coverage_curve(scores: Scores, losses: Scores) -> tuple[_Floats, _Float
     """
     suspicion, cost = finite_scores(scores, "scores"), finite_scores(losses, "losses")
     if not suspicion.size or suspicion.size != cost.size:
-        raise InputError(
-            f"scores, losses: expected one of each for every image, found {suspicion.size} and {cost.size}; "
-            "give them in the same order and of the same images"
+        raise broken_rule(
+            "scores, losses",
+            "one of each for every image",
+            f"{suspicion.size} and {cost.size}",
+            "give them in the same order and of the same images",
         )
     levels, level = np.unique(suspicion, return_inverse=True)
     accepted = np.bincount(level, minlength=levels.size).cumsum()

@@ -8,7 +8,7 @@ import torch
 from monai.networks.layers.factories import Conv, Norm, Pool
 from torch import Tensor, nn
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.networks.input_size import require_multiple
 
 __all__ = ["FCDenseNet"]
@@ -63,7 +63,9 @@ class FCDenseNet(nn.Module):
     ) -> None:
         super().__init__()
         if len(down_blocks) == 0:
-            raise InputError("down_blocks must hold at least one number of layers, found none")
+            raise broken_rule(
+                "down_blocks", "at least one number of layers", "none", "(4, 4, 4, 4, 4) is FC-DenseNet56"
+            )
         self.multiple = 2 ** len(down_blocks)
         convolution = Conv[Conv.CONV, spatial_dims]
         self.stem = convolution(in_channels, init_features, kernel_size=3, padding=1)

@@ -21,6 +21,8 @@ def require_multiple(image: Tensor, multiple: int) -> None:
     """
     for side in image.shape[2:]:
         if side % multiple != 0:
+            # TorchScript compiles no function of the messages.
+            padded = [(side + multiple - 1) // multiple * multiple for side in image.shape[2:]]
             raise InputError(
-                f"image must have spatial sides that are multiples of {multiple}, found a side of {side}: pad the image"
+                f"image: expected sides that are multiples of {multiple}, found a side of {side}: pad to {padded}"
             )

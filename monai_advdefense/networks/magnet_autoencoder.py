@@ -5,7 +5,7 @@ from __future__ import annotations
 from monai.networks.layers.factories import Conv, Pool
 from torch import Tensor, nn
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.networks.input_size import require_multiple
 
 __all__ = ["MagNetAutoencoder"]
@@ -40,7 +40,7 @@ class MagNetAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
         if variant not in (1, 2):
-            raise InputError(f"variant must be 1 or 2, found {variant!r}")
+            raise broken_rule("variant", "1 or 2", repr(variant), "choose one of them")
         self.multiple = 2 if variant == 1 else 1
         self.layers = nn.Sequential(*_convolution(spatial_dims, in_channels, features))
         if variant == 1:

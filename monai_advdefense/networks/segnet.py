@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from monai.networks.layers.factories import Conv, Norm, Pool
 from torch import Tensor, nn
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.networks.input_size import require_multiple
 
 __all__ = ["SegNet", "max_unpool"]
@@ -71,7 +71,7 @@ class SegNet(nn.Module):
     ) -> None:
         super().__init__()
         if len(features) != len(_VGG16_CONVOLUTIONS):
-            raise InputError(f"features must hold five channel numbers, one per encoder stage, found {tuple(features)}")
+            raise broken_rule("features", "five channel numbers, one per stage", tuple(features), "see the default")
         self.multiple = 2 ** len(features)
         inputs = [in_channels, *features[:-1]]
         self.encoder = nn.ModuleList(

@@ -19,7 +19,7 @@ LABEL = torch.ones(2, 3, 4, dtype=torch.int64)
         (check_image, (IMAGE.log() / 0,), "NaN or infinity"),
         (check_label, ("label", LABEL.float()), "float32"),
         (check_label, ("label", LABEL.bool()), "bool"),
-        (check_label, ("target", LABEL - 2), "`target`: expected class indices >= 0, found -1"),
+        (check_label, ("target", LABEL - 2), "target: expected class indices >= 0, found -1"),
         (check_label, ("label", LABEL[:, None], (2, 3, 4)), r"found \(2, 1, 3, 4\)"),
         (check_mask, (torch.ones(2, 3, 4), IMAGE), r"found \(2, 3, 4\)"),
         (check_mask, (torch.ones(3, 1, 3, 4), IMAGE), r"found \(3, 1, 3, 4\)"),

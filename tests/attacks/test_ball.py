@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from monai_advdefense.attacks.ball import Ball, ball_around, per_sample, unit
+from monai_advdefense.attacks.arguments import per_sample
+from monai_advdefense.attacks.ball import Ball, ball_around, unit
 from monai_advdefense.errors import InputError
 
 
@@ -123,7 +124,7 @@ def test_chosen_samples_cannot_leave_their_center():
 
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), torch.ones(2), torch.ones(3, 1)])
 def test_number_per_sample_that_does_not_fit_is_named(value):
-    with pytest.raises(InputError, match="argument `radius`") as raised:
+    with pytest.raises(InputError, match="radius") as raised:
         per_sample("radius", value, images(4, 4))
     assert "\n" not in str(raised.value)
 

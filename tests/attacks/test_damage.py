@@ -82,11 +82,11 @@ class Broken(nn.Module):
 
 @pytest.mark.parametrize("network", [Root(), Blind(), Pair(), Broken(), nn.Flatten(), nn.AvgPool1d(2)])
 def test_network_without_usable_logits_or_gradients_is_named(network):
-    with pytest.raises(InputError, match="argument `network`") as raised:
+    with pytest.raises(InputError, match="network") as raised:
         damage(network, torch.zeros(1, 1, 4), torch.zeros(1, 4, dtype=torch.int64), differentiate=True)
     assert "\n" not in str(raised.value)
 
 
 def test_class_that_the_network_does_not_know_is_named():
-    with pytest.raises(InputError, match="argument `label`: expected classes below 3"):
+    with pytest.raises(InputError, match="label: expected classes below 3"):
         damage(nn.Identity(), LOGITS, torch.tensor([[0, 1, 2, 3]]), differentiate=False)

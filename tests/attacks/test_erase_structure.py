@@ -85,10 +85,10 @@ def test_a_sample_does_not_depend_on_the_others():
 def test_a_structure_that_is_no_class_is_an_error(structure):
     image = images()
     label = torch.zeros(3, 12, 12, dtype=torch.long)
-    with pytest.raises(InputError, match="argument `structure`: expected one class"):
+    with pytest.raises(InputError, match="structure: expected one class"):
         erase_structure(network(), image, label, structure=structure, radius=1.0)
 
 
 def test_no_steps_are_an_error():
-    with pytest.raises(InputError, match="argument `steps`: expected at least 1"):
+    with pytest.raises(InputError, match="steps: expected at least 1"):
         erase_structure(network(), images(), torch.zeros(3, 12, 12, dtype=torch.long), structure=1, radius=1.0, steps=0)

@@ -52,5 +52,5 @@ def test_odd_side_is_an_error_where_the_network_pools():
 
 @pytest.mark.parametrize("variant", [0, 3, "I"])
 def test_unknown_variant_is_an_error(variant):
-    with pytest.raises(InputError, match="variant must be 1 or 2"):
+    with pytest.raises(InputError, match="variant: expected 1 or 2"):
         MagNetAutoencoder(2, in_channels=1, out_channels=1, variant=variant)
