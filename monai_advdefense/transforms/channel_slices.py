@@ -9,13 +9,16 @@ import numpy as np
 import torch
 from monai.config.type_definitions import NdarrayOrTensor
 from monai.data import MetaTensor
-from monai.utils import convert_to_tensor
+from monai.utils import SpaceKeys, convert_to_tensor
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard.slices import CutSlices, cut_slices, oriented_axis, reorient, reorient_back
 
 __all__ = ["GuardedChannels"]
+
+# Signs of the world axes of a space in RAS.
+_TO_RAS = {str(SpaceKeys.RAS): (1, 1, 1, 1), str(SpaceKeys.LPS): (-1, -1, 1, 1)}
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,17 @@ class GuardedChannels:
 
 
 def _affine(image: NdarrayOrTensor) -> Tensor:
+    """Affine to RAS world coordinates, whichever of the two spaces of MONAI the image states."""
     if not isinstance(image, MetaTensor):
         raise InputError(
             f"argument `axcodes`: expected an image with an affine, found {type(image).__name__}; give a MetaTensor, "
             "or None to take the axes as they are"
         )
-    return image.affine
+    space = str(image.meta.get("space", SpaceKeys.RAS))
+    if space not in _TO_RAS:
+        raise InputError(
+            f"argument `image`: expected a space of {' or '.join(_TO_RAS)} in its meta data, found {space!r}; convert "
+            "the affine, or give `axcodes` None to take the axes as they are"
+        )
+    affine: Tensor = image.affine.as_subclass(Tensor)
+    return affine.new_tensor(_TO_RAS[space])[:, None] * affine

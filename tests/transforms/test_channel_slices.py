@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from itertools import permutations, product
+
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Orientation
+from torch import nn
+
+from monai_advdefense.errors import InputError
+from monai_advdefense.guard import ReconstructionDetector
+from monai_advdefense.transforms import DetectAdversarial, Reform, RejectSlices, SliceDecisions
+
+ORIENTATIONS = ["".join(codes) for axes in permutations(("LR", "PA", "IS")) for codes in product(*axes)]
+ACCEPTED = torch.tensor([False, True, True, False, True])
+
+
+class FirstHalf(nn.Module):
+    """Blackens the first half of a slice, so that mirrored slices give something else."""
+
+    def forward(self, image):
+        half = image.clone()
+        half[..., : image.shape[-2] // 2, :] = 0
+        return half
+
+
+def _stored(values, orientation, space):
+    """The same upright image, stored in an orientation, with its affine in a space."""
+    image = Orientation(orientation, labels=None)(MetaTensor(values, affine=torch.eye(4), meta={"space": "RAS"}))
+    if space == "LPS":
+        image.affine = torch.diag(torch.tensor([-1.0, -1.0, 1.0, 1.0])).to(image.affine) @ image.affine
+        image.meta["space"] = space
+    return image
+
+
+def _upright(image):
+    return Orientation("RAS", labels=None)(image).as_tensor()
+
+
+@pytest.fixture
+def values():
+    return torch.rand(1, 6, 5, 4, generator=torch.Generator().manual_seed(0)) / 2 + 0.25
+
+
+@pytest.mark.parametrize("space", ["RAS", "LPS"])
+@pytest.mark.parametrize("stored", ORIENTATIONS)
+def test_the_guard_sees_the_same_slices_however_voxels_are_stored_and_in_whichever_space(values, stored, space):
+    image = _stored(values, stored, space)
+    assert torch.equal(_upright(image), values)
+    detector = ReconstructionDetector(FirstHalf(), domain="image")
+    detector.threshold.fill_(1e9)
+    options = {"axcodes": "RAS", "value_range": (0, 1)}
+    scores, _ = DetectAdversarial(detector, 1, **options)(image)
+    torch.testing.assert_close(scores, values[0, :3].square().sum((0, 2)).sqrt())
+    reformed = _upright(Reform(FirstHalf(), 1, **options)(image))
+    torch.testing.assert_close(reformed, torch.cat([torch.zeros(1, 3, 5, 4), values[:, 3:]], dim=1))
+    marked = RejectSlices(9, 1, axcodes="RAS")(image, ACCEPTED)
+    assert (_upright(marked) == 9).all(3).all(1)[0].tolist() == (~ACCEPTED).tolist()
+    found = SliceDecisions(9, 1)(marked)
+    assert marked.movedim(found["slice_axis"] + 1, 0)[found["rejected_slices"]].eq(9).all()
+    assert (found["slices"], len(found["rejected_slices"])) == (5, 2)
+
+
+@pytest.mark.parametrize("space", ["LAS", "scanner", ""])
+def test_another_space_is_refused(values, space):
+    image = MetaTensor(values, affine=torch.eye(4), meta={"space": space})
+    with pytest.raises(InputError, match=f"expected a space of RAS or LPS in its meta data, found '{space}'"):
+        RejectSlices(9, 1, axcodes="RAS")(image, ACCEPTED)
+    assert RejectSlices(9, 1)(image, ACCEPTED).shape == values.shape
