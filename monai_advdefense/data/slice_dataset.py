@@ -16,7 +16,7 @@ __all__ = ["SliceDataset"]
 
 
 class SliceDataset(Dataset):
-    """The slices of some volumes, those without any voxel above 0 in the image left out.
+    """The slices of some volumes, those whose image is blank left out.
 
     The volumes are loaded and preprocessed once and kept in memory (about 35 MB for a brain at 1 mm with its label).
 
@@ -67,7 +67,7 @@ class SliceDataset(Dataset):
                 for position in filled[::every]
             )
         if not items:
-            raise InputError("data: expected at least one slice with a voxel above 0, found none; check the volumes")
+            raise InputError("data: expected at least one slice that is not blank, found none; check the volumes")
         super().__init__(items, transform)
 
     def class_counts(self, num_classes: int, key: str = "label") -> list[int]:

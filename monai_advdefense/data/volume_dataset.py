@@ -36,7 +36,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         slice_dim: spatial axis along which slices are stacked; 1 is coronal.
         key: name of the volume in an item.
         exclude: folder inside ``data`` that holds no inputs, usually the one to which results are written.
-        min_slices: refuse volumes with fewer slices that have a voxel above 0.
+        min_slices: refuse volumes with fewer slices that are not blank.
         run_log: where volumes are recorded by absolute path; cleared when the iteration starts.
 
     Raises:
@@ -107,5 +107,5 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
             raise broken_rule(path, rule, f"{found}", "make the padding in the preprocessing and max_slice_size agree")
         filled = int((~is_blank(image.movedim(self.slice_dim + 1, 0))).sum())
         if filled < self.min_slices:
-            rule = f"at least {self.min_slices} slices with a voxel above 0"
+            rule = f"at least {self.min_slices} slices that are not blank"
             raise broken_rule(path, rule, f"{filled}", "ask for fewer slices, or leave the volume out")

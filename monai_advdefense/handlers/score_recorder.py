@@ -71,7 +71,7 @@ class ScoreRecorder:
 
     @property
     def blank(self) -> Tensor:
-        """Whether a slice has no voxel above 0, ``(N,)`` bool on the CPU."""
+        """Whether a slice is blank, ``(N,)`` bool on the CPU."""
         return torch.tensor(self._blank, dtype=torch.bool)
 
     def _record(self, _: nn.Module, __: tuple[Tensor, ...], decided: Decided) -> None:

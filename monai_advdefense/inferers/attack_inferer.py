@@ -20,12 +20,12 @@ class AttackInferer(Inferer):
 
     Args:
         attack: attack on the slices of a volume; it has its own network, that of the evaluator is not used.
-        slices: number of slices to attack, evenly spaced among those with a voxel above 0; None attacks them all.
+        slices: number of slices to attack, evenly spaced among those that are not blank; None attacks them all.
         slice_dim: spatial axis that counts the slices, as in ``attack``; 1 is coronal.
 
     Raises:
-        InputError: if ``slices`` is no whole number above 0, or a volume has fewer slices with a voxel
-            above 0; let the dataset refuse such volumes (min_slices).
+        InputError: if ``slices`` is no whole number above 0, or a volume has fewer slices that are not
+            blank; let the dataset refuse such volumes (min_slices).
     """
 
     def __init__(self, attack: DAGAttack, slices: int | None = None, slice_dim: int = 1) -> None:
@@ -46,7 +46,7 @@ class AttackInferer(Inferer):
         if self.slices is not None:
             if len(filled) < self.slices:
                 raise InputError(
-                    f"slices: expected at most {len(filled)}, the slices with a voxel above 0, found {self.slices}"
+                    f"slices: expected at most {len(filled)}, the slices that are not blank, found {self.slices}"
                 )
             filled = filled[torch.linspace(0, len(filled) - 1, self.slices).round().long()]
         clean = volume.index_select(axis, filled)

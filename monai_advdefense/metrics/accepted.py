@@ -39,7 +39,7 @@ def accepted_pairs(output: Sequence[dict[str, Tensor]], rejected: int) -> tuple[
 def accepted_slices(output: Sequence[dict[str, Tensor]], rejected: int, slice_dim: int = 1) -> tuple[Tensor, Tensor]:
     """Decisions about slices, and what they should be for clean ones: ``ignite.metrics.Accuracy`` is the coverage.
 
-    Blank slices (no voxel above 0) are left out.
+    Blank slices are left out.
 
     Args:
         output: for each volume ``pred``, classes ``(1, *spatial)``, and ``image`` of the same shape.

@@ -63,6 +63,6 @@ def test_a_volume_with_fewer_slices_than_asked_for_fails_alone(
         run.run()
     assert stop.value.code == 2
     last = capfd.readouterr().err.splitlines()[-1]
-    assert f"{folder / 'few.nii.gz'}: expected at least 10 slices with a voxel above 0, found 4: ask for fewer" in last
+    assert f"{folder / 'few.nii.gz'}: expected at least 10 slices that are not blank, found 4: ask for fewer" in last
     assert "(1 of 2 volumes failed)" in last
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"whole_attacked.nii.gz", "whole_attack.csv"}

@@ -175,7 +175,7 @@ def test_volumes_with_too_few_filled_slices_fail_alone(tmp_path):
     assert _paths(dataset) == [str(tmp_path / "in" / "enough.nii")]
     ((path, message),) = dataset.run_log.failures
     assert path.endswith("few.nii")
-    assert message.startswith(f"{path}: expected at least 4 slices with a voxel above 0, found 3: ")
+    assert message.startswith(f"{path}: expected at least 4 slices that are not blank, found 3: ")
 
 
 def test_worker_processes_are_refused(folder):
