@@ -7,18 +7,20 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from experiments.measurement import Arrays
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.report.provenance import package_versions
 
-__all__ = ["Artefact"]
+__all__ = ["Arrays", "Artefact"]
+
+Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 RECORD = "record"
 
@@ -34,11 +36,13 @@ class Artefact:
         folder: folder of results of the same kind.
         name: what a reader calls it.
         settings: all that the result depends on, as JSON.
+        compute: makes the arrays of an artefact that is made of arrays.
     """
 
     folder: Path
     name: str
     settings: Mapping[str, Any]
+    compute: Callable[[], Arrays] = field(default=dict, compare=False, repr=False)
 
     @cached_property
     def digest(self) -> str:
@@ -65,18 +69,19 @@ class Artefact:
         }
         return json.dumps(facts, indent=2, sort_keys=True) + "\n"
 
-    def save(self, arrays: Arrays) -> None:
-        """Write arrays together with their record, whole or not at all."""
-        with atomic_path(self.arrays_path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **{RECORD: np.array(self.record())}, **arrays)  # type: ignore[arg-type]
+    def make(self) -> None:
+        """Compute the arrays and write them with their record, whole or not at all, unless they are there."""
+        if not self.arrays_path.is_file():
+            arrays = self.compute()
+            with atomic_path(self.arrays_path) as temporary, temporary.open("wb") as file:
+                np.savez_compressed(file, **{RECORD: np.array(self.record())}, **arrays)  # type: ignore[arg-type]
 
     def load(self) -> Arrays:
-        """Read the arrays that :meth:`save` wrote."""
+        """Read the arrays that :meth:`make` wrote."""
         with np.load(self.arrays_path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files if name != RECORD}
 
-    def arrays(self, compute: Callable[[], Arrays]) -> Arrays:
-        """Read the arrays, after having computed and written them if they are not there."""
-        if not self.arrays_path.is_file():
-            self.save(compute())
+    def arrays(self) -> Arrays:
+        """Read the arrays, after having made them if they are not there."""
+        self.make()
         return self.load()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 import time
 from collections.abc import Sequence
@@ -11,17 +10,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from experiments.evaluation import BUNDLES
+from experiments.bundles import BUNDLES
 from experiments.paper.baselines import baseline_stages, collect_baselines
 from experiments.paper.collect import collect
 from experiments.paper.experiment import Experiment
+from experiments.paper.facts import run_facts
 from experiments.paper.output import write, write_baselines
 from experiments.paper.presets import PRESETS, Preset
 from experiments.paper.schedule import Workers, plan, run
 from experiments.paper.stages import seconds_per_slice, stages
 from monai_advdefense.data.phantom import write_phantom_dataset
 from monai_advdefense.errors import InputError, exit_on_error
-from monai_advdefense.report.provenance import package_versions
 
 __all__ = ["main", "run_experiments"]
 
@@ -70,15 +69,7 @@ def run_experiments(
     run(todo, workers, lambda line: tqdm.write(line, file=sys.stderr))
     if workers.rank:
         return None
-    facts = {
-        "command": _command(sizes, preset, seed),
-        "date": datetime.date.today().isoformat(),
-        "preset": preset,
-        "seed": str(seed),
-        "sizes": _sizes(sizes),
-        "epochs": _epochs(sizes),
-        **package_versions(),
-    }
+    facts = run_facts(preset, sizes, seed)
     folder = Path(output_dir or work / "results")
     if sizes.gan:
         return write_baselines(collect_baselines(experiment, facts), folder, resamples=sizes.resamples)
@@ -95,42 +86,6 @@ def _phantoms(work: Path, preset: Preset, workers: Workers) -> Path:
     while not folder.is_dir():
         time.sleep(0.1)
     return folder
-
-
-def _command(sizes: Preset, preset: str, seed: int) -> str:
-    """The command for captions; where things lie is the reader's to fill in."""
-    data = "" if sizes.phantoms else "--dataset_dir DATA "
-    return f"python -m experiments.paper {data}--work_dir WORK --preset {preset} --seed {seed}"
-
-
-def _sizes(preset: Preset) -> str:
-    """Slices and networks in words, for captions."""
-    networks = []
-    for name, definition in preset.networks.items():
-        widths = definition.get("features") or definition.get("down_blocks")
-        described = "-".join(map(str, widths)) if isinstance(widths, list) else f"{widths} filters"
-        if "growth_rate" in definition:
-            described += (
-                f" (growth {definition['growth_rate']}, first {definition['init_features']}, dropout "
-                f"{definition['dropout']:g})"
-            )
-        networks.append(f"{name} {described}")
-    if preset.gan:
-        gan = preset.gan["network"]
-        networks.append(
-            f"Defense-GAN {'-'.join(map(str, gan['generator']['channels']))} (codes of {gan['latent_size']}, "
-            f"{gan['restarts']} searches of {gan['steps']} steps)"
-        )
-    return f"{preset.side} x {preset.side} pixels of {preset.pixel_size:g} mm, {', '.join(networks)}"
-
-
-def _epochs(preset: Preset) -> str:
-    """Epochs of every training, in words."""
-    roles = (
-        f"{role}: {', '.join(f'{name} {count}' for name, count in counts.items())}"
-        for role, counts in preset.epochs.items()
-    )
-    return "; ".join(roles)
 
 
 @exit_on_error

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
-import numpy as np
-
-from experiments.paper.baseline_trainings import DEFENCES, PLAIN
+from experiments.paper.baseline_networks import DEFENCES, PLAIN
+from experiments.paper.collect import measurements
 from experiments.paper.experiment import Experiment
-from experiments.paper.quantities import NO_DETECTOR
-from experiments.paper.results import CLEAN, NO_REFORMER, Results
+from experiments.paper.names import NO_DETECTOR, NO_REFORMER
+from experiments.paper.results import Results
 from experiments.paper.schedule import Task
 from experiments.paper.stages import FORWARD, arrays_task, attack_task, train_tasks
+from experiments.tables import CLEAN, Facts
 
 __all__ = ["baseline_stages", "collect_baselines"]
 
@@ -29,7 +28,7 @@ def baseline_stages(experiment: Experiment, unit: Mapping[str, float]) -> list[t
     ]
 
 
-def collect_baselines(experiment: Experiment, facts: dict[str, str]) -> Results:
+def collect_baselines(experiment: Experiment, facts: Facts) -> Results:
     """Measurements of a finished run, each defence in the place of a reformer of the plain target network.
 
     So a slice counts as bad by its Dice without any defence, also behind a network that was trained otherwise. The
@@ -39,30 +38,11 @@ def collect_baselines(experiment: Experiment, facts: dict[str, str]) -> Results:
         experiment: a run of which every task is done.
         facts: command, date and sizes, for captions.
     """
-    overlaps, norm, flipped = {}, {}, {}
-    for defence, (network, reformer) in DEFENCES.items():
-        for name in (CLEAN, *experiment.settings):
-            overlaps[defence, PLAIN, name] = experiment.overlaps(reformer, network, name).load()
-        for name in experiment.settings:
-            attack = experiment.attack(network, name).load()
-            norm[defence, name], flipped[defence, name] = attack["norm"], attack["flipped"]
-    items = experiment.items("test")
-    return Results(
-        facts=facts,
-        targets=(PLAIN,),
-        detectors=(),
-        pairs=tuple((NO_DETECTOR, defence) for defence in DEFENCES),
-        settings=experiment.settings,
-        subject=np.array([item["subject"] for item in items]),
-        volume=np.array([item["volume"] for item in items]),
-        scores={},
-        calibration={},
-        counts={key: arrays["counts"] for key, arrays in overlaps.items()},
-        soft_dice={key: arrays["soft_dice"] for key, arrays in overlaps.items()},
-        norm=norm,
-        flipped=flipped,
-        examples={},
-    )
+    names = (CLEAN, *experiment.settings)
+    behind = {(defence, PLAIN): (reformer, network, names) for defence, (network, reformer) in DEFENCES.items()}
+    attacked = {defence: network for defence, (network, _) in DEFENCES.items()}
+    pairs = tuple((NO_DETECTOR, defence) for defence in DEFENCES)
+    return Results(facts=facts, targets=(PLAIN,), pairs=pairs, **measurements(experiment, behind, attacked))
 
 
 def _measure(experiment: Experiment, unit: Mapping[str, float], defence: str, name: str) -> Task:
@@ -71,6 +51,5 @@ def _measure(experiment: Experiment, unit: Mapping[str, float], defence: str, na
     if reformer != NO_REFORMER:
         search = experiment.preset.gan["network"]
         passes += search["restarts"] * search["steps"] * unit[reformer]
-    compute = partial(experiment.measure_overlaps, reformer, network, name)
-    seconds = len(experiment.items("test")) * passes
-    return arrays_task(f"{defence}, {name}", seconds, [(experiment.overlaps(reformer, network, name), compute)])
+    seconds = len(experiment.slices("test")) * passes
+    return arrays_task(f"{defence}, {name}", seconds, [experiment.overlaps(reformer, network, name)])

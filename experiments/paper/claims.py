@@ -1,51 +1,42 @@
-"""What the paper claims, and the bars that were set beforehand, tested on the figures."""
+"""What the paper claims, and the bars that were set beforehand, tested on the quantities."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
+from experiments.attacks import TYPES, AttackSetting
 from experiments.paper.claim_texts import BAR_REASONS, CLAIM_TEXTS
-from experiments.paper.quantities import HALF, MEAN, NO_DETECTOR, Quantities, pooled
-from experiments.paper.results import CLEAN, NO_REFORMER, Results
-from experiments.paper.tables import Row, columns
-from experiments.settings import AttackSetting
+from experiments.paper.names import AUTOENCODERS, COMBINED, HALF, MEAN, NETWORKS, NO_DETECTOR, NO_REFORMER
+from experiments.paper.quantities import Quantities, pooled
+from experiments.paper.results import Results
+from experiments.tables import CLEAN, Row, quantity_columns, select
 from monai_advdefense.metrics import Resampled, mean_of
 
-__all__ = ["PAPER_AVERAGES", "bar_rows", "claim_rows", "comparison_rows", "verdict"]
+__all__ = ["bar_table", "claim_table", "comparison_table", "verdict"]
 
-PAPER_AVERAGES = {
-    "Autoencoder I": 0.5644,
-    "Autoencoder II": 0.5512,
-    "UNet image": 0.9148,
-    "DenseNet image": 0.8769,
-    "UNet unshifted": 0.5315,
-    "DenseNet unshifted": 0.5441,
-    "UNet shifted": 0.9809,
-    "DenseNet shifted": 0.9538,
-}
-"""ROC-AUC of each detector in Table 1 of the paper, mean over its target networks, on images with the skull."""
-
-SETTINGS = ("brain", "whole", "half_clean")
+SETTINGS = {"brain": pooled(), "whole": pooled(support="whole"), "half_clean": pooled(types=HALF)}
 """On which slices a claim is tested: attacked inside the brain, which counts; attacked anywhere, as in the paper; for
 the Dice of accepted slices also brain only with as many clean slices, as a detector that finds every attack accepts no
 attacked slice and has no Dice of these."""
 
-# A larger share of resamples without a figure than this, and its interval is not trusted.
+BARS = (("UNet shifted", 1.0, 0.95), (COMBINED, 1.0, 0.99), (COMBINED, 0.5, 0.97), (COMBINED, 0.125, math.nan))
+"""Detector, strength, and least ROC-AUC under types A and B; type C has no bar."""
+
+# A larger share of resamples without a quantity than this, and its interval is not trusted.
 _MOST_DROPPED = 0.05
 _OF_ACCEPTED_SLICES = ("pair_13_best", "magnet_below_none")
-_AUTOENCODERS = ("Autoencoder I", "Autoencoder II")
-_NETWORKS = ("UNet", "DenseNet")
-_COMBINED = "UNet shifted + divergence"
 
 Side = tuple[str, Resampled | float | None]
 
 
 @dataclass(frozen=True)
 class _Comparison:
-    """One pair of figures of which the first should be the higher one; None is not measured."""
+    """One pair of quantities of which the first should be the higher one; None is not measured."""
 
     higher: Side
     lower: Side
@@ -54,6 +45,15 @@ class _Comparison:
     def difference(self) -> Resampled | None:
         first, second = self.higher[1], self.lower[1]
         return first - second if isinstance(first, Resampled) and second is not None else None
+
+    def columns(self) -> Row:
+        row: Row = {"expected_higher": self.higher[0], "expected_lower": self.lower[0]}
+        measured = {"higher": self.higher[1], "lower": self.lower[1], "difference": self.difference}
+        for name, quantity in measured.items():
+            # A number such as that of chance has no interval.
+            known = Resampled(quantity, np.empty(0)) if isinstance(quantity, float) else quantity
+            row |= {} if known is None else quantity_columns({name: known})
+        return row
 
 
 def verdict(difference: Resampled | None) -> str:
@@ -66,114 +66,92 @@ def verdict(difference: Resampled | None) -> str:
     return "yes" if interval.low > 0 else "no" if interval.high < 0 else "undecided"
 
 
-def comparison_rows(results: Results, found: Quantities) -> list[Row]:
+def comparison_table(results: Results, found: Quantities) -> pd.DataFrame:
     """Each comparison that a claim rests on, in each setting, with its verdict."""
-    rows = []
-    for claim, setting, comparison in _every(results, found):
-        sides = (("higher", comparison.higher), ("lower", comparison.lower))
-        figures = {name: _figure(side[1]) for name, side in sides}
-        row: Row = {
-            "claim": claim,
-            "setting": setting,
-            "verdict": verdict(comparison.difference),
-            "expected_higher": comparison.higher[0],
-            "expected_lower": comparison.lower[0],
-        }
-        for name, figure in figures.items():
-            row |= columns({name: figure}) if figure is not None else {}
-        if comparison.difference is not None:
-            row |= columns({"difference": comparison.difference})
-        rows.append(row)
-    return rows
+    return pd.DataFrame(
+        [
+            {"claim": claim, "setting": setting, "verdict": verdict(each.difference), **each.columns()}
+            for claim, setting, each in _every(results, found)
+        ]
+    )
 
 
-def claim_rows(comparisons: Sequence[Row]) -> list[Row]:
+def claim_table(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Each claim with its verdict: yes if every comparison says so, no if any says no, otherwise undecided."""
     rows = []
     for claim, text in CLAIM_TEXTS.items():
         row: Row = {"claim": claim, "text": text.text, "reading": text.reading, "reason": text.reason}
         for setting in SETTINGS:
-            verdicts = [each["verdict"] for each in comparisons if (each["claim"], each["setting"]) == (claim, setting)]
-            row |= {
-                f"verdict_{setting}": _together(verdicts) if verdicts else "",
-                f"comparisons_{setting}": str(len(verdicts)),
-            }
-            row |= {f"{name}_{setting}": str(verdicts.count(name)) for name in ("yes", "no", "undecided")}
+            verdicts = list(select(comparisons, claim=claim, setting=setting)["verdict"])
+            row |= {f"verdict_{setting}": _together(verdicts), f"comparisons_{setting}": len(verdicts)}
+            row |= {f"{name}_{setting}": verdicts.count(name) for name in ("yes", "no", "undecided")}
         rows.append(row)
-    return rows
+    return pd.DataFrame(rows)
 
 
-def bar_rows(found: Quantities) -> list[Row]:
+def bar_table(found: Quantities) -> pd.DataFrame:
     """Areas under the ROC curve with the bars set for them, mean over the target networks; some have none."""
     rows = []
-    wanted = [("UNet shifted", 1.0, 0.95), (_COMBINED, 1.0, 0.99), (_COMBINED, 0.5, 0.97), (_COMBINED, 0.125, None)]
-    for detector, strength, bar in wanted:
-        for target in "ABC":
-            limit = None if target == "C" else bar
-            group = AttackSetting("dag", target, strength, "brain").name
-            figure = found.detection.get((detector, MEAN, group), {}).get("auc")
-            row: Row = {"detector": detector, "type": target, "strength": f"{strength:g}"}
-            row["bar"] = "" if limit is None else f"{limit:g}"
-            row["verdict"] = "not measured" if figure is None else "no bar" if limit is None else "missed"
-            if figure is not None:
-                row["verdict"] = "met" if limit is not None and figure.estimate >= limit else row["verdict"]
-                row |= columns({"auc": figure})
+    for detector, strength, bar in BARS:
+        for kind in TYPES:
+            least = math.nan if kind == "C" else bar
+            group = AttackSetting("dag", kind, strength).name
+            area = found.detection.get((detector, MEAN, group), {}).get("auc")
+            row: Row = {"detector": detector, "type": kind, "strength": strength, "bar": least}
+            row["verdict"] = _against(least, area)
+            row |= {} if area is None else quantity_columns({"auc": area})
             rows.append(row | {"reason": BAR_REASONS[detector]})
-    return rows
+    return pd.DataFrame(rows)
+
+
+def _against(bar: float, area: Resampled | None) -> str:
+    if area is None:
+        return "not measured"
+    return "no bar" if math.isnan(bar) else "met" if area.estimate >= bar else "missed"
 
 
 def _together(verdicts: Sequence[str]) -> str:
+    if not verdicts:
+        return ""
     if set(verdicts) == {"not measured"}:
         return "not measured"
-    if "no" in verdicts:
-        return "no"
-    return "yes" if set(verdicts) == {"yes"} else "undecided"
-
-
-def _figure(side: Resampled | float | None) -> Resampled | None:
-    return Resampled(side, np.empty(0)) if isinstance(side, float) else side
+    return "no" if "no" in verdicts else "yes" if set(verdicts) == {"yes"} else "undecided"
 
 
 def _every(results: Results, found: Quantities) -> Iterator[tuple[str, str, _Comparison]]:
-    for setting, group in zip(SETTINGS, (pooled(), pooled(support="whole"), pooled(types=HALF)), strict=True):
-        for claim, comparisons in _Figures(results, found, group).claims().items():
+    for setting, group in SETTINGS.items():
+        for claim, comparisons in _Claims(results, found, group).comparisons().items():
             if setting != "half_clean" or claim in _OF_ACCEPTED_SLICES:
-                for comparison in comparisons:
-                    yield claim, setting, comparison
+                yield from ((claim, setting, comparison) for comparison in comparisons)
 
 
 @dataclass(frozen=True)
-class _Figures:
-    """The figures that the claims compare: all types of DAG at full strength, mean over the target networks."""
+class _Claims:
+    """The quantities that the claims compare: all types of DAG at full strength, mean over the target networks."""
 
     results: Results
     found: Quantities
     group: str
 
-    def claims(self) -> dict[str, list[_Comparison]]:
+    def comparisons(self) -> dict[str, list[_Comparison]]:
         """Comparisons of each claim, the order of the paper."""
-        return {
-            "shifted_above_unshifted": [
-                _Comparison(self.area(f"{name} shifted"), self.area(f"{name} unshifted")) for name in _NETWORKS
-            ],
-            "unshifted_above_chance": [
-                _Comparison(self.area(f"{name} unshifted"), ("chance", 0.5)) for name in _NETWORKS
-            ],
-            "shifted_above_image": [
-                _Comparison(self.area(f"{name} shifted"), self.area(f"{name} image")) for name in _NETWORKS
-            ],
-            "networks_above_autoencoders": [
-                _Comparison(self.area(f"{name} image"), self.area(autoencoder))
-                for name in _NETWORKS
-                for autoencoder in _AUTOENCODERS
-            ],
-            "unet_reformer_best": [
-                _Comparison(self.reformed("UNet"), self.reformed(other)) for other in (*_AUTOENCODERS, "DenseNet")
-            ],
+        area, reformed = self.area, self.reformed
+        others = ("unshifted", "image")
+        unshifted, image = (
+            [(area(f"{name} shifted"), area(f"{name} {other}")) for name in NETWORKS] for other in others
+        )
+        deep = [(area(f"{name} image"), area(autoencoder)) for name in NETWORKS for autoencoder in AUTOENCODERS]
+        sides = {
+            "shifted_above_unshifted": unshifted,
+            "unshifted_above_chance": [(area(f"{name} unshifted"), ("chance", 0.5)) for name in NETWORKS],
+            "shifted_above_image": image,
+            "networks_above_autoencoders": deep,
+            "unet_reformer_best": [(reformed("UNet"), reformed(other)) for other in (*AUTOENCODERS, "DenseNet")],
             "pair_13_best": [self.pair_13(target) for target in self.results.targets],
             "magnet_below_none": [self.magnet()],
             "skip_connections": self.skip_connections(),
         }
+        return {claim: [_Comparison(*each) for each in pairs] for claim, pairs in sides.items()}
 
     def area(self, detector: str) -> Side:
         figures = self.found.detection.get((detector, MEAN, self.group), {})
@@ -190,7 +168,7 @@ class _Figures:
         dice = self.found.guards.get((*self.results.pairs[number - 1], target, self.group), {}).get("dice")
         return dice if dice is not None and np.isfinite(dice.estimate) else None
 
-    def pair_13(self, target: str) -> _Comparison:
+    def pair_13(self, target: str) -> tuple[Side, Side]:
         others = {number: self.pair(number, target) for number in range(1, 17) if number != 13}
         known = {number: dice for number, dice in others.items() if dice is not None}
         best: Side = ("best other pair", None)
@@ -199,30 +177,24 @@ class _Figures:
             # On each resample the best of the others, which need not be the same one.
             values = np.fmax.reduce([dice.values for dice in known.values()])
             best = (f"pair {first}, the best other, {target}, Dice", Resampled(known[first].estimate, values))
-        return _Comparison((f"pair 13, {target}, Dice", self.pair(13, target)), best)
+        return (f"pair 13, {target}, Dice", self.pair(13, target)), best
 
-    def magnet(self) -> _Comparison:
+    def magnet(self) -> tuple[Side, Side]:
         pairs = [self.pair(number, "UNet") for number in range(1, 5)]
         known = [dice for dice in pairs if dice is not None]
         none = self.found.guards.get((NO_DETECTOR, NO_REFORMER, "UNet", self.group), {}).get("dice")
         magnet = mean_of(known) if known else None
-        return _Comparison(("no defence, UNet, Dice", none), ("MagNet, mean of pairs 1 to 4, UNet, Dice", magnet))
+        return ("no defence, UNet, Dice", none), ("MagNet, mean of pairs 1 to 4, UNet, Dice", magnet)
 
-    def skip_connections(self) -> list[_Comparison]:
-        detectors = [
-            _Comparison(_mean("with skips, detectors, AUC", first), _mean("without, detectors, AUC", second))
-            for first, second in [
-                ([self.area(f"{name} image") for name in _NETWORKS], [self.area(name) for name in _AUTOENCODERS])
-            ]
+    def skip_connections(self) -> list[tuple[Side, Side]]:
+        image = [self.area(f"{name} image") for name in NETWORKS]
+        coarse = [self.area(name) for name in AUTOENCODERS]
+        reformers = [[self.reformed(name) for name in names] for names in (NETWORKS, AUTOENCODERS)]
+        return [
+            (_mean("with skips, detectors, AUC", image), _mean("without, detectors, AUC", coarse)),
+            (_mean("with skips, reformers, Dice", reformers[0]), _mean("without, reformers, Dice", reformers[1])),
+            *((self.kept(name), self.kept("SegNet")) for name in NETWORKS if name in self.results.targets),
         ]
-        reformers = _Comparison(
-            _mean("with skips, reformers, Dice", [self.reformed(name) for name in _NETWORKS]),
-            _mean("without, reformers, Dice", [self.reformed(name) for name in _AUTOENCODERS]),
-        )
-        targets = [
-            _Comparison(self.kept(name), self.kept("SegNet")) for name in _NETWORKS if name in self.results.targets
-        ]
-        return [*detectors, reformers, *targets]
 
     def kept(self, target: str) -> Side:
         """Change of Dice under attack without defence, below 0."""

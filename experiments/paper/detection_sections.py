@@ -2,84 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
-from experiments.paper.blocks import Block, Table
-from experiments.paper.cells import attack_name, pick, strength_name
-from experiments.paper.claims import PAPER_AVERAGES
-from experiments.paper.page_numbers import FULL, Numbers, attacks_among, target_name
-from experiments.paper.page_texts import NOISE
-from experiments.paper.quantities import MEAN, NO_DETECTOR, POOLED
-from experiments.paper.results import NO_REFORMER
-from experiments.paper.tables import Row
+from experiments.attacks import INFORMED
+from experiments.pages.blocks import Block, Table
+from experiments.pages.cells import strength_label
+from experiments.paper.names import MEAN, NO_DETECTOR, NO_REFORMER, POOLED
+from experiments.paper.page_texts import NOISE, PAPER_AVERAGES
+from experiments.paper.paper_numbers import PaperNumbers, labels, target_label
+from experiments.paper.quantities import pooled
+from experiments.tables import select
 
 __all__ = ["attacks", "detection"]
 
 
-def detection(numbers: Numbers) -> Iterator[Block]:
+def detection(numbers: PaperNumbers) -> Iterator[Block]:
     """Table 1 with the paper's averages, ROC curves, and the rates by strength, support and attack."""
     yield _table_1(numbers)
     text = "One panel for each target network, one curve for each detector."
     yield from numbers.picture("roc", "ROC curves", text)
-    pooled = attacks_among([row for row in numbers.detection if row["type"] == POOLED])
+    together = numbers.detection["type"] == POOLED
+    types = labels(numbers.detection[together])
+    short = {name: label.removeprefix(f"DAG {POOLED}, ") for name, label in types.items()}
     for name, title in (("auc", "ROC-AUC"), ("tpr_at_5", "True positive rate at 5 % false positives")):
-        yield _by_attack(numbers, f"{title} by strength and support", name, pooled, MEAN, folded=False)
-    yield _calibrated(numbers, [row for row in pooled if row["support"] == "brain"])
-    single = attacks_among([row for row in numbers.detection if row["type"] != POOLED])
-    # The attacker who knows the guard comes first.
-    single.sort(key=lambda attack: attack["form"] != "selective_pgd")
+        yield _by_attack(numbers, f"{title} by strength and support", name, short, MEAN, folded=False)
+    yield _calibrated(numbers)
+    # The informed attacker comes first.
+    single = labels(numbers.detection[~together].sort_values("form", key=lambda form: form != INFORMED, kind="stable"))
     for target in (MEAN, *numbers.targets):
         yield _by_attack(numbers, "ROC-AUC by attack", "auc", single, target, folded=True)
 
 
-def attacks(numbers: Numbers) -> Iterator[Block]:
+def attacks(numbers: PaperNumbers) -> Iterator[Block]:
     """Norms, flipped pixels and what each attack leaves of the Dice without defence."""
     yield NOISE
-    rows = []
-    for attack in attacks_among(numbers.attacks):
-        line = [attack_name(attack)]
-        for target in numbers.targets:
-            row = pick(numbers.attacks, target=target, **attack)
-            bare = pick(numbers.guards, detector=NO_DETECTOR, reformer=NO_REFORMER, target=target, **attack)
-            line += [numbers.cell(row, "norm"), numbers.cell(row, "flipped"), numbers.cell(bare, "dice")]
-        rows.append(line)
-    names = ("L2 norm", "flipped", "Dice without defence")
-    header = ("Attack", *(f"{target}: {name}" for target in numbers.targets for name in names))
-    caption = numbers.caption("attacks", f"{numbers.facts['clean_slices']} slices under each attack")
+    attacks, targets = labels(numbers.table("attacks")), numbers.targets
+    bare = select(numbers.guards, detector=NO_DETECTOR, reformer=NO_REFORMER)
+    columns = {
+        "L2 norm": (numbers.table("attacks"), "norm"),
+        "flipped": (numbers.table("attacks"), "flipped"),
+        "Dice without defence": (bare, "dice"),
+    }
+    parts = [
+        numbers.pivot(table, name, ("attack", list(attacks)), ("target", targets)) for table, name in columns.values()
+    ]
+    rows = [
+        [label, *(part[line][column] for column in range(len(targets)) for part in parts)]
+        for line, label in enumerate(attacks.values())
+    ]
+    header = ("Attack", *(f"{target}: {name}" for target in targets for name in columns))
+    caption = numbers.captioned("attacks", f"{numbers.facts['clean_slices']} slices under each attack")
     yield Table("Attacks on each target network", header, rows, caption, "attacks.csv", folded=True)
 
 
-def _table_1(numbers: Numbers) -> Table:
-    targets = [*numbers.targets, MEAN]
-    lines = [{"detector": detector} for detector in numbers.detectors]
-    table = numbers.pivot(numbers.detection, "auc", lines, [{"target": target, **FULL} for target in targets])
+def _table_1(numbers: PaperNumbers) -> Table:
+    targets, full = [*numbers.targets, MEAN], select(numbers.detection, attack=pooled())
+    table = numbers.pivot(full, "auc", ("detector", numbers.detectors), ("target", targets))
+    informed = select(numbers.detection, target=MEAN, knows_guard="yes", strength=1.0)
     rows = []
     for detector, cells in zip(numbers.detectors, table, strict=True):
-        known = pick(numbers.detection, detector=detector, target=MEAN, knows_guard="yes", strength="1")
         paper = f"{PAPER_AVERAGES[detector]:.3f}" if detector in PAPER_AVERAGES else "–"
-        rows.append([detector, numbers.cell(known, "auc"), *cells, paper])
-    header = ("Detector", "Attacker who knows it", *targets, "Paper, mean")
-    caption = numbers.caption("detection", numbers.pooled_slices)
+        rows.append([detector, numbers.first(select(informed, detector=detector), "auc"), *cells, paper])
+    header = ("Detector", "Informed attacker", *targets, "Paper, mean")
+    caption = numbers.captioned("detection", numbers.pooled_slices)
     return Table("ROC-AUC at full strength, brain only", header, rows, caption, "detection.csv")
 
 
-def _by_attack(numbers: Numbers, title: str, name: str, attacks: Sequence[Row], target: str, *, folded: bool) -> Table:
-    """One figure of each detector under several attacks."""
-    lines = [{"detector": detector} for detector in numbers.detectors]
-    table = numbers.pivot(numbers.detection, name, lines, [{"target": target, **attack} for attack in attacks])
+def _by_attack(
+    numbers: PaperNumbers, title: str, name: str, attacks: Mapping[str, str], target: str, *, folded: bool
+) -> Table:
+    """One quantity of each detector under several attacks, given by name and label."""
+    here = select(numbers.detection, target=target)
+    table = numbers.pivot(here, name, ("detector", numbers.detectors), ("attack", list(attacks)))
     rows = [[detector, *cells] for detector, cells in zip(numbers.detectors, table, strict=True)]
-    header = ("Detector", *(attack_name(attack).removeprefix(f"DAG {POOLED}, ") for attack in attacks))
-    caption = numbers.caption("detection", numbers.single_slices)
-    return Table(f"{title}, {target_name(target)}", header, rows, caption, "detection.csv", folded)
+    caption = numbers.captioned("detection", numbers.single_slices)
+    header = ("Detector", *attacks.values())
+    return Table(f"{title}, {target_label(target)}", header, rows, caption, "detection.csv", folded)
 
 
-def _calibrated(numbers: Numbers, attacks: Sequence[Row]) -> Table:
+def _calibrated(numbers: PaperNumbers) -> Table:
+    here = select(numbers.detection, target=MEAN, type=POOLED, support="brain")
+    strengths = list(here["strength"].unique())
     rows = []
     for detector in numbers.detectors:
-        found = [pick(numbers.detection, detector=detector, target=MEAN, **attack) for attack in attacks]
-        false_positives = numbers.cell(found[0] if found else None, "fpr")
-        rows.append([detector, false_positives, *(numbers.cell(row, "tpr") for row in found)])
-    strengths = (f"True positives, {strength_name(attack['strength'])}" for attack in attacks)
-    caption = numbers.caption("calibrated", numbers.pooled_slices)
+        found = select(here, detector=detector)
+        true_positives = (numbers.first(select(found, strength=strength), "tpr") for strength in strengths)
+        rows.append([detector, numbers.first(found, "fpr"), *true_positives])
+    header = ("Detector", "Realized false positives", *(f"True positives, {strength_label(s)}" for s in strengths))
+    caption = numbers.captioned("calibrated", numbers.pooled_slices)
     title = "Rates of the calibrated threshold, brain only, mean over the target networks"
-    return Table(title, ("Detector", "Realized false positives", *strengths), rows, caption, "detection.csv")
+    return Table(title, header, rows, caption, "detection.csv")

@@ -1,44 +1,59 @@
-"""Sections of the page: the attacker who knows the guard, Table 2 and Figure 4."""
+"""Sections of the page: the informed attacker, Table 2 and Figure 4."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from experiments.paper.blocks import Block, Table
-from experiments.paper.cells import attack_name, budget_name, pick
-from experiments.paper.page_numbers import FULL, Numbers, attack_of, attacks_among, guard_name, target_name
-from experiments.paper.quantities import HALF, MEAN
-from experiments.paper.results import CLEAN
+import pandas as pd
 
-__all__ = ["guards", "known_guard"]
+from experiments.attacks import INFORMED
+from experiments.pages.blocks import Block, Table
+from experiments.pages.cells import budget_label
+from experiments.paper.names import HALF, MEAN
+from experiments.paper.paper_numbers import PaperNumbers, labels, target_label
+from experiments.paper.quantities import pooled
+from experiments.tables import CLEAN, select
+
+__all__ = ["guards", "informed_attacker"]
+
+_TABLE_2 = (
+    ("Accepted and bad, informed attacker", INFORMED, "accepted_and_bad"),
+    ("Accepted and bad", pooled(), "accepted_and_bad"),
+    ("Coverage", pooled(), "coverage"),
+    ("Dice of accepted", pooled(), "dice"),
+    ("Soft Dice of accepted", pooled(), "soft_dice"),
+    ("Dice of accepted, half clean", pooled(types=HALF), "dice"),
+    ("Clean: coverage", CLEAN, "coverage"),
+    ("Clean: Dice of accepted", CLEAN, "dice"),
+    ("Clean: cost of the reformer", CLEAN, "clean_cost"),
+)
 
 
-def known_guard(numbers: Numbers) -> Iterator[Table]:
+def informed_attacker(numbers: PaperNumbers) -> Iterator[Table]:
     """What passes each guard of an attacker who knows it, beside what passes it without an attack."""
-    known = [row for row in numbers.guards if row["knows_guard"]]
     targets = [MEAN, *numbers.targets]
-    for detector, reformer in dict.fromkeys((row["detector"], row["reformer"]) for row in known):
-        here = [row for row in numbers.guards if (row["detector"], row["reformer"]) == (detector, reformer)]
-        rows = [row for row in here if row["knows_guard"]]
+    known = select(numbers.guards, knows_guard="yes")
+    for (detector, reformer), rows in known.groupby(["detector", "reformer"], sort=False):
+        clean = select(numbers.guards, detector=detector, reformer=reformer, form=CLEAN)
+        here = pd.concat([rows, clean])
+        attacks = list(here["attack"].unique())
+        bad = numbers.pivot(here, "accepted_and_bad", ("attack", attacks), ("target", targets))
         lines = []
-        for attack in attacks_among([*rows, *(row for row in here if row["form"] == CLEAN)]):
-            found = {target: pick(here, target=target, **attack) for target in targets}
-            scores = pick(numbers.detection, detector=detector, target=MEAN, **attack)
-            bad = [numbers.cell(found[target], "accepted_and_bad") for target in targets]
-            others = [numbers.cell(found[MEAN], name) for name in ("coverage", "dice", "soft_dice")]
-            name = "no attack" if attack["form"] == CLEAN else budget_name(attack["strength"])
-            lines.append([name, *bad, *others, numbers.cell(scores, "auc")])
+        for attack, cells in zip(attacks, bad, strict=True):
+            mean = select(here, attack=attack, target=MEAN)
+            others = [numbers.first(mean, name) for name in ("coverage", "dice", "soft_dice")]
+            scores = select(numbers.detection, detector=detector, target=MEAN, attack=attack)
+            first = select(here, attack=attack).iloc[0]
+            name = "no attack" if attack == CLEAN else budget_label(first["strength"])
+            lines.append([name, *cells, *others, numbers.first(scores, "auc")])
         names = ("Coverage", "Dice of accepted", "Soft Dice of accepted", "AUC of the detector")
-        header = [
-            "L2 norm",
-            *(f"Accepted and bad, {target}" for target in targets),
-            *(f"{name}, mean" for name in names),
-        ]
-        caption = numbers.caption("known_guard", f"{rows[0]['slices']} attacked slices")
+        bad_names = (f"Accepted and bad, {target}" for target in targets)
+        header = ["L2 norm", *bad_names, *(f"{name}, mean" for name in names)]
+        caption = numbers.captioned("informed", f"{rows['slices'].iloc[0]} attacked slices")
         yield Table(f"Guard {detector} → {reformer}", header, lines, caption, "guards.csv")
 
 
-def guards(numbers: Numbers) -> Iterator[Block]:
+def guards(numbers: PaperNumbers) -> Iterator[Block]:
     """Figure 4, Table 2 for each target network, risk and coverage, and every guard under every attack."""
     text = "One panel for each target network: Dice of the slices that each pair accepts, and the share of these."
     yield from numbers.picture("figure_4", "Figure 4: Dice of accepted slices", text)
@@ -50,54 +65,38 @@ def guards(numbers: Numbers) -> Iterator[Block]:
     titles = {"accepted_and_bad": "Accepted and bad", "dice": "Dice of accepted slices", "coverage": "Coverage"}
     for target in numbers.targets:
         for name, title in titles.items():
-            yield _by_attack(numbers, target, name, f"{title} by attack, {target_name(target)}")
+            yield _by_attack(numbers, target, name, f"{title} by attack, {target_label(target)}")
 
 
-def _table_2(numbers: Numbers, target: str) -> Table:
-    here = [row for row in numbers.guards if row["target"] == target]
+def _table_2(numbers: PaperNumbers, target: str) -> Table:
+    here = select(numbers.guards, target=target)
+    informed = select(here, knows_guard="yes", strength=1.0)
     rows = []
-    for row in (row for row in here if attack_of(row) == FULL):
-        same = [other for other in here if guard_name(other) == guard_name(row)]
-        known = pick(same, knows_guard="yes", strength="1")
-        half, clean = pick(same, **{**FULL, "type": HALF}), pick(same, form=CLEAN)
-        attacked = [numbers.cell(row, name) for name in ("accepted_and_bad", "coverage", "dice", "soft_dice")]
-        unattacked = [numbers.cell(clean, name) for name in ("coverage", "dice", "clean_cost")]
-        bad = numbers.cell(known, "accepted_and_bad")
-        rows.append([guard_name(row), bad, *attacked, numbers.cell(half, "dice"), *unattacked])
-    header = (
-        "Detector → reformer",
-        "Accepted and bad, attacker knows it",
-        "Accepted and bad",
-        "Coverage",
-        "Dice of accepted",
-        "Soft Dice of accepted",
-        "Dice of accepted, half clean",
-        "Clean: coverage",
-        "Clean: Dice of accepted",
-        "Clean: cost of the reformer",
-    )
-    caption = numbers.caption("guards", numbers.pooled_slices)
-    return Table(f"Table 2, {target_name(target)}", header, rows, caption, "guards.csv")
+    for guard in select(here, attack=pooled())["guard"]:
+        sources = {INFORMED: select(informed, guard=guard)}
+        sources |= {attack: select(here, guard=guard, attack=attack) for _, attack, _ in _TABLE_2 if attack != INFORMED}
+        rows.append([guard, *(numbers.first(sources[attack], name) for _, attack, name in _TABLE_2)])
+    header = ("Detector → reformer", *(title for title, _, _ in _TABLE_2))
+    caption = numbers.captioned("guards", numbers.pooled_slices)
+    return Table(f"Table 2, {target_label(target)}", header, rows, caption, "guards.csv")
 
 
-def _areas(numbers: Numbers) -> Table:
-    targets = [*numbers.targets, MEAN]
-    lines = [{"detector": name} for name in numbers.detectors]
-    table = numbers.pivot(numbers.detection, "aurc", lines, [{"target": target, **FULL} for target in targets])
+def _areas(numbers: PaperNumbers) -> Table:
+    targets, full = [*numbers.targets, MEAN], select(numbers.detection, attack=pooled())
+    table = numbers.pivot(full, "aurc", ("detector", numbers.detectors), ("target", targets))
     rows = [[name, *cells] for name, cells in zip(numbers.detectors, table, strict=True)]
-    caption = numbers.caption("risk_coverage", numbers.pooled_slices)
-    return Table(
-        "Area under the risk-coverage curve", ("Detector", *targets), rows, caption, "detection.csv", folded=True
-    )
+    caption = numbers.captioned("risk_coverage", numbers.pooled_slices)
+    header = ("Detector", *targets)
+    return Table("Area under the risk-coverage curve", header, rows, caption, "detection.csv", folded=True)
 
 
-def _by_attack(numbers: Numbers, target: str, name: str, title: str) -> Table:
-    """One figure of each guard under the attacks at full strength, and those of the attacker who knows a guard."""
-    here = [row for row in numbers.guards if row["target"] == target]
-    shown = [row for row in here if row["strength"] in ("", "1") or row["form"] == "selective_pgd"]
-    attacks, every = attacks_among(shown), [row for row in here if row["form"] == CLEAN]
-    lines = [{"detector": row["detector"], "reformer": row["reformer"]} for row in every]
-    table = numbers.pivot(here, name, lines, attacks)
-    rows = [[guard_name(row), *cells] for row, cells in zip(every, table, strict=True)]
-    header = ("Detector → reformer", *map(attack_name, attacks))
-    return Table(title, header, rows, numbers.caption("guards", numbers.single_slices), "guards.csv", folded=True)
+def _by_attack(numbers: PaperNumbers, target: str, name: str, title: str) -> Table:
+    """One quantity of each guard under the attacks at full strength, and those of informed attackers."""
+    here = select(numbers.guards, target=target)
+    full = here["strength"].isna() | (here["strength"] == 1.0) | (here["form"] == INFORMED)
+    attacks, every = labels(here[full]), list(select(here, form=CLEAN)["guard"])
+    table = numbers.pivot(here, name, ("guard", every), ("attack", list(attacks)))
+    rows = [[guard, *cells] for guard, cells in zip(every, table, strict=True)]
+    header = ("Detector → reformer", *attacks.values())
+    caption = numbers.captioned("guards", numbers.single_slices)
+    return Table(title, header, rows, caption, "guards.csv", folded=True)

@@ -1,21 +1,23 @@
-"""Write everything that the experiments found: files of numbers, figures and pages."""
+"""Write everything that the experiments found: files of numbers, plots and pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
-from experiments.page import write_rows
-from experiments.paper.baseline_sections import baseline_rows, baselines_html, baselines_markdown
-from experiments.paper.claims import bar_rows, claim_rows, comparison_rows
-from experiments.paper.figures import figure_4, figure_bytes, risk_coverage_figure, roc_figure
+from experiments.paper.baseline_sections import baseline_table, baselines_html, baselines_markdown
+from experiments.paper.claims import bar_table, claim_table, comparison_table
+from experiments.paper.curve_plots import risk_coverage_plot, roc_plot
 from experiments.paper.page import html_page, markdown_page, not_reproduced_page
+from experiments.paper.pairs_plot import pairs_plot
+from experiments.paper.plot_style import encoded
 from experiments.paper.quantities import quantities
 from experiments.paper.results import Results
-from experiments.paper.spectra import figure_2, figure_3, shown_examples
-from experiments.paper.tables import Row, attack_rows, detection_rows, guard_rows, risk_coverage_rows, roc_rows
+from experiments.paper.rows import attack_table, detection_table, guard_table, risk_coverage_table, roc_table
+from experiments.paper.spectrum_plots import images_plot, shown_examples, spectra_plot
+from experiments.tables import write_tables
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import InputError
 
@@ -26,7 +28,7 @@ NEEDED_FACTS = ("command", "date", "preset", "seed", "sizes")
 
 
 def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
-    """Write all files of numbers (CSV), figures (PNG, SVG) and pages (HTML, Markdown).
+    """Write all files of numbers (CSV), plots (PNG, SVG) and pages (HTML, Markdown).
 
     The same results give the same bytes. Each file appears whole or not at all; the HTML page is the last one.
 
@@ -47,10 +49,9 @@ def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
     if missing:
         raise InputError(f"facts: expected {', '.join(NEEDED_FACTS)} for the captions, found no {', '.join(missing)}")
     tables = _tables(results, resamples)
-    _write_tables(tables, folder)
-    _write_figures(results, tables, folder)
-    with atomic_path(folder / "not_reproduced.md") as temporary:
-        temporary.write_text(not_reproduced_page(folder), encoding="utf-8")
+    write_tables({"facts": results.counted(resamples), **tables}, folder)
+    _write_plots(results, tables, folder)
+    _write_text(folder / "not_reproduced.md", not_reproduced_page(folder))
     return _write_pages(folder, "results", markdown_page(folder), html_page(folder))
 
 
@@ -64,75 +65,64 @@ def write_baselines(results: Results, folder: Path, *, resamples: int = 1000) ->
     Args:
         results: what was measured, see :func:`~experiments.paper.baselines.collect_baselines`.
         folder: where to.
-        resamples: number of bootstrap resamples over subjects.
+        resamples: number of bootstrap resamples.
 
     Returns:
         The HTML page, ``baselines.html``.
     """
-    rows = baseline_rows(results, quantities(results, resamples=resamples))
-    facts = results.facts | _counted(results, resamples)
-    _write_tables({"baselines": rows, "baselines_facts": [facts]}, folder)
+    table = baseline_table(results, quantities(results, resamples=resamples))
+    write_tables({"baselines": table, "baselines_facts": results.counted(resamples)}, folder)
     if (folder / "facts.csv").is_file():
         _write_pages(folder, "results", markdown_page(folder), html_page(folder))
     return _write_pages(folder, "baselines", baselines_markdown(folder), baselines_html(folder))
 
 
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def _write_pages(folder: Path, name: str, markdown: str, html: str) -> Path:
-    page = folder / f"{name}.html"
-    for path, text in ((folder / f"{name}.md", markdown), (page, html)):
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    return page
+    _write_text(folder / f"{name}.md", markdown)
+    _write_text(folder / f"{name}.html", html)
+    return folder / f"{name}.html"
 
 
-def _write_tables(tables: Mapping[str, list[Row]], folder: Path) -> None:
-    for name, rows in tables.items():
-        with atomic_path(folder / f"{name}.csv") as temporary:
-            write_rows(temporary, rows)
-
-
-def _counted(results: Results, resamples: int) -> Row:
-    return {
-        "clean_slices": str(len(results.subject)),
-        "volumes": str(len(np.unique(results.volume))),
-        "subjects": str(len(np.unique(results.subject))),
-        "resamples": str(resamples),
-    }
-
-
-def _tables(results: Results, resamples: int) -> dict[str, list[Row]]:
+def _tables(results: Results, resamples: int) -> dict[str, pd.DataFrame]:
     found = quantities(results, resamples=resamples)
-    comparisons = comparison_rows(results, found)
+    comparisons = comparison_table(results, found)
     return {
-        "facts": [results.facts | _counted(results, resamples)],
-        "detection": detection_rows(results, found),
-        "guards": guard_rows(results, found),
-        "attacks": attack_rows(results, found),
+        "detection": detection_table(results, found),
+        "guards": guard_table(results, found),
+        "attacks": attack_table(results, found),
         "comparisons": comparisons,
-        "claims": claim_rows(comparisons),
-        "bars": bar_rows(found),
-        "roc": roc_rows(results, found),
-        "risk_coverage": risk_coverage_rows(results, found),
+        "claims": claim_table(comparisons),
+        "bars": bar_table(found),
+        "roc": roc_table(results, found),
+        "risk_coverage": risk_coverage_table(results, found),
     }
 
 
-def _write_figures(results: Results, tables: Mapping[str, list[Row]], folder: Path) -> None:
-    """Each figure in a wide and a narrow form; without its data there is none, not even an older one."""
-    drawings = {
-        "figure_4": (figure_4, tables["guards"] if any(row["pair"] for row in tables["guards"]) else []),
-        "roc": (roc_figure, tables["roc"]),
-        "risk_coverage": (risk_coverage_figure, tables["risk_coverage"]),
-    }
+def _write_plots(results: Results, tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Each plot in a wide and a narrow form; without its data there is none, not even an older one."""
     _, examples = shown_examples(results)
-    for suffix, narrow in (("", False), ("_narrow", True)):
-        figures = {name: draw(rows, results.targets, narrow=narrow) for name, (draw, rows) in drawings.items() if rows}
-        if examples:
-            figures |= {"figure_2": figure_2(examples, narrow=narrow), "figure_3": figure_3(examples, narrow=narrow)}
-        for name in (*drawings, "figure_2", "figure_3"):
-            if name not in figures:
-                for kind in ("png", "svg"):
-                    (folder / f"{name}{suffix}.{kind}").unlink(missing_ok=True)
-        for name, figure in figures.items():
-            for kind, content in figure_bytes(figure).items():
-                with atomic_path(folder / f"{name}{suffix}.{kind}") as temporary:
+    plots = {
+        "figure_2": (images_plot, (examples,) if examples else None),
+        "figure_3": (spectra_plot, (examples,) if examples else None),
+        "figure_4": (pairs_plot, (tables["guards"], results.targets) if tables["guards"]["pair"].any() else None),
+        "roc": (roc_plot, None if tables["roc"].empty else (tables["roc"], results.targets)),
+        "risk_coverage": (
+            risk_coverage_plot,
+            None if tables["risk_coverage"].empty else (tables["risk_coverage"], results.targets),
+        ),
+    }
+    for name, (draw, data) in plots.items():
+        for suffix, narrow in (("", False), ("_narrow", True)):
+            files = dict.fromkeys(("png", "svg")) if data is None else encoded(draw(*data, narrow=narrow))
+            for kind, content in files.items():
+                path = folder / f"{name}{suffix}.{kind}"
+                if content is None:
+                    path.unlink(missing_ok=True)
+                    continue
+                with atomic_path(path) as temporary:
                     temporary.write_bytes(content)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from experiments.pages.blocks import Block, Section, Table
+from experiments.pages.html import to_html
+from experiments.pages.markdown import to_markdown
 from experiments.paper.baseline_sections import baselines
-from experiments.paper.blocks import Block, Section, Table, to_html, to_markdown
 from experiments.paper.claim_sections import claims, count_of_verdicts, in_short, not_reproduced
 from experiments.paper.detection_sections import attacks, detection
-from experiments.paper.guard_sections import guards, known_guard
-from experiments.paper.page_numbers import Numbers
+from experiments.paper.guard_sections import guards, informed_attacker
 from experiments.paper.page_texts import CAPTIONS, METHODS, TITLE
+from experiments.paper.paper_numbers import PaperNumbers
 
 __all__ = ["html_page", "markdown_page", "not_reproduced_page"]
 
@@ -25,14 +27,14 @@ def markdown_page(folder: Path) -> str:
         folder: the files of numbers that :func:`~experiments.paper.output.write` wrote.
     """
     link = Section(_NOT_REPRODUCED, ["[On a page of its own](not_reproduced.md)."])
-    sections = _sections(Numbers(folder), folder)
+    sections = _sections(PaperNumbers(folder), folder)
     return to_markdown(TITLE, [link if section.title == _NOT_REPRODUCED else section for section in sections])
 
 
 def not_reproduced_page(folder: Path) -> str:
     """Make the page of what did not come out as Markdown, to lie in ``folder`` as ``not_reproduced.md``."""
-    numbers = Numbers(folder)
-    made_of = f"{numbers.caption('claims', numbers.pooled_slices)}."
+    numbers = PaperNumbers(folder)
+    made_of = f"{numbers.captioned('claims', numbers.pooled_slices)}."
     opening = Section("In short", [count_of_verdicts(numbers), "[All results](results.md).", made_of])
     notes = [Section(note.title, note.paragraphs) for note in not_reproduced(numbers)]
     return to_markdown(_NOT_REPRODUCED, [opening, *notes])
@@ -40,15 +42,15 @@ def not_reproduced_page(folder: Path) -> str:
 
 def html_page(folder: Path) -> str:
     """Make the page as one HTML file that needs no other; ``folder`` must hold the figures as well."""
-    numbers = Numbers(folder)
+    numbers = PaperNumbers(folder)
     facts = numbers.facts
     return to_html(TITLE, _sections(numbers, folder), folder, date=facts["date"], command=facts["command"])
 
 
-def _sections(numbers: Numbers, folder: Path) -> list[Section]:
+def _sections(numbers: PaperNumbers, folder: Path) -> list[Section]:
     blocks = {
         "In short": in_short(numbers),
-        "The attacker who knows the guard": known_guard(numbers),
+        "The informed attacker": informed_attacker(numbers),
         "Claims of the paper": claims(numbers),
         "Detection (Table 1)": detection(numbers),
         "Detector and reformer together (Table 2, Figure 4)": guards(numbers),
@@ -62,14 +64,14 @@ def _sections(numbers: Numbers, folder: Path) -> list[Section]:
     return [section for section in sections if section.blocks]
 
 
-def _examples(numbers: Numbers) -> Iterator[Block]:
+def _examples(numbers: PaperNumbers) -> Iterator[Block]:
     text = "A coronal slice, clean and under three types of the attack, and what each attack adds."
     yield from numbers.picture("figure_2", "Figure 2: a slice and its attacked copies", text)
     text = "Spectra of the same slices, unshifted and shifted, and how each attack changes them."
     yield from numbers.picture("figure_3", "Figure 3: their spectra", text)
 
 
-def _methods(numbers: Numbers) -> Iterator[Block]:
+def _methods(numbers: PaperNumbers) -> Iterator[Block]:
     yield from (f"{subject}: {text}" for subject, text in METHODS.items())
     rows = list(numbers.facts.items())
     yield Table("About this run", ("What", "Value"), rows, CAPTIONS["about"], "facts.csv", names=2)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from experiments.settings import BUDGETS, SELECTIVE_STEPS
+from experiments.attacks import BUDGETS, INFORMED_STEPS, STRENGTHS
 
 __all__ = ["PRESETS", "Preset"]
 
@@ -23,8 +23,8 @@ class Preset:
         every: train and validate on each n-th slice.
         slices: attacked slices of each test volume, evenly spaced; None for all.
         strengths: step sizes of DAG as fractions of the paper's.
-        pgd_steps: steps of the attacker who knows the guard.
-        pgd_budgets: its L2 norms as fractions of the norm of DAG type A at full strength.
+        informed_steps: steps of the informed attacker.
+        informed_budgets: its L2 norms as fractions of the norm of DAG type A at full strength.
         num_classes: classes of the data, background included.
         phantoms: number of phantoms that stand in for a data set; 0 where one is given.
         resamples: number of bootstrap resamples.
@@ -38,9 +38,9 @@ class Preset:
     epochs: Mapping[str, Mapping[str, int]]
     every: int = 2
     slices: int | None = 12
-    strengths: tuple[float, ...] = (1.0, 0.5, 0.125)
-    pgd_steps: int = SELECTIVE_STEPS
-    pgd_budgets: tuple[float, ...] = BUDGETS
+    strengths: tuple[float, ...] = STRENGTHS
+    informed_steps: int = INFORMED_STEPS
+    informed_budgets: tuple[float, ...] = BUDGETS
     num_classes: int = 28
     phantoms: int = 0
     resamples: int = 1000
@@ -124,7 +124,7 @@ PRESETS = {
         epochs=_epochs(3, 1, autoencoder=1, densenet_target=3, densenet_guard=1),
         slices=3,
         strengths=(1.0,),
-        pgd_steps=4,
+        informed_steps=4,
         num_classes=4,
         phantoms=8,
         resamples=50,

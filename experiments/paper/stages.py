@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
 from torch import Tensor, nn
 
 from experiments.artefact import Artefact
-from experiments.measurement import Arrays
-from experiments.paper.experiment import CALIBRATION, Experiment
-from experiments.paper.results import CLEAN, NO_REFORMER
+from experiments.attacks import INFORMED
+from experiments.paper import training
+from experiments.paper.experiment import Experiment
+from experiments.paper.names import CALIBRATION, DETECTORS, NO_REFORMER, REFORMERS, TARGETS
 from experiments.paper.schedule import Task
-from experiments.paper.trainings import DETECTORS, REFORMERS, TARGETS
+from experiments.tables import CLEAN
 from monai_advdefense.data import malc2012_datalist
 
 __all__ = ["arrays_task", "attack_task", "overlap_names", "seconds_per_slice", "stages", "train_tasks"]
-
-Part: TypeAlias = tuple[Artefact, Callable[[], Arrays]]
 
 STEPS = 20
 # A forward pass is about a third of a forward pass and a gradient.
@@ -46,7 +45,7 @@ def overlap_names(experiment: Experiment) -> dict[str, list[str]]:
     shown = [
         name
         for name, setting in experiment.settings.items()
-        if setting.form == "selective_pgd" or (setting.strength == 1.0 and setting.support == "brain")
+        if setting.form == INFORMED or (setting.strength == 1.0 and setting.support == "brain")
     ]
     return {NO_REFORMER: every} | {reformer: [CLEAN, *shown] for reformer in REFORMERS}
 
@@ -75,67 +74,62 @@ def train_tasks(experiment: Experiment, unit: Mapping[str, float]) -> list[Task]
     """A task for each training."""
     volumes = len(malc2012_datalist(experiment.dataset_dir, "train"))
     measured = len(malc2012_datalist(experiment.dataset_dir, CALIBRATION))
-    slices = len(experiment.items(CALIBRATION)) / measured * volumes / experiment.preset.every
+    slices = len(experiment.slices(CALIBRATION)) / measured * volumes / experiment.preset.every
     epochs = experiment.preset.epochs
     return [
         Task(
             f"{role} {name}",
             experiment.network(role, name).digest,
-            epochs[role][training.architecture] * slices * training.cost * unit[training.architecture],
-            partial(experiment.is_trained, role, name),
+            epochs[role][facts.architecture] * slices * facts.cost * unit[facts.architecture],
+            partial(training.is_trained, experiment.network(role, name)),
             partial(experiment.train, role, name),
         )
-        for (role, name), training in experiment.trainings.items()
+        for (role, name), facts in experiment.trainings.items()
     ]
 
 
 def attack_task(experiment: Experiment, unit: Mapping[str, float], target: str, name: str) -> Task:
     """Attack one target network."""
-    count, form = len(experiment.items("test")), experiment.settings[name].form
+    form = experiment.settings[name].form
     unit_of_target = unit[experiment.trainings["target", target].architecture]
-    seconds = count * STEPS * unit_of_target
-    if form in ("noise", "fgsm"):
-        seconds = count * FORWARD * unit_of_target
-    if form == "selective_pgd":
+    passes = FORWARD if form in ("noise", "fgsm") else STEPS
+    seconds = passes * unit_of_target
+    if form == INFORMED:
         # Detector or reformer and target network, and the score of every iterate.
-        seconds = count * experiment.preset.pgd_steps * (2 * unit["UNet"] + 1.5 * unit_of_target)
-    return arrays_task(
-        f"{target} {name}", seconds, [(experiment.attack(target, name), partial(experiment.craft, target, name))]
-    )
+        seconds = experiment.preset.informed_steps * (2 * unit["UNet"] + 1.5 * unit_of_target)
+    return arrays_task(f"{target} {name}", len(experiment.slices("test")) * seconds, [experiment.attack(target, name)])
+
+
+def arrays_task(name: str, seconds: float, artefacts: Sequence[Artefact]) -> Task:
+    """Make the artefacts that are not there."""
+
+    def run() -> None:
+        for artefact in artefacts:
+            artefact.make()
+
+    def done() -> bool:
+        return all(artefact.arrays_path.is_file() for artefact in artefacts)
+
+    return Task(name, "/".join(artefact.digest for artefact in artefacts), seconds, done, run)
 
 
 def _measure(experiment: Experiment, unit: Mapping[str, float], target: str, name: str) -> Task:
     """Score one set of slices with every detector, and segment it behind every reformer that tables show on it."""
-    passes = [unit[architecture] for architecture, _, _ in DETECTORS.values()]
-    parts: list[Part] = [
-        (experiment.scores(detector, target, name), partial(experiment.measure_scores, detector, target, name))
-        for detector in DETECTORS
-        # The scores of clean slices do not depend on the target.
-        if target == TARGETS[0] or name not in (CALIBRATION, CLEAN)
+    # The scores of clean slices do not depend on the target.
+    detectors = DETECTORS if target == TARGETS[0] or name not in (CALIBRATION, CLEAN) else {}
+    behind = [reformer for reformer, names in overlap_names(experiment).items() if name in names]
+    artefacts = [
+        *(experiment.scores(detector, target, name) for detector in detectors),
+        experiment.divergence(target, name),
+        *(experiment.overlaps(reformer, target, name) for reformer in behind),
     ]
-    passes += [unit["UNet"], 2 * unit[target]]
-    parts.append((experiment.divergence(target, name), partial(experiment.measure_divergence, target, name)))
-    for reformer, names in overlap_names(experiment).items():
-        if name in names:
-            passes.append(unit[target] + (unit[REFORMERS[reformer][0]] if reformer in REFORMERS else 0.0))
-            compute = partial(experiment.measure_overlaps, reformer, target, name)
-            parts.append((experiment.overlaps(reformer, target, name), compute))
-    count = len(experiment.items(CALIBRATION if name == CALIBRATION else "test"))
-    return arrays_task(f"{target} {name}", count * FORWARD * sum(passes), parts)
-
-
-def arrays_task(name: str, seconds: float, parts: list[Part]) -> Task:
-    """Make the artefacts of ``parts`` that are not there."""
-
-    def run() -> None:
-        for artefact, compute in parts:
-            if not artefact.arrays_path.is_file():
-                artefact.save(compute())
-
-    def done() -> bool:
-        return all(artefact.arrays_path.is_file() for artefact, _ in parts)
-
-    return Task(name, "/".join(artefact.digest for artefact, _ in parts), seconds, done, run)
+    passes = [
+        *(unit[architecture] for architecture, _, _ in detectors.values()),
+        unit["UNet"] + 2 * unit[target],
+        *(unit[target] + (unit[REFORMERS[reformer][0]] if reformer in REFORMERS else 0.0) for reformer in behind),
+    ]
+    count = len(experiment.slices(CALIBRATION if name == CALIBRATION else "test"))
+    return arrays_task(f"{target} {name}", count * FORWARD * sum(passes), artefacts)
 
 
 def _seconds(definition: Mapping[str, Any], batch: Tensor) -> float:

@@ -11,7 +11,8 @@ from monai.utils import set_determinism
 from torch import nn
 
 from experiments.artefact import Artefact
-from experiments.paper.trainings import Training
+from experiments.bundles import bundle_config
+from experiments.paper.networks import Training
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import InputError
 from monai_advdefense.weights import load_weights
@@ -73,9 +74,6 @@ def load(training: Training, artefact: Artefact, bundles: Path) -> nn.Module:
 
 
 def _parser(training: Training, bundles: Path) -> ConfigParser:
-    path = bundles / training.bundle / "configs" / "train.json"
-    if not path.is_file():
-        raise InputError(f"{path}: expected the configuration of a bundle, found no such file: check --bundles")
-    parser = ConfigParser(ConfigParser.load_config_file(path))
+    parser = bundle_config(bundles / training.bundle, "train")
     parser.update(dict(training.overrides))
     return parser

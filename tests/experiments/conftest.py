@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -68,3 +71,51 @@ def write_weights(bundles):
         return guard
 
     return write
+
+
+VERSIONS = {"command", "date", "monai", "torch", "monai_advdefense"}
+
+
+def _digest(folder):
+    """Of each CSV file: its columns, a checksum of its words, and for each column of numbers how many and their sum.
+
+    The sum is weighted by the place of the row, so that the order of the rows counts.
+    """
+    found = {}
+    for path in sorted(Path(folder).glob("*.csv")):
+        table = pd.read_csv(path, keep_default_na=False, na_values=["", "nan"])
+        table = table.drop(columns=VERSIONS & set(table.columns))
+        numbers = table.select_dtypes("number")
+        words = table.drop(columns=numbers.columns).fillna("").to_csv(index=False)
+        weights = np.arange(1, len(table) + 1)
+        found[path.name] = {
+            "columns": list(table.columns),
+            "rows": len(table),
+            "words": hashlib.sha256(words.encode()).hexdigest()[:16],
+            "numbers": {
+                name: [int(column.notna().sum()), float(np.nansum(column * weights))]
+                for name, column in numbers.items()
+            },
+        }
+    return found
+
+
+def _differences(folder, expected):
+    """Where the tables of a folder are not those of a digest, numbers to within 1e-6 in each row."""
+    found, wanted = _digest(folder), json.loads(Path(expected).read_text(encoding="utf-8"))
+    told = [f"{name}: not in both" for name in found.keys() ^ wanted.keys()]
+    for name in found.keys() & wanted.keys():
+        one, other = found[name], wanted[name]
+        told += [f"{name}: {key}" for key in ("columns", "rows", "words") if one[key] != other[key]]
+        for column, (count, total) in one["numbers"].items():
+            tolerance = 1e-6 * one["rows"] * (one["rows"] + 1) / 2
+            known = other["numbers"].get(column, [-1, np.nan])
+            if count != known[0] or not abs(total - known[1]) <= tolerance:
+                told.append(f"{name}: {column}")
+    return sorted(told)
+
+
+@pytest.fixture(scope="session")
+def differences():
+    """Tells where the tables of a folder are not those of a digest in a JSON file."""
+    return _differences

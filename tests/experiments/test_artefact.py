@@ -10,9 +10,9 @@ from monai_advdefense.errors import OutputError
 
 
 def test_arrays_come_back_without_the_record_that_lies_beside_them(tmp_path):
-    artefact = Artefact(tmp_path, "scores of A", {"seed": 3})
     arrays = {"score": np.array([0.5, np.nan]), "subject": np.array(["a", "b"])}
-    artefact.save(arrays)
+    artefact = Artefact(tmp_path, "scores of A", {"seed": 3}, lambda: arrays)
+    artefact.make()
     assert artefact.arrays_path.is_file()
     read = artefact.load()
     assert set(read) == {"score", "subject"}
@@ -25,9 +25,8 @@ def test_arrays_come_back_without_the_record_that_lies_beside_them(tmp_path):
 
 
 def test_what_is_there_is_not_computed_again(tmp_path):
-    artefact = Artefact(tmp_path, "a", {"seed": 3})
-    first = artefact.arrays(lambda: {"value": np.array([1.0])})
-    again = Artefact(tmp_path, "a", {"seed": 3}).arrays(lambda: pytest.fail("computed twice"))
+    first = Artefact(tmp_path, "a", {"seed": 3}, lambda: {"value": np.array([1.0])}).arrays()
+    again = Artefact(tmp_path, "a", {"seed": 3}, lambda: pytest.fail("computed twice")).arrays()
     np.testing.assert_array_equal(first["value"], again["value"])
 
 
@@ -56,11 +55,11 @@ def test_a_result_that_cannot_be_written_leaves_nothing(tmp_path):
     folder = tmp_path / "file"
     folder.write_text("in the way")
     with pytest.raises(OutputError, match="file"):
-        Artefact(folder, "a", {}).save({"value": np.array([1.0])})
+        Artefact(folder, "a", {}, lambda: {"value": np.array([1.0])}).make()
     assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_computation_that_fails_leaves_no_file(tmp_path):
     with pytest.raises(ZeroDivisionError):
-        Artefact(tmp_path, "a", {}).arrays(lambda: {"value": np.array([1 / 0])})
+        Artefact(tmp_path, "a", {}, lambda: {"value": np.array([1 / 0])}).make()
     assert not list(tmp_path.iterdir())

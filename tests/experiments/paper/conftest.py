@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from experiments.paper.attacks import attack_settings
-from experiments.paper.collect import PAIRS
-from experiments.paper.presets import PRESETS
-from experiments.paper.results import CLEAN, NO_REFORMER, Results
+from experiments.attacks import attack_settings
+from experiments.paper.names import GUARDS, NO_REFORMER, PAIRS
+from experiments.paper.results import Results
+from experiments.tables import CLEAN
 
 TARGETS = ("UNet", "SegNet", "DenseNet")
 # How far an attack at full strength moves the scores, in standard deviations of the clean ones.
@@ -45,7 +43,9 @@ def counts_of(dice, classes=4):
 def make_results(*, targets=TARGETS, shifts=SHIFTS, pairs=PAIRS, strengths=(1.0, 0.5, 0.125), slices=6, subjects=6):
     """Results as a run could give them: attacks raise the scores of detectors and lower the Dice."""
     rng = np.random.default_rng(0)
-    settings = {setting.name: setting for setting in attack_settings(replace(PRESETS["small"], strengths=strengths))}
+    settings = {
+        setting.name: setting for setting in attack_settings(strengths=strengths, whole=strengths, guards=GUARDS)
+    }
     volume = np.repeat(np.arange(subjects + 2), slices)
     subject = np.array([f"subject {number % subjects}" for number in volume])
     habit = rng.normal(0, 0.3, subjects)[volume % subjects]
@@ -85,8 +85,8 @@ def make_results(*, targets=TARGETS, shifts=SHIFTS, pairs=PAIRS, strengths=(1.0,
     }
     detectors = tuple(shifts)
     return Results(
-        facts, targets, detectors, pairs, settings, subject, volume,
-        scores, calibration, counts, soft, norm, flipped, examples,
+        facts, targets, pairs, settings, subject, volume, counts, soft, norm, flipped,
+        detectors, scores, calibration, examples,
     )  # fmt: skip
 
 

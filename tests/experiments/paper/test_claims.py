@@ -3,15 +3,18 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from experiments.attacks import AttackSetting
 from experiments.paper.claim_texts import CLAIM_TEXTS
-from experiments.paper.claims import bar_rows, claim_rows, comparison_rows, verdict
-from experiments.paper.quantities import MEAN, pooled, quantities
-from experiments.paper.results import CLEAN
-from experiments.settings import AttackSetting
+from experiments.paper.claims import bar_table, claim_table, comparison_table, verdict
+from experiments.paper.names import COMBINED, MEAN
+from experiments.paper.quantities import pooled, quantities
+from experiments.tables import CLEAN, select
 from monai_advdefense.metrics import Resampled
 
+COLUMNS = ["claim", "setting", "verdict"]
 EVEN = np.linspace(-1, 1, 201)
 
 
@@ -22,8 +25,8 @@ def found(results):
 
 def _verdicts(results, found=None):
     found = found or quantities(results, resamples=20)
-    rows = claim_rows(comparison_rows(results, found))
-    return {row["claim"]: row["verdict_brain"] for row in rows}, found
+    table = claim_table(comparison_table(results, found))
+    return dict(zip(table["claim"], table["verdict_brain"], strict=True)), found
 
 
 @pytest.mark.parametrize(
@@ -55,10 +58,10 @@ def test_verdict(difference, wanted):
     ],
 )
 def test_claim_needs_every_comparison(verdicts, wanted):
-    comparisons = [{"claim": "skip_connections", "setting": "brain", "verdict": name} for name in verdicts]
-    row = next(row for row in claim_rows(comparisons) if row["claim"] == "skip_connections")
+    comparisons = pd.DataFrame([("skip_connections", "brain", name) for name in verdicts], columns=COLUMNS)
+    row = select(claim_table(comparisons), claim="skip_connections").iloc[0]
     assert (row["verdict_brain"], row["verdict_whole"]) == (wanted, "")
-    assert row["yes_brain"] == str(verdicts.count("yes"))
+    assert row["yes_brain"] == verdicts.count("yes")
 
 
 def test_order_of_the_paper_is_found_where_it_is(results, found):
@@ -109,7 +112,7 @@ def test_pair_13_that_accepts_nothing_is_not_measured(results):
 
 
 def test_best_of_the_others_is_found_on_each_resample(results, found):
-    rows = [row for row in comparison_rows(results, found) if row["claim"] == "pair_13_best"]
+    rows = select(comparison_table(results, found), claim="pair_13_best").to_dict("records")
     row = next(row for row in rows if (row["setting"], "UNet," in row["expected_higher"]) == ("brain", True))
     dice = [found.guards[*pair, "UNet", pooled()]["dice"] for pair in results.pairs[:16]]
     others = [each for number, each in enumerate(dice, start=1) if number != 13]
@@ -127,30 +130,27 @@ def test_claims_without_their_networks_are_not_measured(build):
 def test_bars_are_met_or_missed_by_the_figure(build):
     shifts = {"UNet shifted": 30.0, "UNet shifted + divergence": 0.5}
     results = build(targets=("UNet",), shifts=shifts, pairs=(), strengths=(1.0, 0.5), slices=3)
-    rows = {(row["detector"], row["strength"], row["type"]): row for row in bar_rows(quantities(results, resamples=20))}
+    table = bar_table(quantities(results, resamples=20))
+    rows = {(row["detector"], row["strength"], row["type"]): row for row in table.to_dict("records")}
     verdicts = {key: row["verdict"] for key, row in rows.items()}
-    assert verdicts["UNet shifted", "1", "A"] == "met"
-    assert rows["UNet shifted", "1", "A"]["auc"] == "1"
-    assert verdicts["UNet shifted", "1", "C"] == "no bar"
-    assert verdicts["UNet shifted + divergence", "0.5", "B"] == "missed"
-    assert verdicts["UNet shifted + divergence", "0.125", "A"] == "not measured"
+    assert verdicts["UNet shifted", 1.0, "A"] == "met"
+    assert rows["UNet shifted", 1.0, "A"]["auc"] == 1
+    assert verdicts["UNet shifted", 1.0, "C"] == "no bar"
+    assert verdicts["UNet shifted + divergence", 0.5, "B"] == "missed"
+    assert verdicts["UNet shifted + divergence", 0.125, "A"] == "not measured"
 
 
 @pytest.mark.parametrize(("area", "wanted"), [(0.95, "met"), (np.nextafter(0.95, 0), "missed")])
 def test_a_bar_is_met_by_a_figure_that_just_reaches_it(found, area, wanted):
-    group = AttackSetting("dag", "A", 1.0, "brain").name
-    areas = {("UNet shifted", MEAN, group): {"auc": Resampled(area, np.full(9, area))}}
-    row = bar_rows(dataclasses.replace(found, detection=areas))[0]
+    areas = {("UNet shifted", MEAN, AttackSetting("dag", "A").name): {"auc": Resampled(area, np.full(9, area))}}
+    row = bar_table(dataclasses.replace(found, detection=areas)).iloc[0]
     assert (row["detector"], row["type"], row["verdict"]) == ("UNet shifted", "A", wanted)
 
 
 def test_the_bars_are_those_that_were_set_beforehand(found):
-    bars = {(row["detector"], row["strength"], row["type"]): row["bar"] for row in bar_rows(found)}
-    combined = "UNet shifted + divergence"
-    wanted = {
-        ("UNet shifted", "1"): "0.95",
-        (combined, "1"): "0.99",
-        (combined, "0.5"): "0.97",
-        (combined, "0.125"): "",
-    }
-    assert bars == {(*key, name): "" if name == "C" else bar for key, bar in wanted.items() for name in "ABC"}
+    table = bar_table(found)
+    bars = {(row["detector"], row["strength"], row["type"]): row["bar"] for row in table.to_dict("records")}
+    wanted = {("UNet shifted", 1.0): 0.95, (COMBINED, 1.0): 0.99, (COMBINED, 0.5): 0.97, (COMBINED, 0.125): np.nan}
+    expected = {(*key, name): np.nan if name == "C" else bar for key, bar in wanted.items() for name in "ABC"}
+    assert bars.keys() == expected.keys()
+    np.testing.assert_array_equal([bars[key] for key in expected], list(expected.values()))

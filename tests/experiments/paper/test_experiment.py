@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.evaluation import BUNDLES
-from experiments.paper.collect import COMBINED
-from experiments.paper.experiment import CALIBRATION, Experiment
+from experiments.bundles import BUNDLES
+from experiments.paper.experiment import Experiment
+from experiments.paper.names import CALIBRATION, COMBINED, DETECTORS, TARGETS
 from experiments.paper.presets import PRESETS
-from experiments.paper.results import CLEAN
 from experiments.paper.stages import overlap_names
-from experiments.paper.trainings import DETECTORS, TARGETS
+from experiments.tables import CLEAN
 from monai_advdefense.data.phantom import write_phantom_dataset
 
 SMOKE = PRESETS["smoke"]
@@ -68,7 +67,7 @@ def test_the_seed_changes_everything(data):
 
 
 def test_the_steps_of_who_knows_the_guard_change_his_attacks_and_what_is_measured_on_them(data):
-    found = changed(data, preset=replace(SMOKE, pgd_steps=SMOKE.pgd_steps + 1))
+    found = changed(data, preset=replace(SMOKE, informed_steps=SMOKE.informed_steps + 1))
     assert found == {key for key in digests(data) if (attack_of(key) or "").startswith("selective_pgd")}
 
 

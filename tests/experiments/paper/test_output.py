@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -64,8 +65,15 @@ def test_same_results_same_bytes(small, folder, tmp_path):
     }
 
 
+def test_the_tables_are_those_of_the_published_form(results, tmp_path, monkeypatch, differences):
+    """The digest is of the tables that an earlier version of the code wrote."""
+    monkeypatch.setattr(output, "encoded", lambda _: {})
+    write(results, tmp_path, resamples=20)
+    assert differences(tmp_path, Path(__file__).with_name("made_up.json")) == []
+
+
 def test_no_older_figure_stays(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(output, "figure_bytes", lambda _: {"png": b"drawn", "svg": b"drawn"})
+    monkeypatch.setattr(output, "encoded", lambda _: {"png": b"drawn", "svg": b"drawn"})
     (tmp_path / "figure_2.png").write_bytes(b"old")
     (tmp_path / "figure_4.png").write_bytes(b"old")
     output.write(dataclasses.replace(small, examples={}), tmp_path, resamples=5)

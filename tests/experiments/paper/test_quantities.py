@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments.figures import volume_dice
-from experiments.paper.quantities import HALF, MEAN, NO_DETECTOR, groups, pooled, quantities
-from experiments.paper.results import CLEAN, NO_REFORMER
+from experiments.dice import volume_dice
+from experiments.paper.names import HALF, MEAN, NO_DETECTOR, NO_REFORMER
+from experiments.paper.quantities import groups, pooled, quantities
+from experiments.tables import CLEAN
 from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.metrics import accepted_and_bad, detection_metrics

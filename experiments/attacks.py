@@ -1,0 +1,262 @@
+"""The one list of attacks that are measured, and how each is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from experiments.corruptions import CORRUPTIONS, corrupted
+from monai_advdefense.attacks import (
+    all_background,
+    dag,
+    dilate_structure,
+    fgsm,
+    pgd,
+    random_derangement,
+    rician_noise,
+    selective_pgd,
+    step_size_for,
+    swap_most_frequent,
+)
+from monai_advdefense.errors import InputError
+from monai_advdefense.guard import DefendedSegmenter
+
+__all__ = [
+    "BUDGETS",
+    "EPSILON",
+    "INFORMED",
+    "INFORMED_STEPS",
+    "PGD_STEPS",
+    "PGD_STEP_SIZE",
+    "STRENGTHS",
+    "TYPES",
+    "Attacked",
+    "AttackSetting",
+    "attack_settings",
+    "attacked",
+    "baseline_attack_settings",
+    "corruption_settings",
+]
+
+TYPES = "ABC"
+STRENGTHS = (1.0, 0.5, 0.125)
+# L-infinity ball of FGSM and PGD, and steps of PGD in it, after Madry et al. 2018.
+EPSILON = 8 / 255
+PGD_STEPS = 20
+PGD_STEP_SIZE = 2 / 255
+INFORMED = "selective_pgd"
+"""Form of the informed attacker, who knows the guard and optimizes against it."""
+BUDGETS = (1.0, 1 / 3, 0.1)
+INFORMED_STEPS = 60
+# Share of the threshold that the informed attacker keeps as a distance: another batch rounds otherwise.
+MARGIN = 1e-4
+
+Attacked = tuple[Tensor, Tensor, Tensor]
+"""Attacked slices ``(B, 1, H, W)``, L2 norm ``(B,)`` of what was added, and fraction ``(B,)`` of flipped pixels."""
+
+
+@dataclass(frozen=True)
+class AttackSetting:
+    """One attack.
+
+    Attributes:
+        form: ``"dag"``, the runs of Park et al. 2020 (defaults of :func:`monai_advdefense.attacks.dag`); ``"xie"``, the
+            form of Xie et al. 2017 (L-infinity steps of 0.5/255, target logit, early stop, best iterate), cut to 20
+            steps, kept in [0, 1] and without the background among the targeted pixels; ``"noise"``, the control:
+            Rician noise; ``"selective_pgd"``, the informed attacker; ``"fgsm"`` and ``"pgd"``, within an L-infinity
+            ball of 8/255, PGD with 20 steps of 2/255 from a random start; ``"corruption"``, an accident.
+        target: ``"A"``, ``"B"``, ``"C"`` or ``"derangement"``; of noise, the target of the attack whose norm it has; of
+            the informed attacker, the guard that it is made for; of FGSM and PGD ``"label"``, what they lead away from;
+            of an accident its name in :data:`~experiments.corruptions.CORRUPTIONS`.
+        strength: step size as a fraction of ``step_size_for(side)``; of the informed attacker, the L2 norm as a
+            fraction of that of DAG type A at full strength; of FGSM and PGD, ball and steps as a fraction of those
+            above; 1 of an accident.
+        support: ``"brain"``, only pixels above 0 change, or ``"whole"``.
+    """
+
+    form: str
+    target: str
+    strength: float = 1.0
+    support: str = "brain"
+
+    @property
+    def name(self) -> str:
+        """Name for files and tables, for example ``dag_A_0.5_brain``."""
+        return f"{self.form}_{self.target}_{self.strength:g}_{self.support}"
+
+    @property
+    def normed_by(self) -> AttackSetting | None:
+        """The attack whose norm this one takes, None if it has its own."""
+        if self.form == "noise":
+            return AttackSetting("dag", self.target, self.strength, self.support)
+        return AttackSetting("dag", "A") if self.form == INFORMED else None
+
+
+def attack_settings(
+    *,
+    strengths: Iterable[float] = STRENGTHS,
+    whole: Iterable[float] = STRENGTHS,
+    noise: str = TYPES,
+    guards: Iterable[str] = ("guard",),
+    budgets: Iterable[float] = BUDGETS,
+) -> list[AttackSetting]:
+    """DAG, the form of Xie et al., noise and the informed attacker; what takes its norm from another comes after it.
+
+    Args:
+        strengths: of DAG inside the brain, and of the noise.
+        whole: strengths of DAG on the whole image.
+        noise: types of DAG whose norms the noise has.
+        guards: each is attacked by an informed attacker.
+        budgets: the norms of the informed attacker.
+    """
+    return [
+        *(AttackSetting("dag", kind, strength) for strength in strengths for kind in TYPES),
+        *(AttackSetting("dag", kind, strength, "whole") for strength in whole for kind in TYPES),
+        AttackSetting("xie", "derangement"),
+        *(AttackSetting("noise", kind, strength) for strength in strengths for kind in noise),
+        *(AttackSetting(INFORMED, guard, budget) for guard in guards for budget in budgets),
+    ]
+
+
+def baseline_attack_settings() -> list[AttackSetting]:
+    """The attacks on the baselines: DAG at full strength, FGSM and PGD, brain only."""
+    return [
+        *(AttackSetting("dag", kind) for kind in TYPES),
+        *(AttackSetting(form, "label") for form in ("fgsm", "pgd")),
+    ]
+
+
+def corruption_settings() -> list[AttackSetting]:
+    """All accidents."""
+    return [AttackSetting("corruption", name) for name in CORRUPTIONS]
+
+
+def attacked(
+    network: nn.Module,
+    image: Tensor,
+    label: Tensor,
+    *,
+    setting: AttackSetting,
+    num_classes: int,
+    generator: torch.Generator,
+    norm: Tensor | None = None,
+    steps: int = INFORMED_STEPS,
+) -> Attacked:
+    """Attack a batch of slices as a setting says.
+
+    Args:
+        network: segmentation network, from ``(B, 1, H, W)`` to logits; for the informed attacker a calibrated guard.
+        image: slices ``(B, 1, H, W)`` in [0, 1].
+        label: true classes ``(B, H, W)``.
+        setting: the attack.
+        num_classes: number of classes, background included.
+        generator: source of random targets, noise and starts.
+        norm: L2 norm ``(B,)`` of :attr:`AttackSetting.normed_by`, where the setting has one.
+        steps: steps of the informed attacker.
+
+    Returns:
+        See :data:`Attacked`; noise and accidents have no targeted pixels, their fraction is NaN.
+
+    Raises:
+        InputError: if the form or the target is unknown, or the norm is missing.
+    """
+    mask = image > 0 if setting.support == "brain" else None
+    if setting.normed_by is not None and norm is None:
+        raise InputError(
+            f"norm: expected the L2 norm of {setting.normed_by.name} for {setting.name}, found none; make that attack "
+            "first"
+        )
+    if setting.form == "corruption":
+        return _untargeted(image, corrupted(image, setting.target))
+    if setting.form == "noise" and norm is not None:
+        return _untargeted(image, _noise(image, mask, norm, generator))
+    if setting.form == INFORMED and norm is not None:
+        return _informed(network, image, label, setting.strength * norm.to(image), steps)
+    if setting.form in ("fgsm", "pgd"):
+        return _in_a_ball(network, image, label, mask, setting, generator)
+    return _dag(network, image, label, mask, setting, num_classes, generator)
+
+
+def _untargeted(image: Tensor, changed: Tensor) -> Attacked:
+    norm = torch.linalg.vector_norm((changed - image).flatten(1), dim=1)
+    return changed, norm, torch.full_like(norm, torch.nan)
+
+
+def _noise(image: Tensor, mask: Tensor | None, norm: Tensor, generator: torch.Generator) -> Tensor:
+    # A slice with few pixels may be driven to 0, further than noise, which drives to 1, can reach.
+    room = torch.linalg.vector_norm(torch.where(image > 0, 1 - image, 0.0).flatten(1), dim=1)
+    return rician_noise(image, norm=torch.minimum(norm.to(room), 0.99 * room), mask=mask, generator=generator)
+
+
+def _informed(guard: nn.Module, image: Tensor, label: Tensor, radius: Tensor, steps: int) -> Attacked:
+    if not isinstance(guard, DefendedSegmenter):
+        raise InputError(f"network: expected a guard for the informed attacker, found {type(guard).__name__}")
+    behind, margin = nn.Sequential(guard.reformer, guard.segmenter), MARGIN * float(guard.threshold.abs())
+
+    def excess(batch: Tensor) -> Tensor:
+        return guard.excess(batch).unsqueeze(1) + margin
+
+    result = selective_pgd(behind, image, label, excess=excess, radius=radius, steps=steps, mask=image > 0)
+    return result.image, result.norm, result.flipped
+
+
+def _in_a_ball(
+    network: nn.Module,
+    image: Tensor,
+    label: Tensor,
+    mask: Tensor | None,
+    setting: AttackSetting,
+    generator: torch.Generator,
+) -> Attacked:
+    radius = setting.strength * EPSILON
+    if setting.form == "fgsm":
+        result = fgsm(network, image, label, epsilon=radius, mask=mask)
+    else:
+        step_size = setting.strength * PGD_STEP_SIZE
+        ball = {"radius": radius, "steps": PGD_STEPS, "step_size": step_size, "norm": "linf"}
+        result = pgd(network, image, label, **ball, mask=mask, generator=generator)  # type: ignore[arg-type]
+    return result.image, result.norm, result.flipped
+
+
+def _dag(
+    network: nn.Module,
+    image: Tensor,
+    label: Tensor,
+    mask: Tensor | None,
+    setting: AttackSetting,
+    num_classes: int,
+    generator: torch.Generator,
+) -> Attacked:
+    forms = {
+        "dag": {"step_size": setting.strength * step_size_for(image.shape[-1])},
+        "xie": {
+            "step_size": setting.strength * 0.5 / 255,
+            "norm": "linf",
+            "target_term": True,
+            "stop": "all_flipped",
+            "result": "best",
+        },
+    }
+    if setting.form not in forms:
+        raise InputError(
+            f"setting.form: expected {', '.join(forms)}, noise, fgsm, pgd, corruption or {INFORMED}, "
+            f"found {setting.form!r}; choose one of them"
+        )
+    target = _target(setting.target, label, num_classes, generator)
+    result = dag(network, image, label, target=target, mask=mask, **forms[setting.form])  # type: ignore[arg-type]
+    return result.image, result.norm, result.flipped
+
+
+def _target(name: str, label: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
+    if name == "A":
+        return all_background(label)
+    if name == "B":
+        return swap_most_frequent(label)
+    if name == "C":
+        return dilate_structure(label, generator=generator)
+    if name == "derangement":
+        return random_derangement(label, num_classes, generator=generator)
+    raise InputError(f"setting.target: expected A, B, C or derangement, found {name!r}; choose one of them")

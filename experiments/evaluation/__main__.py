@@ -1,0 +1,114 @@
+"""Compute the figures of the project on the test split and write them as CSV and Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from experiments.bundles import BUNDLES
+from experiments.evaluation.networks import load_guard
+from experiments.evaluation.page import page
+from experiments.evaluation.rows import (
+    attack_table,
+    choice_table,
+    claim_table,
+    guard_facts,
+    guard_table,
+    segmenter_table,
+)
+from experiments.evaluation.split import Split
+from experiments.tables import Facts, select, write_tables
+from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.errors import InputError, exit_on_error
+
+__all__ = ["evaluate", "main"]
+
+
+def evaluate(
+    dataset_dir: str | Path,
+    *,
+    bundles: str | Path = BUNDLES,
+    work_dir: str | Path | None = None,
+    slices: int = 12,
+    output: str | Path = "docs/results.md",
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Path:
+    """Measure segmenters, guard and attacks on the test split.
+
+    What was measured stays in ``work_dir``: a run that was stopped goes on where it was, and a finished one is
+    only written again. A changed weights file, setting or data set is measured anew.
+
+    Args:
+        dataset_dir: data in the layout of MALC 2012.
+        bundles: folder of the bundles; networks without a weights file are listed as "not trained".
+        work_dir: folder of the measurements; by default ``eval/results`` of the composite bundle.
+        slices: attacked slices of each volume, evenly spaced among those that are not blank.
+        output: the Markdown file; its tables lie as CSV in the folder of the same name without ``.md``.
+        seed: seed of random targets and noise.
+        resamples: number of bootstrap resamples.
+
+    Returns:
+        The Markdown file.
+
+    Raises:
+        InputError: if a file is missing or an argument is out of range.
+        CalibrationError: if the threshold of the composite is not calibrated.
+    """
+    if slices < 1 or resamples < 1:
+        raise InputError(f"slices, resamples: expected 1 or more, found {slices} and {resamples}")
+    work = Path(work_dir or Path(bundles) / "brain_mri_defended_segmentation" / "eval" / "results")
+    split = Split(Path(dataset_dir), "test", Path(bundles), work, slices, seed)
+    segmenters, network = segmenter_table(split, resamples), load_guard(split.bundles)
+    guard = guard_table(split, network, resamples)
+    measured = attack_table(split, network, resamples)
+    attacks = measured[measured["form"] != "corruption"]
+    tables = {
+        "choice": choice_table(replace(split, name="validation"), network, resamples),
+        "segmenters": segmenters,
+        "guard": guard,
+        "attacks": attacks,
+        "corruptions": select(measured, form="corruption"),
+        "claims": claim_table(segmenters, guard, attacks),
+        "facts": _facts(split, resamples) | guard_facts(split, network),
+    }
+    target = Path(output)
+    write_tables(tables, target.with_suffix(""))
+    with atomic_path(target) as temporary:
+        temporary.write_text(page(target.with_suffix("")), encoding="utf-8")
+    return target
+
+
+def _facts(split: Split, resamples: int) -> Facts:
+    return {
+        "command": f"python -m experiments.evaluation --dataset_dir {split.dataset_dir.name} "
+        f"--slices {split.count} --seed {split.seed} --resamples {resamples}",
+        "date": datetime.date.today().isoformat(),
+        "volumes": str(len(split.cases)),
+        "subjects": str(len({case["subject"] for case in split.cases})),
+        "slices": str(split.count),
+        "seed": str(split.seed),
+        "training_seed": str(split.config["seed"]),
+        "resamples": str(resamples),
+    }
+
+
+@exit_on_error
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compute the figures on the test split and write them as CSV and Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.evaluation", description=main.__doc__)
+    parser.add_argument("--dataset_dir", required=True, metavar="DIR", help="data in the layout of MALC 2012")
+    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
+    parser.add_argument("--work_dir", metavar="DIR", help="measurements and tables; kept between runs")
+    parser.add_argument("--slices", type=int, default=12, help="attacked slices of each volume")
+    parser.add_argument("--output", default="docs/results.md", metavar="FILE", help="the Markdown file")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random targets and noise")
+    parser.add_argument("--resamples", type=int, default=1000, help="number of bootstrap resamples")
+    print(f"wrote {evaluate(**vars(parser.parse_args(arguments)))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The files of numbers of a run, as the sections of a page read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from experiments.pages.cells import cell, pivot
+from experiments.tables import read_facts, read_table
+
+__all__ = ["Numbers"]
+
+
+class Numbers:
+    """Tables in a folder, and what captions say of them.
+
+    Args:
+        folder: what :func:`~experiments.tables.write_tables` wrote.
+        facts: name of the table of facts.
+    """
+
+    def __init__(self, folder: Path, facts: str = "facts") -> None:
+        self.folder = folder
+        self.facts = read_facts(folder / f"{facts}.csv")
+        self.resamples = int(self.facts["resamples"])
+        self._read = cache(read_table)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of the tables."""
+        return self._read(self.folder / f"{name}.csv")
+
+    def cell(self, row: Mapping[Any, Any] | None, name: str) -> str:
+        """A quantity of a row with its interval."""
+        return cell(row, name, self.resamples)
+
+    def first(self, rows: pd.DataFrame, name: str) -> str:
+        """A quantity of the first row; a dash if there is none."""
+        return cell(None if rows.empty else rows.iloc[0], name, self.resamples)  # type: ignore[arg-type]
+
+    def pivot(
+        self, rows: pd.DataFrame, name: str, lines: tuple[str, Sequence[str]], columns: tuple[str, Sequence[str]]
+    ) -> list[list[str]]:
+        """One quantity of many rows as cells, see :func:`~experiments.pages.cells.pivot`."""
+        return pivot(rows, name, lines, columns, self.resamples)
+
+    def caption(self, words: str, slices: str) -> str:
+        """Words of a table or picture, then slices, subjects, sizes, seed, date and command."""
+        facts = self.facts
+        preset = f"preset {facts['preset']}: {facts['sizes']}; " if "preset" in facts else ""
+        return (
+            f"{words} {slices} of {facts['volumes']} volumes of {facts['subjects']} subjects; {preset}seed "
+            f"{facts['seed']}; 95 % intervals from {facts['resamples']} resamples; {facts['date']}; {facts['command']}"
+        ).lstrip()

@@ -1,0 +1,126 @@
+"""The networks of the experiments, each as overrides of a bundle's training configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.paper.names import DETECTORS, REFORMERS, TARGETS
+from experiments.paper.presets import Preset
+
+__all__ = ["Training", "clean_images_of_the_data_set", "common_overrides", "paper_networks", "target_network"]
+
+# MagNet trains its autoencoders for detection with this Gaussian noise on the input.
+MAGNET_NOISE = 0.1
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: a bundle's train.json and what is different from it.
+
+    Attributes:
+        role: ``"target"``, ``"detector"`` or ``"reformer"``.
+        name: name of the network within its role.
+        architecture: name of its architecture in the preset.
+        bundle: bundle whose train.json is used.
+        overrides: values of the configuration to replace, by id.
+        cost: planned time of a training step, as a multiple of a forward pass and gradient.
+        teacher: name of the target network that must be trained before, whose weights are the configuration's
+            ``teacher_path``.
+    """
+
+    role: str
+    name: str
+    architecture: str
+    bundle: str
+    overrides: Mapping[str, Any]
+    cost: float = 1.0
+    teacher: str | None = None
+
+
+def paper_networks(preset: Preset, seed: int) -> list[Training]:
+    """All networks that the experiments need, targets first."""
+    return [
+        *(target_network(preset, seed, name) for name in TARGETS),
+        *(_detector(preset, seed, name, *facts) for name, facts in DETECTORS.items()),
+        *(_reformer(preset, seed, "reformer", name, *facts) for name, facts in REFORMERS.items()),
+    ]
+
+
+def target_network(preset: Preset, seed: int, name: str) -> Training:
+    """The target network of an architecture."""
+    overrides = {
+        **common_overrides(preset, seed, preset.epochs["target"][name]),
+        "num_classes": preset.num_classes,
+        "network_def": _definition(preset, name, "@num_classes"),
+        "train_size": [preset.side, preset.side],
+    }
+    return Training("target", name, name, "brain_mri_segmentation", overrides)
+
+
+def _detector(preset: Preset, seed: int, name: str, architecture: str, domain: str, shift: bool) -> Training:
+    if architecture.startswith("Autoencoder"):
+        # A detector of images is the autoencoder alone, which the reformer's bundle trains as a denoiser.
+        return _reformer(preset, seed, "detector", name, architecture, MAGNET_NOISE)
+    network = {
+        "_target_": "monai_advdefense.guard.ReconstructionDetector",
+        "network": _definition(preset, architecture, 1),
+        "domain": domain,
+        "shift": shift,
+        "log": True,
+    }
+    overrides = {
+        **common_overrides(preset, seed, preset.epochs["detector"][architecture]),
+        **clean_images_of_the_data_set(),
+        "network_def": network,
+    }
+    return Training("detector", name, architecture, "brain_mri_detector", overrides)
+
+
+def _reformer(preset: Preset, seed: int, role: str, name: str, architecture: str, noise_std: float) -> Training:
+    network = {"_target_": "monai_advdefense.guard.Reformer", "network": _definition(preset, architecture, 1)}
+    overrides = {
+        **common_overrides(preset, seed, preset.epochs[role][architecture]),
+        **clean_images_of_the_data_set(),
+        "network_def": network,
+        "train_size": [preset.side, preset.side],
+        "noise_std": noise_std,
+    }
+    return Training(role, name, architecture, "brain_mri_reformer", overrides)
+
+
+def common_overrides(preset: Preset, seed: int, epochs: int) -> dict[str, Any]:
+    """Overrides of every training: seed, lengths and sizes of pixels and slices."""
+    return {
+        "seed": seed,
+        "epochs": epochs,
+        "every": preset.every,
+        "volume_transforms#5": {"_target_": "Compose", "transforms": _coarse_slices(preset)},
+    }
+
+
+def _coarse_slices(preset: Preset) -> list[dict[str, Any]]:
+    """Average the pixels of 1 mm that make a coarser one, then pad to the side.
+
+    Sampling without averaging would fold the fine detail of the image, its noise too, into the spectrum, where it
+    hides an attack.
+    """
+    keys: dict[str, Any] = {"keys": ["image", "label"], "allow_missing_keys": True}
+    zoom = [1 / preset.pixel_size, 1.0, 1 / preset.pixel_size]
+    return [
+        {"_target_": "Zoomd", **keys, "zoom": zoom, "mode": ["area", "nearest"], "keep_size": False},
+        {"_target_": "SpatialPadd", **keys, "spatial_size": [preset.side, -1, preset.side]},
+    ]
+
+
+def clean_images_of_the_data_set() -> dict[str, Any]:
+    """Overrides of a guard's training. The bundles' own guards also know a template brain, which the paper has not."""
+    return {
+        f"{part}#dataset#data": f"$data.malc2012_datalist(@dataset_dir, '{split}', ['image'])"
+        for part, split in (("train", "train"), ("validate", "validation"))
+    }
+
+
+def _definition(preset: Preset, architecture: str, out_channels: int | str) -> dict[str, Any]:
+    return {**preset.networks[architecture], "spatial_dims": 2, "in_channels": 1, "out_channels": out_channels}

@@ -1,0 +1,110 @@
+"""Figure 4: every pair of detector and reformer, drawn from Table 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.paper.names import NO_DETECTOR, NO_REFORMER, POOLED
+from experiments.paper.plot_style import GRID, INK, PALETTE, SOFT, STYLE, shared_legend
+from experiments.tables import CLEAN, select
+
+__all__ = ["pairs_plot"]
+
+_KINDS = {
+    "MagNet": PALETTE["gray"],
+    "autoencoder detector, UNet or DenseNet reformer": PALETTE["sky"],
+    "shifted detector, autoencoder reformer": PALETTE["orange"],
+    "shifted detector, UNet or DenseNet reformer": PALETTE["blue"],
+    "beyond the paper": PALETTE["green"],
+}
+_PAIRS_OF_THE_PAPER = 16
+_FULL: dict[str, Any] = {"form": "dag", "type": POOLED, "strength": 1.0, "support": "brain"}
+
+
+@rc_context(STYLE)
+def pairs_plot(rows: pd.DataFrame, targets: Sequence[str], *, narrow: bool = False) -> Figure:
+    """Draw the Dice of the accepted slices of each pair, with their share, against no defence.
+
+    Args:
+        rows: table of :func:`~experiments.paper.rows.guard_table`.
+        targets: the target networks, one panel each.
+        narrow: for a phone: panels under each other.
+    """
+    size = (3.9, 0.7 + 3.9 * len(targets)) if narrow else (3.0 + 3.1 * len(targets), 5.9)
+    figure = Figure(figsize=size, dpi=180 if narrow else 150, layout="constrained")
+    count = 1 if narrow else len(targets)
+    grid = figure.add_gridspec(len(targets) // count, 2 * count, width_ratios=[2.6, 1] * count)
+    for place, target in enumerate(targets):
+        here = select(rows, target=target)
+        pairs = select(here, **_FULL).dropna(subset="pair")
+        pairs = pairs.assign(place=range(len(pairs)), kind=[_kind(row) for _, row in pairs.iterrows()])
+        dice_axes = figure.add_subplot(grid[place // count, 2 * (place % count)])
+        coverage_axes = figure.add_subplot(grid[place // count, 2 * (place % count) + 1])
+        dice_axes.set(title=f"{target} target", xlabel="Dice" if narrow else "Dice of accepted slices")
+        _dice_panel(dice_axes, pairs, select(here, detector=NO_DETECTOR, reformer=NO_REFORMER))
+        _coverage_panel(coverage_axes, pairs)
+        names = ["" if place % count else _name(row, narrow) for _, row in pairs.iterrows()]
+        dice_axes.set_yticks(range(len(pairs)), names)
+    shared_legend(figure, narrow, columns=1 if narrow else 3)
+    return figure
+
+
+def _kind(row: pd.Series) -> str:
+    if row["pair"] > _PAIRS_OF_THE_PAPER:
+        return "beyond the paper"
+    detector, reformer = (row[name].startswith("Autoencoder") for name in ("detector", "reformer"))
+    return list(_KINDS)[2 * (not detector) + (not reformer)]
+
+
+def _name(row: pd.Series, narrow: bool) -> str:
+    name = f"{row['detector']} → {row['reformer']}  {row['pair']:.0f}"
+    if narrow:
+        name = name.replace("Autoencoder", "AE")
+        name = name.replace(" → ", "\n→ ") if len(name) > 34 else name
+    return name
+
+
+def _dice_panel(axes: Axes, pairs: pd.DataFrame, bare: pd.DataFrame) -> None:
+    lines = (
+        ("--", "no defence, attacked", select(bare, **_FULL)),
+        (":", "no defence, clean", select(bare, form=CLEAN)),
+    )
+    for line, label, rows in lines:
+        for dice in rows["dice"]:
+            axes.axvline(dice, linewidth=1.1, zorder=0, color=INK, linestyle=line, label=label)
+    known = pairs.dropna(subset="dice")
+    for kind, color in _KINDS.items():
+        here = select(known, kind=kind)
+        # A percentile interval need not hold the estimate.
+        spans = np.clip([here["dice"] - here["dice_low"], here["dice_high"] - here["dice"]], 0, None)
+        style: dict[str, Any] = {"fmt": "o", "color": color, "markersize": 5, "elinewidth": 1.4, "label": kind}
+        if len(here):
+            axes.errorbar(here["dice"], here["place"], xerr=np.nan_to_num(spans), **style)
+    for place in pairs["place"][pairs["dice"].isna()]:
+        axes.text(0.02, place, "none accepted", fontsize=7, color=SOFT, va="center")
+    _pair_axis(axes, len(pairs))
+    axes.set_xlim(0, 1)
+
+
+def _coverage_panel(axes: Axes, pairs: pd.DataFrame) -> None:
+    colors = [_KINDS[kind] for kind in pairs["kind"]]
+    axes.barh(pairs["place"], pairs["coverage"], height=0.62, color=colors, alpha=0.45)
+    for place, value in zip(pairs["place"], pairs["coverage"], strict=True):
+        axes.text(0.04, place, f"{100 * value:.0f} %", fontsize=7, color=INK, va="center")
+    _pair_axis(axes, len(pairs))
+    axes.set(yticks=[], xlim=(0, 1), xlabel="Coverage")
+    axes.set_xticks([0, 1], ["0", "1"])
+
+
+def _pair_axis(axes: Axes, count: int) -> None:
+    axes.set_ylim(count - 0.4, -0.6)
+    for place in range(4, min(count, _PAIRS_OF_THE_PAPER + 1), 4):
+        axes.axhline(place - 0.5, color=GRID, linewidth=0.9, zorder=0)
+    axes.tick_params(axis="y", length=0, labelsize=7.5)

@@ -1,0 +1,146 @@
+"""The tables of the experiments."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_curve
+
+from experiments.attacks import INFORMED, AttackSetting
+from experiments.paper.names import GUARDS, PERFECT
+from experiments.paper.quantities import Quantities, half_attacked, pooled
+from experiments.paper.results import Floats, Results
+from experiments.tables import CLEAN, Row, quantity_columns
+from monai_advdefense.metrics import risk_coverage_curve
+
+__all__ = ["attack_table", "detection_table", "guard_table", "risk_coverage_table", "roc_table", "setting_columns"]
+
+_COVERAGES = np.arange(1, 101) / 100
+
+
+def detection_table(results: Results, found: Quantities) -> pd.DataFrame:
+    """Table 1: each detector against each attack on each target network, and the mean over these.
+
+    ``knows_guard`` marks the attacks that were made for this very detector.
+    """
+    rows = []
+    for (detector, target, group), quantities in found.detection.items():
+        setting, attacks = found.groups[group]
+        row = {
+            "detector": detector,
+            "target": target,
+            **setting_columns(setting),
+            "knows_guard": _yes(setting.form == INFORMED and setting.target == detector),
+            "clean_slices": len(results.subject),
+            "attacked_slices": len(results.subject) * len(attacks),
+            "subjects": _subjects(results),
+            "threshold": found.thresholds.get((detector, target), math.nan),
+        }
+        rows.append(row | quantity_columns(quantities))
+    return pd.DataFrame(rows)
+
+
+def guard_table(results: Results, found: Quantities) -> pd.DataFrame:
+    """Table 2 and Figure 4: no defence, each reformer by itself and each pair, under each attack on each network.
+
+    The informed attacker comes first, and accepted-and-bad is the first quantity. ``knows_guard`` marks the attacks
+    that were made for this very pair.
+    """
+    numbers = {pair: number for number, pair in enumerate(results.pairs, start=1)}
+    rows = []
+    for (detector, reformer, target, group), quantities in found.guards.items():
+        setting, attacks = found.groups.get(group, (None, (CLEAN,)))
+        row = {
+            "pair": numbers.get((detector, reformer), math.nan),
+            "detector": detector,
+            "reformer": reformer,
+            "target": target,
+            **setting_columns(setting),
+            "knows_guard": _yes(setting is not None and _is_made_for(setting, detector, reformer)),
+            "slices": len(results.subject) * len(attacks),
+            "subjects": _subjects(results),
+        }
+        rows.append(row | quantity_columns(quantities))
+    return pd.DataFrame(rows).sort_values("form", key=lambda form: form != INFORMED, kind="stable")
+
+
+def attack_table(results: Results, found: Quantities) -> pd.DataFrame:
+    """Norm of each attack and the share of targeted pixels that it flips."""
+    rows = []
+    for (target, group), quantities in found.attacks.items():
+        setting, attacks = found.groups[group]
+        slices = {"slices": len(results.subject) * len(attacks), "subjects": _subjects(results)}
+        rows.append({"target": target, **setting_columns(setting), **slices, **quantity_columns(quantities)})
+    return pd.DataFrame(rows)
+
+
+def roc_table(results: Results, found: Quantities) -> pd.DataFrame:
+    """Corners of the ROC curves of each detector: all types of DAG at full strength, brain only."""
+    curves = []
+    for detector, target, attacks in _pooled(results, found):
+        clean = results.scores[detector, target, CLEAN]
+        attacked = np.concatenate([results.scores[detector, target, attack] for attack in attacks])
+        truth = np.repeat([0, 1], [clean.size, attacked.size])
+        false_rates, true_rates, _ = roc_curve(truth, np.concatenate([clean, attacked]))
+        curves.append(_curve(detector, target, false_positive_rate=false_rates, true_positive_rate=true_rates))
+    return pd.concat(curves) if curves else pd.DataFrame()
+
+
+def risk_coverage_table(results: Results, found: Quantities) -> pd.DataFrame:
+    """Share of bad slices among the accepted ones at about each hundredth of coverage.
+
+    Half of the slices are clean, half attacked by the types of DAG at full strength, brain only; no reformer. The
+    detector ``PERFECT`` knows which slices are bad.
+    """
+    curves, with_perfect = [], set()
+    for detector, target, attacks in _pooled(results, found):
+        half = half_attacked(results, detector, target, attacks)
+        if half is None:
+            continue
+        scores, bad = (array.ravel() for array in half)
+        curves.append(_risk_coverage(detector, target, scores, bad))
+        if target not in with_perfect:
+            with_perfect.add(target)
+            curves.append(_risk_coverage(PERFECT, target, np.argsort(np.argsort(bad, kind="stable")), bad))
+    return pd.concat(curves) if curves else pd.DataFrame()
+
+
+def setting_columns(setting: AttackSetting | None) -> Row:
+    """Columns that name an attack; None stands for clean slices."""
+    if setting is None:
+        return {"form": CLEAN, "type": "", "strength": math.nan, "support": ""}
+    return {"form": setting.form, "type": setting.target, "strength": setting.strength, "support": setting.support}
+
+
+def _pooled(results: Results, found: Quantities) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Detector, target network and attacks of the quantities over all types of DAG."""
+    for detector, target, group in found.detection:
+        if group == pooled() and target in results.targets:
+            yield detector, target, found.groups[group][1]
+
+
+def _risk_coverage(detector: str, target: str, scores: Floats, bad: Floats) -> pd.DataFrame:
+    coverage, risk = risk_coverage_curve(scores.astype(float), bad)
+    # Points at each hundredth; a tolerance, so that 0.3 counts as 30 of 100.
+    places = np.unique(np.searchsorted(coverage, _COVERAGES - 1e-9))
+    return _curve(detector, target, coverage=coverage[places], risk=risk[places])
+
+
+def _curve(detector: str, target: str, **points: Floats) -> pd.DataFrame:
+    return pd.DataFrame({"detector": detector, "target": target, **points})
+
+
+def _is_made_for(setting: AttackSetting, detector: str, reformer: str) -> bool:
+    made_for = GUARDS.get(setting.target) if setting.form == INFORMED else None
+    return made_for is not None and (detector, reformer) == (setting.target, made_for[1])
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
+
+
+def _subjects(results: Results) -> int:
+    return len(np.unique(results.subject))
