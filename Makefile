@@ -27,7 +27,7 @@ help:
 $(READY): setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sample,train,export,docs,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sample,train,experiments,export,docs,dev]"
 	@touch $@
 
 demo: $(READY)
