@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.messages import one_line, reason
+from monai_advdefense.errors import CalibrationError
+from monai_advdefense.messages import broken_rule, reason
 
 __all__ = ["calibrated_rate", "file_sha256", "load_weights", "save_weights"]
 
@@ -38,16 +38,14 @@ def load_weights(
             weights that are not finite.
         CalibrationError: if a calibrated threshold is required and there is none.
     """
-    name = one_line(load_path)
-    state = _read(Path(load_path), name)
-    _check_keys(name, state, network)
+    path = Path(load_path)
+    state = _read(path)
+    _check_keys(path, state, network)
     for key, value in state.items():
         if not torch.isfinite(value).all() and not _is_uncalibrated(key, state):
-            raise InputError(
-                f"{name}: expected finite weights, found NaN or infinity in {key!r}: train or copy it again"
-            )
+            raise broken_rule(path, "finite weights", f"NaN or infinity in {key!r}", "train or copy it again")
     if require_calibrated:
-        _check_calibrated(name, state, network)
+        _check_calibrated(path, state, network)
     network.load_state_dict(state, strict=True)
 
 
@@ -80,7 +78,7 @@ def file_sha256(path: str | PathLike[str]) -> str:
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError as error:
-        raise InputError(f"{path}: expected a readable file ({error.strerror}); check the path") from error
+        raise broken_rule(path, "a readable file", error.strerror, "check the path") from error
 
 
 def calibrated_rate(weights: str | PathLike[str], threshold: float) -> float | None:
@@ -103,28 +101,28 @@ def calibrated_rate(weights: str | PathLike[str], threshold: float) -> float | N
         record = json.loads(path.read_text(encoding="utf-8"))
         return float(record["false_positive_rate"]) if record["threshold"] == threshold else None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: expected the record of a calibration, found none ({error}); calibrate again or remove the file"
+        raise broken_rule(
+            path, "the record of a calibration", f"none ({error})", "calibrate again or remove the file"
         ) from error
 
 
-def _read(path: Path, name: str) -> dict[str, torch.Tensor]:
+def _read(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
-        raise InputError(
-            f"{name}: expected a file with weights, found no such file: train the network or check the path"
-        )
+        raise broken_rule(path, "a file with weights", "no such file", "train the network or check the path")
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise InputError(
-            f"{name}: expected weights saved as a flat state dict of tensors, found a file that torch cannot read so "
-            f"({type(error).__name__}): copy it again, or save network.state_dict()"
+        raise broken_rule(
+            path,
+            "weights saved as a flat state dict of tensors",
+            f"a file that torch cannot read so ({type(error).__name__})",
+            "copy it again, or save network.state_dict()",
         ) from error
     wrong = "a " + type(state).__name__
     if isinstance(state, dict):
         wrong = next((f"{key!r} of type {type(v).__name__}" for key, v in state.items() if not _is_plain(key, v)), "")
     if wrong:
-        raise InputError(f"{name}: expected a flat state dict of tensors, found {wrong}: save network.state_dict()")
+        raise broken_rule(path, "a flat state dict of tensors", wrong, "save network.state_dict()")
     return dict(state)
 
 
@@ -138,7 +136,7 @@ def _is_plain(key: object, value: object) -> bool:
     )
 
 
-def _check_keys(name: str, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
+def _check_keys(path: Path, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
     own = network.state_dict()
     differences = [f"no {key!r}" for key in own if key not in state]
     differences += [f"an unknown {key!r}" for key in state if key not in own]
@@ -149,9 +147,11 @@ def _check_keys(name: str, state: dict[str, torch.Tensor], network: torch.nn.Mod
     ]
     if differences:
         found = "; ".join(differences[:3]) + (f" and {len(differences) - 3} more" if len(differences) > 3 else "")
-        raise InputError(
-            f"{name}: expected the weights of {type(network).__name__}, found {one_line(found)}: use the weights that "
-            "belong to this network"
+        raise broken_rule(
+            path,
+            f"the weights of {type(network).__name__}",
+            found,
+            "use the weights that belong to this network",
         )
 
 
@@ -166,9 +166,13 @@ def _is_uncalibrated(key: str, state: dict[str, torch.Tensor]) -> bool:
     return threshold is not None and not torch.isfinite(threshold).all()
 
 
-def _check_calibrated(name: str, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
+def _check_calibrated(path: Path, state: dict[str, torch.Tensor], network: torch.nn.Module) -> None:
     key = str(getattr(network, "threshold_key", "threshold"))
     if key not in state or not torch.isfinite(state[key]).all():
-        raise CalibrationError(
-            f"{name}: expected a calibrated threshold, found no {key!r}: run configs/calibrate.json of the bundle"
+        raise broken_rule(
+            path,
+            "a calibrated threshold",
+            f"no {key!r}",
+            "run configs/calibrate.json of the bundle",
+            error=CalibrationError,
         )

@@ -11,8 +11,8 @@ from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import config_of, network_of, weights_of
 from monai_advdefense.bundle_tools.guarded_copy import write_guarded_bundle
-from monai_advdefense.errors import InputError, exit_on_error
-from monai_advdefense.messages import reason
+from monai_advdefense.errors import exit_on_error
+from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.weights import load_weights, save_weights
 
 __all__ = ["assemble", "main"]
@@ -64,9 +64,11 @@ def assemble(
     output = Path(output)
     if not output.exists():
         if overlays:
-            raise InputError(
-                f"{output}: expected the bundle of a defended segmenter under the overlays {[*map(str, overlays)]}, "
-                "found no such folder: put what they say into the configuration of the segmenter"
+            raise broken_rule(
+                output,
+                f"the bundle of a defended segmenter under the overlays {[*map(str, overlays)]}",
+                "no such folder",
+                "put what they say into the configuration of the segmenter",
             )
         return write_guarded_bundle(detector, reformer, segmenter, output)
     network = network_of(output, overlays)
@@ -75,9 +77,11 @@ def assemble(
         try:
             submodule = network.get_submodule(name)
         except AttributeError as error:
-            raise InputError(
-                f"{config_of(output)}: expected a network_def with a {name}, found {type(network).__name__} without "
-                "one: use that of a DefendedSegmenter"
+            raise broken_rule(
+                config_of(output),
+                f"a network_def with a {name}",
+                f"{type(network).__name__} without one",
+                "use that of a DefendedSegmenter",
             ) from error
         part = network_of(bundle, overlays)
         load_weights(path, part, require_calibrated=name == "detector")
@@ -85,14 +89,18 @@ def assemble(
         try:
             same = _compute_the_same(part, submodule)
         except RuntimeError as error:
-            raise InputError(
-                f"{config_of(bundle)}: expected a {name} of slices {_PROBE_SHAPE}, found one that cannot take them "
-                f"({reason(error)}): give a new folder as output, and the guard goes in front of it as it is"
+            raise broken_rule(
+                config_of(bundle),
+                f"a {name} of slices {_PROBE_SHAPE}",
+                f"one that cannot take them ({reason(error)})",
+                "give a new folder as output, and the guard goes in front of it as it is",
             ) from error
         if not same:
-            raise InputError(
-                f"{config_of(output)}: expected the {name} of {config_of(bundle)} in network_def, found another one "
-                "whose weights fit: copy the definition from there"
+            raise broken_rule(
+                config_of(output),
+                f"the {name} of {config_of(bundle)} in network_def",
+                "another one whose weights fit",
+                "copy the definition from there",
             )
     target = weights_of(output)
     save_weights(network, target)

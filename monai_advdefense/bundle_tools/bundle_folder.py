@@ -9,8 +9,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from torch import nn
 
-from monai_advdefense.errors import InputError
-from monai_advdefense.messages import one_line, reason
+from monai_advdefense.messages import broken_rule, one_line, reason
 
 __all__ = ["config_of", "network_of", "setting_of", "weights_of"]
 
@@ -42,9 +41,7 @@ def setting_of(bundle: str | Path, name: str, overlays: Sequence[str | Path] = (
     path = config_of(bundle)
     for file in (path, *map(Path, overlays)):
         if not file.is_file():
-            raise InputError(
-                f"{one_line(file)}: expected the configuration of a bundle, found no such file: check the path"
-            )
+            raise broken_rule(file, "the configuration of a bundle", "no such file", "check the path")
     try:
         parser = ConfigParser()
         parser.read_config([path, *overlays])
@@ -52,9 +49,11 @@ def setting_of(bundle: str | Path, name: str, overlays: Sequence[str | Path] = (
         return parser.get_parsed_content(name)
     # Reading a configuration runs what it names, so anything can be raised.
     except Exception as error:
-        raise InputError(
-            f"{', '.join(map(one_line, (path, *overlays)))}: expected a {name} that can be built, found "
-            f"{reason(error)}: mend the configuration"
+        raise broken_rule(
+            ", ".join(map(one_line, (path, *overlays))),
+            f"a {name} that can be built",
+            reason(error),
+            "mend the configuration",
         ) from error
 
 
@@ -70,8 +69,5 @@ def network_of(bundle: str | Path, overlays: Sequence[str | Path] = ()) -> nn.Mo
     """
     network = setting_of(bundle, "network_def", overlays)
     if not isinstance(network, nn.Module):
-        raise InputError(
-            f"{one_line(config_of(bundle))}: expected a network under network_def, found {type(network).__name__}: "
-            "define a module"
-        )
+        raise broken_rule(config_of(bundle), "a network under network_def", type(network).__name__, "define a module")
     return network.eval()

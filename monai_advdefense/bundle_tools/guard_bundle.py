@@ -29,8 +29,8 @@ from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import setting_of
 from monai_advdefense.bundle_tools.guard_parts import load_detector, load_reformer
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.detector import ReconstructionDetector
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.transforms import DetectAdversariald, Reformd, RejectSlicesd
 
 __all__ = ["Guard"]
@@ -153,9 +153,11 @@ class Guard:
             saved = saving.saver.init_kwargs.get("output_dtype")
             dtype = np.dtype(np.float32 if saved is None else get_equivalent_dtype(saved, np.ndarray))
             if dtype.kind in "iu" and not np.iinfo(dtype).min <= self.label <= np.iinfo(dtype).max:
-                raise InputError(
-                    f"argument `label`: expected a value that fits into {dtype}, which SaveImaged writes, found "
-                    f"{self.label}; choose another one, or another output_dtype"
+                raise broken_rule(
+                    "argument `label`",
+                    f"a value that fits into {dtype}, which SaveImaged writes",
+                    self.label,
+                    "choose another one, or another output_dtype",
                 )
         mark = RejectSlicesd(self.pred_keys, keys, self.label, self.slice_dim, axcodes=self.axcodes)
         return _inserted(theirs, [mark], lambda each: isinstance(each, SaveImaged))
@@ -173,9 +175,11 @@ def _inserted(
     whole = _flat(theirs)
     transforms = list(whole.transforms)
     if position is not None and not 0 <= position <= len(transforms):
-        raise InputError(
-            f"argument `position`: expected 0 to {len(transforms)}, the number of preprocessing transforms, those of "
-            f"nested Composes counted one by one, found {position}; None finds the place"
+        raise broken_rule(
+            "argument `position`",
+            f"0 to {len(transforms)}, the number of transforms, those of nested Composes counted one by one",
+            position,
+            "None finds the place",
         )
     if position is None:
         position = whole.get_index_of_first(before)

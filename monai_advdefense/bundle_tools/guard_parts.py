@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import config_of, network_of, weights_of
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.guard.detector import ReconstructionDetector
-from monai_advdefense.messages import one_line
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.weights import load_weights
 
 __all__ = ["load_detector", "load_reformer"]
@@ -31,14 +31,19 @@ def load_detector(bundle: str | Path, device: str | torch.device = "cpu") -> Rec
     network = _load(bundle)
     detector = network.detector if isinstance(network, DefendedSegmenter) else network
     if not isinstance(detector, ReconstructionDetector):
-        raise InputError(
-            f"{one_line(config_of(bundle))}: expected a ReconstructionDetector or a DefendedSegmenter under "
-            f"network_def, found {type(detector).__name__}: give the bundle of the guard"
+        raise broken_rule(
+            config_of(bundle),
+            "a ReconstructionDetector or a DefendedSegmenter under network_def",
+            type(detector).__name__,
+            "give the bundle of the guard",
         )
     if not torch.isfinite(detector.threshold):
-        raise CalibrationError(
-            f"{one_line(weights_of(bundle))}: expected a calibrated threshold, found none: run configs/calibrate.json "
-            "of the detector's bundle"
+        raise broken_rule(
+            weights_of(bundle),
+            "a calibrated threshold",
+            "none",
+            "run configs/calibrate.json of the detector's bundle",
+            error=CalibrationError,
         )
     return detector.to(device)
 
@@ -56,9 +61,11 @@ def load_reformer(bundle: str | Path, device: str | torch.device = "cpu") -> nn.
     network = _load(bundle)
     reformer = network.reformer if isinstance(network, DefendedSegmenter) else network
     if isinstance(reformer, ReconstructionDetector):
-        raise InputError(
-            f"{one_line(config_of(bundle))}: expected a reformer or a DefendedSegmenter under network_def, found "
-            f"{type(reformer).__name__}: give the bundle of the reformer as well"
+        raise broken_rule(
+            config_of(bundle),
+            "a reformer or a DefendedSegmenter under network_def",
+            type(reformer).__name__,
+            "give the bundle of the reformer as well",
         )
     return reformer.to(device)
 

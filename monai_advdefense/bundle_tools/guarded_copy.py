@@ -11,8 +11,8 @@ from monai.bundle import ConfigParser
 
 from monai_advdefense.bundle_tools.bundle_folder import config_of, weights_of
 from monai_advdefense.bundle_tools.guard_parts import load_detector, load_reformer
-from monai_advdefense.errors import InputError, OutputError
-from monai_advdefense.messages import one_line, reason
+from monai_advdefense.errors import OutputError
+from monai_advdefense.messages import broken_rule, reason
 
 __all__ = ["write_guarded_bundle"]
 
@@ -71,9 +71,12 @@ def write_guarded_bundle(detector: str | Path, reformer: str | Path, segmenter: 
                 shutil.copy(file, target)
         temporary.rename(output)
     except OSError as error:
-        raise OutputError(
-            f"{one_line(output)}: expected to write a new folder here, found {reason(error)}: choose another one, or "
-            "check free space and permissions"
+        raise broken_rule(
+            output,
+            "to write a new folder here",
+            reason(error),
+            "choose another one, or check free space and permissions",
+            error=OutputError,
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -83,13 +86,11 @@ def write_guarded_bundle(detector: str | Path, reformer: str | Path, segmenter: 
 def _guarded(path: Path) -> dict[str, Any]:
     """The configuration of a segmenter, with the guard in the transforms that every tool reads."""
     if not path.is_file():
-        raise InputError(
-            f"{one_line(path)}: expected the configuration of a bundle, found no such file: check the path"
-        )
+        raise broken_rule(path, "the configuration of a bundle", "no such file", "check the path")
     config: dict[str, Any] = ConfigParser.load_config_file(path)
     for name in ("preprocessing", "postprocessing"):
         if name not in config:
-            raise InputError(f"{one_line(path)}: expected an entry {name!r}, found none: give the transforms that name")
+            raise broken_rule(path, f"an entry {name!r}", "none", "give the transforms that name")
         config[f"unguarded_{name}"] = config[name]
         config[name] = f"$@guard.{name}(@unguarded_{name})"
     return {**config, "exit_code": "$import monai_advdefense.exit_code", "guard": _SETTINGS}

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.errors import InputError, exit_on_error
-from monai_advdefense.messages import one_line
+from monai_advdefense.errors import exit_on_error
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["main", "package"]
 
@@ -40,14 +40,14 @@ def package(bundle_root: str | Path, output_dir: str | Path) -> Path:
     """
     root, folder = Path(bundle_root).resolve(), Path(output_dir).resolve()
     if folder.is_relative_to(root):  # an archive would hold itself, and those of before
-        raise InputError(f"{one_line(folder)}: expected a folder outside the bundle, found one in it: give output_dir")
+        raise broken_rule(folder, "a folder outside the bundle", "one in it", "give output_dir")
     metadata = root / "configs" / "metadata.json"
     for needed in (metadata, root / "models" / "model.pt", root / "LICENSE"):
         if not needed.is_file():
-            raise InputError(f"{one_line(needed)}: expected a file of a bundle, found none: check bundle_root")
+            raise broken_rule(needed, "a file of a bundle", "none", "check bundle_root")
     version = json.loads(metadata.read_text(encoding="utf-8")).get("version")
     if not version:
-        raise InputError(f"{one_line(metadata)}: expected a version, found none: add the key 'version'")
+        raise broken_rule(metadata, "a version", "none", "add the key 'version'")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{root.name}_v{version}.zip"
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:

@@ -11,7 +11,7 @@ from monai.bundle import run as run_workflow
 
 from monai_advdefense.bundle_tools.bundle_folder import config_of
 from monai_advdefense.bundle_tools.overrides import check_overrides
-from monai_advdefense.errors import InputError, own_error
+from monai_advdefense.errors import own_error
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["run_bundle", "run_id_of"]
@@ -49,9 +49,11 @@ def run_id_of(config: Mapping[str, Any]) -> str:
     for name in ("run", "evaluating"):
         if name in config:
             return name
-    raise InputError(
-        "run: expected an entry 'run' or 'evaluating' in the configuration, found none: give the inference.json of a "
-        'bundle, or add "run": ["$@evaluator.run()"]'
+    raise broken_rule(
+        "run",
+        "an entry 'run' or 'evaluating' in the configuration",
+        "none",
+        'give the inference.json of a bundle, or add "run": ["$@evaluator.run()"]',
     )
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.errors import InputError, exit_on_error
-from monai_advdefense.messages import one_line
+from monai_advdefense.errors import exit_on_error
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["main", "torch_export"]
 
@@ -40,7 +40,7 @@ def torch_export(bundle_root: str | Path, filepath: str | Path) -> Path:
     for needed in (root / "configs" / "inference.json", root / "models" / "model.pt"):
         # MONAI would look for a bundle of this name in the internet.
         if not needed.is_file():
-            raise InputError(f"{one_line(needed)}: expected a file of a bundle, found none: check bundle_root")
+            raise broken_rule(needed, "a file of a bundle", "none", "check bundle_root")
     network: nn.Module = monai.bundle.load(
         name=root.name, bundle_dir=str(root.parent), workflow_type="inference", device="cpu"
     ).eval()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from monai_advdefense.errors import InputError
-from monai_advdefense.messages import one_line
+from monai_advdefense.messages import broken_rule, one_line
 from monai_advdefense.nifti_names import NIFTI_SUFFIXES
 
 __all__ = ["volume_datalist"]
@@ -37,17 +36,17 @@ def volume_datalist(
         return [{"image": str(root)}]
     name = one_line(root)
     if not root.is_dir():
-        raise InputError(f"{name}: expected a folder of NIfTI files, found no such folder: check dataset_dir")
+        raise broken_rule(name, "a folder of NIfTI files", "no such folder", "check dataset_dir")
     # Links to the same folder must not hide that it is the same.
     excluded = None if exclude is None else Path(os.path.realpath(exclude))
     if (root / "images").is_dir() and (root / "labels").is_dir():
         root = root / "images"
     real = Path(os.path.realpath(root))
     if excluded is not None and (excluded == real or excluded in real.parents):
-        raise InputError(f"{name}: expected results outside the folder of inputs, found the same: change output_dir")
+        raise broken_rule(name, "results outside the folder of inputs", "the same", "change output_dir")
     found = _volumes(root, excluded)
     if not found:
-        raise InputError(f"{name}: expected NIfTI files (.nii, .nii.gz), found none: check dataset_dir")
+        raise broken_rule(name, "NIfTI files (.nii, .nii.gz)", "none", "check dataset_dir")
     return [{"image": str(path)} for path in sorted(found)]
 
 
@@ -62,9 +61,7 @@ def _volumes(root: Path, excluded: Path | None) -> list[Path]:
                 here / name for name in files if name.lower().endswith(NIFTI_SUFFIXES) and not name.startswith(".")
             ]
     except OSError as error:
-        raise InputError(
-            f"{one_line(error.filename)}: expected a readable folder, found {error.strerror}: check its permissions"
-        ) from error
+        raise broken_rule(error.filename, "a readable folder", error.strerror, "check its permissions") from error
     return found
 
 

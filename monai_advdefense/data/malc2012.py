@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["malc2012_classes", "malc2012_datalist", "malc2012_source_labels"]
 
@@ -17,24 +17,28 @@ SPLITS = ("train", "validation", "calibration", "test")
 def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """Rows of a CSV file that must have the given columns."""
     if not path.is_file():
-        raise InputError(
-            f"{path}: expected this file in the data set folder, found none; give the folder that holds images/, "
-            "labels/, subjects.csv and classes.csv"
+        raise broken_rule(
+            path,
+            "this file in the data set folder",
+            "none",
+            "give the folder that holds images/, labels/, subjects.csv and classes.csv",
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected a CSV file in UTF-8, found other bytes; save it as UTF-8") from error
+        raise broken_rule(path, "a CSV file in UTF-8", "other bytes", "save it as UTF-8") from error
     if not rows or not set(columns) <= set(rows[0]):
-        raise InputError(
-            f"{path}: expected a header with {', '.join(columns)} and at least one row, "
-            f"found {', '.join(rows[0]) if rows else 'no row'}; see the data set's README"
+        raise broken_rule(
+            path,
+            f"a header with {', '.join(columns)} and at least one row",
+            ", ".join(rows[0]) if rows else "no row",
+            "see the data set's README",
         )
     for number, row in enumerate(rows, start=1):
         if any(row[column] is None for column in columns):
-            raise InputError(
-                f"{path}: expected a value for each of {', '.join(columns)}, found fewer in row {number}; complete it"
+            raise broken_rule(
+                path, f"a value for each of {', '.join(columns)}", f"fewer in row {number}", "complete it"
             )
     return rows
 
@@ -55,7 +59,7 @@ def malc2012_datalist(
     """
     folder = Path(dataset_dir)
     if split not in SPLITS:
-        raise InputError(f"split: expected one of {', '.join(SPLITS)}, found {split!r}; choose one of them")
+        raise broken_rule("split", f"one of {', '.join(SPLITS)}", f"{split!r}", "choose one of them")
     cases = []
     for row in _subject_rows(folder):
         if row["split"] != split:
@@ -64,11 +68,11 @@ def malc2012_datalist(
         for key in keys:
             path = folder / f"{key}s" / f"{row['scan']}.nii.gz"
             if not path.is_file():
-                raise InputError(f"{path}: expected, as subjects.csv names it, found no file; complete the data set")
+                raise broken_rule(path, "a scan, as subjects.csv names it", "no file", "complete the data set")
             case[key] = str(path)
         cases.append(case)
     if not cases:
-        raise InputError(f"{folder / 'subjects.csv'}: expected scans of split {split!r}, found none; check the file")
+        raise broken_rule(folder / "subjects.csv", f"scans of split {split!r}", "none", "check the file")
     return cases
 
 
@@ -80,14 +84,16 @@ def _subject_rows(folder: Path) -> list[dict[str, str]]:
     for row in rows:
         scan, subject, split = row["scan"], row["subject"], row["split"]
         if split not in SPLITS:
-            raise InputError(f"{path}: expected splits {', '.join(SPLITS)}, found {split!r} for scan {scan}; mend it")
+            raise broken_rule(path, f"splits {', '.join(SPLITS)}", f"{split!r} for scan {scan}", "mend it")
         if scans[scan] > 1:
-            raise InputError(f"{path}: expected each scan once, found {scan} {scans[scan]} times; remove a row")
+            raise broken_rule(path, "each scan once", f"{scan} {scans[scan]} times", "remove a row")
         # Rates and intervals of unseen subjects would be too good.
         if subjects.setdefault(subject, split) != split:
-            raise InputError(
-                f"{path}: expected all scans of a subject in one split, found {subject} in {subjects[subject]} and "
-                f"{split}; put its scans together"
+            raise broken_rule(
+                path,
+                "all scans of a subject in one split",
+                f"{subject} in {subjects[subject]} and {split}",
+                "put its scans together",
             )
     return rows
 
@@ -118,16 +124,16 @@ def malc2012_source_labels(dataset_dir: str | Path, num_classes: int | None = No
     path = folder / "classes.csv"
     rows = _class_rows(folder)
     if num_classes is not None and len(rows) != num_classes:
-        raise InputError(
-            f"{path}: expected {num_classes} classes, as num_classes says, found {len(rows)}; make the two agree"
-        )
+        raise broken_rule(path, f"{num_classes} classes, as num_classes says", len(rows), "make the two agree")
     groups = [_labels(path, row["source_labels"].split()) for row in rows]
     count = Counter(label for group in groups for label in group)
     twice = [str(label) for label in sorted(count) if count[label] > 1]
     if twice or 0 in count and 0 not in groups[0]:
-        raise InputError(
-            f"{path}: expected each source label in one class and 0 in the background, found "
-            f"{', '.join(twice or ['0'])} elsewhere; mend source_labels"
+        raise broken_rule(
+            path,
+            "each source label in one class and 0 in the background",
+            f"{', '.join(twice or ['0'])} elsewhere",
+            "mend source_labels",
         )
     listed = folder / "labels.csv"
     if listed.is_file():
@@ -140,9 +146,7 @@ def _labels(path: Path, texts: list[str]) -> list[int]:
     """Source labels, which label maps hold in 16 bits."""
     wrong = [text for text in texts if not (text.isdecimal() and int(text) <= 65535)]
     if wrong:
-        raise InputError(
-            f"{path}: expected source labels from 0 to 65535, separated by spaces, found {', '.join(wrong)}; mend them"
-        )
+        raise broken_rule(path, "source labels from 0 to 65535, separated by spaces", ", ".join(wrong), "mend them")
     return [int(text) for text in texts]
 
 
@@ -151,5 +155,5 @@ def _class_rows(folder: Path) -> list[dict[str, str]]:
     rows = _rows(path, ("class", "name", "source_labels"))
     numbers = [row["class"] for row in rows]
     if numbers != [str(number) for number in range(len(rows))]:
-        raise InputError(f"{path}: expected classes numbered 0, 1, 2, ..., found {', '.join(numbers)}; renumber them")
+        raise broken_rule(path, "classes numbered 0, 1, 2, ...", ", ".join(numbers), "renumber them")
     return rows

@@ -13,8 +13,7 @@ import nibabel as nib
 import numpy as np
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.errors import InputError
-from monai_advdefense.messages import one_line
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["brain_phantom", "write_phantom_dataset"]
 
@@ -61,9 +60,11 @@ def brain_phantom(
         for side in (1, -1):
             label[_distance(grid, middle * [side, 1, 1], np.full(3, size)) < 1] = number
     if classes < 2 or len(np.unique(label)) != classes:
-        raise InputError(
-            f"classes: expected room for each of {classes} classes, found too little in shape {tuple(shape)}: "
-            "use at least 2 classes, or a larger shape"
+        raise broken_rule(
+            "classes",
+            f"room for each of {classes} classes",
+            f"too little in shape {tuple(shape)}",
+            "use at least 2 classes, or a larger shape",
         )
     means = np.array([0, 900, 1500, *np.linspace(400, 1200, 253)])
     image = means[label] * (1 + 0.15 * _smooth_field(rng, grid)) + rng.normal(0, 40, tuple(shape))
@@ -104,9 +105,8 @@ def write_phantom_dataset(
     table = _table(["scan", "subject", "sex", "age", "split"], rows)
     subjects_file = folder / "subjects.csv"
     if subjects_file.exists() and subjects_file.read_text(encoding="utf-8") != table:
-        raise InputError(
-            f"{one_line(subjects_file)}: expected no file or that of these phantoms, found another data set: choose "
-            "another folder"
+        raise broken_rule(
+            subjects_file, "no file or that of these phantoms", "another data set", "choose another folder"
         )
     for number, scan in enumerate(scans):
         image, label = brain_phantom(shape, seed=seed + number, classes=classes)

@@ -9,8 +9,8 @@ import torch
 from monai.data import Dataset
 
 from monai_advdefense.data.load_volume import load_volume
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["SliceDataset"]
 
@@ -50,7 +50,7 @@ class SliceDataset(Dataset):
         max_slice_size: Sequence[int] = (192, 192),
     ) -> None:
         if every < 1:
-            raise InputError(f"every: expected 1 or more, found {every}; 1 takes all slices")
+            raise broken_rule("every", "1 or more", every, "1 takes all slices")
         items: list[dict[str, Any]] = []
         for index, case in enumerate(data):
             volume = load_volume(case, volume_transform, keys=keys, max_slice_size=max_slice_size, slice_dim=slice_dim)
@@ -67,7 +67,7 @@ class SliceDataset(Dataset):
                 for position in filled[::every]
             )
         if not items:
-            raise InputError("data: expected at least one slice that is not blank, found none; check the volumes")
+            raise broken_rule("data", "at least one slice that is not blank", "none", "check the volumes")
         super().__init__(items, transform)
 
     def class_counts(self, num_classes: int, key: str = "label") -> list[int]:
@@ -80,9 +80,8 @@ class SliceDataset(Dataset):
         for item in self.data:
             found = torch.bincount(item[key].flatten().long(), minlength=num_classes)
             if len(found) > num_classes:
-                raise InputError(
-                    f"num_classes: expected labels below {num_classes} in {key}, "
-                    f"found {len(found) - 1}; merge the labels"
+                raise broken_rule(
+                    "num_classes", f"labels below {num_classes} in {key}", len(found) - 1, "merge the labels"
                 )
             counts += found
         return counts.tolist()

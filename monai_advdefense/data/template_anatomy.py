@@ -15,7 +15,7 @@ from monai.transforms import RandBiasField, RandRicianNoise, Resample
 from monai.utils import optional_import
 from scipy import fft, ndimage
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = [
     "FloatArray",
@@ -49,8 +49,8 @@ def load_template() -> tuple[FloatArray, npt.NDArray[np.float64]]:
     """
     datasets, found = optional_import("nilearn.datasets")
     if not found:
-        raise InputError(
-            "nilearn: expected it for the brain template, found none; pip install monai_advdefense[sample]"
+        raise broken_rule(
+            "nilearn", "this package, for the brain template", "none", "pip install monai_advdefense[sample]"
         )
     template = datasets.load_mni152_template(resolution=1)
     tissues = [datasets.load_mni152_gm_template(resolution=1), datasets.load_mni152_wm_template(resolution=1)]

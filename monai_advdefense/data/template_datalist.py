@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["SPLIT_SEEDS", "sample_paths", "split_seeds", "template_datalist"]
 
@@ -37,14 +37,14 @@ def template_datalist(folder: str | Path | None, split: str) -> list[dict[str, s
         if not image.is_file():
             continue
         if not tissue.is_file():
-            raise InputError(f"{tissue}: expected beside {image}, found no file; write the samples again")
+            raise broken_rule(tissue, f"a file beside {image}", "none", "write the samples again")
         cases.append(
             {"image": str(image), "tissue": str(tissue), "subject": f"sample_{seed:03d}", "domain": "template"}
         )
     if not cases:
-        raise InputError(
-            f"{folder}: expected template samples of split {split!r}, found none; write some with python -m "
-            f"monai_advdefense.data.template_sample --output_dir {folder} --split {split} --count N"
+        command = f"monai_advdefense.data.template_sample --output_dir {folder} --split {split} --count N"
+        raise broken_rule(
+            folder, f"template samples of split {split!r}", "none", f"write some with python -m {command}"
         )
     return cases
 
@@ -52,7 +52,7 @@ def template_datalist(folder: str | Path | None, split: str) -> list[dict[str, s
 def split_seeds(split: str) -> range:
     """Seeds of a split."""
     if split not in SPLIT_SEEDS:
-        raise InputError(f"split: expected one of {', '.join(SPLIT_SEEDS)}, found {split!r}; choose one of them")
+        raise broken_rule("split", f"one of {', '.join(SPLIT_SEEDS)}", f"{split!r}", "choose one of them")
     return SPLIT_SEEDS[split]
 
 

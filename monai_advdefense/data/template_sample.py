@@ -30,8 +30,8 @@ from monai_advdefense.data.template_anatomy import (
     wave_field,
 )
 from monai_advdefense.data.template_datalist import SPLIT_SEEDS, sample_paths, split_seeds
-from monai_advdefense.errors import InputError, exit_on_error
-from monai_advdefense.messages import one_line
+from monai_advdefense.errors import exit_on_error
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["TemplateSample", "template_sample", "write_template_samples"]
 
@@ -119,9 +119,11 @@ def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 
     seeds = range(first_seed, first_seed + count)
     last = max(split.stop for split in SPLIT_SEEDS.values()) - 1
     if count < 1 or first_seed < 0 or seeds[-1] > last:
-        raise InputError(
-            f"count, first_seed: expected at least one seed, all between 0 and {last}, found count {count} from seed "
-            f"{first_seed}; choose fewer or other seeds"
+        raise broken_rule(
+            "count, first_seed",
+            f"at least one seed, all between 0 and {last}",
+            f"count {count} from seed {first_seed}",
+            "choose fewer or other seeds",
         )
     images = []
     for seed in seeds:
@@ -149,9 +151,7 @@ def _is_complete(path: Path, seed: int) -> bool:
     except (OSError, EOFError, zlib.error, ImageFileError, HeaderDataError):
         return False
     if not bytes(volume.header["descrip"]).startswith(_MARK):
-        raise InputError(
-            f"{one_line(path)}: expected no file or a template sample, found another volume: choose another folder"
-        )
+        raise broken_rule(path, "no file or a template sample", "another volume", "choose another folder")
     return bool(volume.header["descrip"] == _description(seed))
 
 
@@ -178,7 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     seeds = split_seeds(options.split)
     if not 1 <= options.count <= len(seeds):
-        raise InputError(f"--count: expected 1 to {len(seeds)} for split {options.split}, found {options.count}")
+        rule = f"1 to {len(seeds)} for split {options.split}"
+        raise broken_rule("--count", rule, options.count, "choose another number")
     for number, seed in enumerate(seeds[: options.count], start=1):
         [path] = write_template_samples(options.output_dir, 1, first_seed=seed)
         print(f"{number}/{options.count} {path}", flush=True)

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks.input_units import to_input_units
-from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.errors import OutputError
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.handlers.volume_writer import write_like
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
 
@@ -107,9 +108,11 @@ class AttackWriter:
         kinds = (ScaleIntensityRangePercentilesd, ScaleIntensityRanged)
         scalers = [isinstance(t, kinds) for t in preprocessing.transforms]
         if not any(scalers):
-            raise InputError(
-                "preprocessing: expected a ScaleIntensityRangePercentilesd or a ScaleIntensityRanged among the "
-                "transforms, found none: scale intensities to [0, 1] by one of them"
+            raise broken_rule(
+                "preprocessing",
+                "a ScaleIntensityRangePercentilesd or a ScaleIntensityRanged among the transforms",
+                "none",
+                "scale intensities to [0, 1] by one of them",
             )
         self._scaling = scalers.index(True)
 
@@ -163,10 +166,8 @@ class AttackWriter:
         clean = image.as_tensor()
         attacked = self.preprocessing({self.image_key: str(copy)})[self.image_key].as_tensor().to(clean)
         if attacked.shape != clean.shape:
-            raise OutputError(
-                "expected the same box around the brain in the attacked copy, found slices of another size: "
-                "nothing was written"
-            )
+            rule, found = "the same box around the brain as in the input", "slices of another size"
+            raise broken_rule("attacked copy", rule, found, "nothing was written", error=OutputError)
         added = torch.as_tensor(perturbation)
         clean, attacked, added = (each.movedim(self.slice_dim + 1, 0) for each in (clean, attacked, added))
         touched = (added != 0).flatten(1).any(1).tolist()

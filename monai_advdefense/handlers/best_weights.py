@@ -11,7 +11,7 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from torch import nn
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.weights import save_weights
 
 __all__ = ["BestWeights"]
@@ -44,7 +44,7 @@ class BestWeights:
         calibrated: nn.Module | None = None,
     ) -> None:
         if best not in ("max", "min"):
-            raise InputError(f"best: expected 'max' or 'min', found {best!r}; choose one of them")
+            raise broken_rule("best", "'max' or 'min'", repr(best), "choose one of them")
         self.network = network
         self.path = path
         self.metric = metric
@@ -59,9 +59,11 @@ class BestWeights:
     def __call__(self, engine: Engine) -> None:
         """Compare the validation that ended with the best one."""
         if self.metric not in engine.state.metrics:
-            raise InputError(
-                f"metric: expected one of {', '.join(engine.state.metrics) or 'none'}, found {self.metric!r}; "
-                "name a metric of the validation"
+            raise broken_rule(
+                "metric",
+                f"one of {', '.join(engine.state.metrics) or 'none'}",
+                f"{self.metric!r}",
+                "name a metric of the validation",
             )
         for numbers in self.calibrated.buffers() if self.calibrated is not None else ():
             numbers.fill_(math.nan)

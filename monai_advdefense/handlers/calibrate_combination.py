@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.calibration import standardization, threshold_over_domains
 from monai_advdefense.guard.decision import CombinedDecision
 from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["CalibrateCombination"]
 
@@ -43,9 +43,11 @@ class CalibrateCombination(CalibrateThreshold):
     def score(self, prediction: Tensor) -> Tensor:
         """Take the scores ``(B, 2)`` as they are."""
         if prediction.ndim != 2 or prediction.shape[1] != 2:
-            raise InputError(
-                f"prediction: expected a spectral and a divergence score (B, 2), found {tuple(prediction.shape)}; "
-                "let the evaluator's inferer return network.scores(image)"
+            raise broken_rule(
+                "prediction",
+                "a spectral and a divergence score (B, 2)",
+                tuple(prediction.shape),
+                "let the evaluator's inferer return network.scores(image)",
             )
         return prediction
 

@@ -15,9 +15,9 @@ from monai.utils.enums import CommonKeys
 from torch import Tensor, nn
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.calibration import minimum_scores, threshold_at_false_positive_rate, threshold_over_domains
 from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.weights import save_weights
 
 __all__ = ["CalibrateThreshold"]
@@ -124,9 +124,11 @@ class CalibrateThreshold:
             return [ONE_DOMAIN] * count
         names = batch[self.domain_key]
         if not isinstance(names, (list, tuple)) or len(names) != count or not all(isinstance(n, str) for n in names):
-            raise InputError(
-                f"batch entry {self.domain_key!r}: expected {count} names, one for each slice, found {names!r}; "
-                "give every slice of the data set its domain as a string, or set domain_key to null"
+            raise broken_rule(
+                f"batch entry {self.domain_key!r}",
+                f"{count} names, one for each slice",
+                repr(names),
+                "give every slice of the data set its domain as a string, or set domain_key to null",
             )
         return list(names)
 

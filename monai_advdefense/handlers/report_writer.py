@@ -145,10 +145,9 @@ class ReportWriter:
         shape = tuple(image.shape[1:])
         scores = self.scores.scores
         if volumes != 1 or len(scores) != shape[self.slice_dim]:
-            raise OutputError(
-                f"{len(scores)} scores for {volumes} x {shape[self.slice_dim]} slices instead of one for each slice of "
-                "one volume (use batch size 1 and an inferer that passes every slice once)"
-            )
+            found = f"{len(scores)} scores for {volumes} x {shape[self.slice_dim]} slices"
+            remedy = "use batch size 1 and an inferer that passes every slice once"
+            raise broken_rule("scores", "one for each slice of one volume", found, remedy, error=OutputError)
         input_affine = image.meta.get("original_affine")
         axis, positions = slice_positions(
             np.asarray(image.affine.cpu()),

@@ -14,7 +14,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, DiskSaver
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["Resume"]
 
@@ -67,9 +67,11 @@ class Resume:
             Checkpoint.load_objects(objects, state)
         except (RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(
-                f"{stored[-1]}: expected the state of this training, found another one ({reason}); "
-                "delete it or choose another run_dir"
+            raise broken_rule(
+                stored[-1],
+                "the state of this training",
+                f"another one ({reason})",
+                "delete it or choose another run_dir",
             ) from error
         epoch, epochs = engine.state.epoch, engine.state.max_epochs
         engine.logger.info("goes on after epoch %d of %s, stored in %s", epoch, epochs, stored[-1])

@@ -8,9 +8,9 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import Decided
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["ScoreRecorder"]
 
@@ -32,9 +32,8 @@ class ScoreRecorder:
 
     def __init__(self, network: DefendedSegmenter) -> None:
         if not isinstance(network, DefendedSegmenter):
-            raise InputError(
-                f"network: expected a DefendedSegmenter, found {type(network).__name__}; give the guard itself, "
-                "without a wrapper"
+            raise broken_rule(
+                "network", "a DefendedSegmenter", type(network).__name__, "give the guard itself, without a wrapper"
             )
         self.network = network
         # Numbers, not tensors: small blocks between the large ones of the network would fragment the memory.

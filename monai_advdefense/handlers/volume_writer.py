@@ -12,7 +12,7 @@ from ignite.engine import Engine, Events
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import OutputError
-from monai_advdefense.messages import one_line
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
 
@@ -40,20 +40,20 @@ def write_like(
         OutputError: if the shape differs, a value is not finite or does not fit into ``dtype``, or writing fails;
             nothing incomplete is left behind.
     """
-    name = one_line(output_path)
     reference = nib.load(reference_path)
     shape = reference.shape
     if array.shape != shape[:3] or array.size != np.prod(shape):
-        raise OutputError(
-            f"{name}: expected an array of shape {shape} like {one_line(reference_path)}, found {array.shape}"
-        )
+        rule = f"an array of shape {shape} like {reference_path}"
+        raise broken_rule(output_path, rule, array.shape, "bring it to that grid", error=OutputError)
     if not np.isfinite(array).all():
-        raise OutputError(f"{name}: expected finite values, found NaN or infinity: nothing was written")
+        raise broken_rule(output_path, "finite values", "NaN or infinity", "nothing was written", error=OutputError)
     with np.errstate(invalid="ignore", over="ignore"):
         stored = array.astype(dtype)
     if not (np.isfinite(stored) if stored.dtype.kind == "f" else stored == array).all():
         found = f"{array.min():g} to {array.max():g}"
-        raise OutputError(f"{name}: expected values that fit into {dtype}, found {found}: choose another dtype")
+        raise broken_rule(
+            output_path, f"values that fit into {dtype}", found, "choose another dtype", error=OutputError
+        )
     header = reference.header.copy()
     header.set_data_dtype(stored.dtype)
     header.set_slope_inter(1, 0)
@@ -123,9 +123,12 @@ class VolumeWriter:
         target = self.outputs.claim(source, self.postfix, self.suffix)
         if value.ndim != 4 or value.shape[0] != 1:
             found = tuple(value.shape)
-            raise OutputError(
-                f"{one_line(target)}: expected one channel (1, X, Y, Z) under {self.key!r}, found {found}: "
-                "take the class of the largest channel first, for example by AsDiscreted"
+            raise broken_rule(
+                target,
+                f"one channel (1, X, Y, Z) under {self.key!r}",
+                found,
+                "take the class of the largest channel first, for example by AsDiscreted",
+                error=OutputError,
             )
         write_like(value[0].detach().cpu().numpy(), source, target, self.dtype)
         return target

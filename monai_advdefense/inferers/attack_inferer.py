@@ -8,8 +8,8 @@ import torch
 from monai.inferers import Inferer
 from torch import Tensor
 
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.transforms.dag_attack import DAGAttack
 
 __all__ = ["AttackInferer"]
@@ -31,7 +31,7 @@ class AttackInferer(Inferer):
     def __init__(self, attack: DAGAttack, slices: int | None = None, slice_dim: int = 1) -> None:
         super().__init__()
         if slices is not None and not (isinstance(slices, int) and slices >= 1):
-            raise InputError(f"slices: expected a whole number from 1 on, or null for all, found {slices!r}")
+            raise broken_rule("slices", "a whole number from 1 on, or null for all", repr(slices), "give one of them")
         self.attack = attack
         self.slices = slices
         self.slice_dim = slice_dim
@@ -45,9 +45,8 @@ class AttackInferer(Inferer):
         filled = (~is_blank(volume.movedim(axis, 0))).nonzero().flatten()
         if self.slices is not None:
             if len(filled) < self.slices:
-                raise InputError(
-                    f"slices: expected at most {len(filled)}, the slices that are not blank, found {self.slices}"
-                )
+                rule = f"at most {len(filled)}, the slices that are not blank"
+                raise broken_rule("slices", rule, self.slices, "ask for fewer slices")
             filled = filled[torch.linspace(0, len(filled) - 1, self.slices).round().long()]
         clean = volume.index_select(axis, filled)
         attacked = torch.as_tensor(self.attack(clean))
