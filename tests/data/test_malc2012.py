@@ -60,11 +60,11 @@ def test_without_a_list_of_labels_only_the_classes_count(folder):
 
 def test_another_number_of_classes_is_refused(folder):
     line = _stopped(malc2012_source_labels, folder, 28)
-    assert line.startswith(f"{folder / 'classes.csv'}: expected 28 classes, as num_classes says, found 4;")
+    assert line.startswith(f"{folder / 'classes.csv'}: expected 28 classes, as num_classes says, found 4:")
 
 
 def test_a_malformed_list_of_labels_is_named(folder):
-    for content, found in (("Number\n5\n", "found Number;"), ("Label Number\nfive\n", "found five;")):
+    for content, found in (("Number\n5\n", "found Number:"), ("Label Number\nfive\n", "found five:")):
         (folder / "labels.csv").write_text(content)
         line = _stopped(malc2012_source_labels, folder)
         assert line.startswith(f"{folder / 'labels.csv'}: expected")
@@ -99,7 +99,7 @@ def test_a_missing_folder_is_named(tmp_path):
     [
         (b"", "found no row"),
         (b"scan,subject,split\n", "found no row"),
-        (b"scan,subject\n1,P1\n", "found scan, subject;"),
+        (b"scan,subject\n1,P1\n", "found scan, subject:"),
         (b"scan,subject,split\n1,P1\n", "in row 1"),
         (b"scan,subject,split\n1,\xff,train\n", "UTF-8"),
     ],
@@ -114,9 +114,9 @@ def test_a_malformed_subject_list_is_named(folder, content, found):
 @pytest.mark.parametrize(
     ("rows", "found"),
     [
-        ("1000,P0000,train\n1001,P0001,Test\n", "found 'Test' for scan 1001;"),
-        ("1000,P0000,train\n1001,P0000,calibration\n", "found P0000 in train and calibration;"),
-        ("1000,P0000,train\n1000,P0000,train\n", "found 1000 2 times;"),
+        ("1000,P0000,train\n1001,P0001,Test\n", "found 'Test' for scan 1001:"),
+        ("1000,P0000,train\n1001,P0000,calibration\n", "found P0000 in train and calibration:"),
+        ("1000,P0000,train\n1000,P0000,train\n", "found 1000 2 times:"),
     ],
 )
 def test_a_subject_list_that_would_leave_out_or_mix_scans_is_refused(folder, rows, found):
@@ -144,13 +144,13 @@ def test_an_empty_split_is_refused(folder):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ("class,name\n0,background\n", "found class, name;"),
-        ("class,name,source_labels\n0,background,0\n2,cortex,11\n", "found 0, 2;"),
-        ("class,name,source_labels\n0,background,0\n1,cortex,11 x\n", "found x;"),
+        ("class,name\n0,background\n", "found class, name:"),
+        ("class,name,source_labels\n0,background,0\n2,cortex,11\n", "found 0, 2:"),
+        ("class,name,source_labels\n0,background,0\n1,cortex,11 x\n", "found x:"),
         ("class,name,source_labels\n0,background,0\n1,cortex\n", "in row 2"),
-        ("class,name,source_labels\n0,background,0\n1,cortex,65536\n", "found 65536;"),
-        ("class,name,source_labels\n0,background,0\n1,cortex,4 5\n2,white,5\n", "found 5 elsewhere;"),
-        ("class,name,source_labels\n0,background,\n1,cortex,0\n", "found 0 elsewhere;"),
+        ("class,name,source_labels\n0,background,0\n1,cortex,65536\n", "found 65536:"),
+        ("class,name,source_labels\n0,background,0\n1,cortex,4 5\n2,white,5\n", "found 5 elsewhere:"),
+        ("class,name,source_labels\n0,background,\n1,cortex,0\n", "found 0 elsewhere:"),
     ],
 )
 def test_a_malformed_class_list_is_named(folder, content, found):

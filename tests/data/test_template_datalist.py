@@ -38,7 +38,7 @@ def test_datalist_holds_the_pairs_of_its_split_by_seed(folder, split, seeds):
 def test_an_image_without_tissue_is_refused(folder):
     missing = folder / "tissue" / "sample_001.nii.gz"
     missing.unlink()
-    with pytest.raises(InputError, match=f"^{missing}: expected beside"):
+    with pytest.raises(InputError, match=f"^{missing}: expected a file beside"):
         template_datalist(folder, "train")
 
 
