@@ -9,7 +9,13 @@ from torch import Tensor
 
 from monai_advdefense.errors import InputError
 
-__all__ = ["divergence_score", "jensen_shannon_divergence", "structure_divergence"]
+__all__ = [
+    "divergence_score",
+    "jensen_shannon_divergence",
+    "mean_by_structure",
+    "predicted_structures",
+    "structure_divergence",
+]
 
 
 def jensen_shannon_divergence(logits: Tensor, other: Tensor, temperature: float = 1.0) -> Tensor:
@@ -128,16 +134,25 @@ def structure_divergence(
         (tensor([[0.3460, 0.0000]]), tensor([[2, 0]]))
     """
     _check_shapes(logits, other, image)
-    predicted = other.detach().argmax(dim=1)
-    inside = (predicted != 0) | (image.amax(dim=1) > foreground)
+    predicted, inside = predicted_structures(other, image, foreground)
     divergence = jensen_shannon_divergence(_counted(logits, inside), _counted(other, inside), temperature)
-    classes = logits.shape[1]
-    place = torch.nonzero(inside)[:, 0] * classes + predicted[inside]
-    count = torch.bincount(place, minlength=logits.shape[0] * classes).view(-1, classes)
-    total = torch.zeros(count.numel(), dtype=divergence.dtype, device=divergence.device)
-    mean = total.index_add(0, place, divergence).view(-1, classes) / count.clamp_min(1)
+    mean, count = mean_by_structure(divergence, predicted, inside, logits.shape[1])
     finite = torch.isfinite(_total(logits) + _total(other)).unsqueeze(1)
     return torch.where(finite, mean, torch.full_like(mean, math.nan)), count
+
+
+def predicted_structures(logits: Tensor, image: Tensor, foreground: float = 0.05) -> tuple[Tensor, Tensor]:
+    """Predicted classes ``(B, *spatial)``, and which pixels count: all but those of class 0 outside of the object."""
+    predicted = logits.detach().argmax(dim=1)
+    return predicted, (predicted != 0) | (image.amax(dim=1) > foreground)
+
+
+def mean_by_structure(values: Tensor, predicted: Tensor, inside: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Mean and number ``(B, C)`` of the values ``(N,)`` of the pixels ``inside``, for each class; 0 without a pixel."""
+    place = torch.nonzero(inside)[:, 0] * num_classes + predicted[inside]
+    count = torch.bincount(place, minlength=predicted.shape[0] * num_classes).view(-1, num_classes)
+    total = torch.zeros(count.numel(), dtype=values.dtype, device=values.device).index_add(0, place, values)
+    return total.view(-1, num_classes) / count.clamp_min(1), count
 
 
 def _check_shapes(logits: Tensor, other: Tensor, image: Tensor) -> None:

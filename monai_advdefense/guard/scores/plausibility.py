@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.scores.position_atlas import PositionAtlas
 from monai_advdefense.guard.scores.standardization import Standardization
 
@@ -16,6 +17,10 @@ SMALLEST_AREA = 30.0
 FEWEST_PIXELS = 20.0
 # No spread is taken for smaller: of log areas, and of centroids as a share of the side of the object.
 SMALLEST_SCALES = (0.08, 0.01)
+# Subjects are left out of the fit in so many groups to see how far new ones are off.
+FOLDS = 5
+# Share of new clean slices that a deviation of as many standard deviations of a normal variable holds.
+TAIL, TAIL_DEVIATIONS = 0.99, 2.576
 
 
 class Plausibility(nn.Module):
@@ -56,17 +61,47 @@ class Plausibility(nn.Module):
         return z.view(len(z), -1, area.shape[1] - 1).amax(dim=1)
 
     @torch.jit.unused
-    def fit(self, area: Tensor, centroid: Tensor, position: Tensor) -> None:
-        """Fit on clean slices that show enough of the object to be judged; arguments as of :meth:`forward`.
+    def fit(self, area: Tensor, centroid: Tensor, position: Tensor, subject: Tensor) -> None:
+        """Fit on clean slices that show enough of the object to be judged; other arguments as of :meth:`forward`.
+
+        Scales are widened, number by number, to what slices of subjects that were left out of the fit need: structures
+        that differ much between subjects, such as ventricles, must not make every other subject implausible.
+
+        Args:
+            area: ``(N, C)``.
+            centroid: ``(N, C, D)``.
+            position: ``(N,)``.
+            subject: ``(N,)`` integers, the same for all slices of a subject; at least 2 subjects.
 
         Raises:
             InputError: see :meth:`PositionAtlas.fit`.
-            CalibrationError: see there.
+            CalibrationError: see there; or there is one subject alone.
         """
         values, weight = _numbers(area, centroid)
+        new = self._as_new(values, weight, position, subject)
+        # By column, for what is shown differs.
+        shown = torch.where(weight > 0, new.abs(), torch.nan)
+        tail = torch.nanquantile(shown, TAIL, dim=0).nan_to_num(nan=TAIL_DEVIATIONS) / TAIL_DEVIATIONS
         self.atlas.fit(values, position, weight)
-        largest = self.deviations(area, centroid, position).amax(dim=1, keepdim=True)
+        self.atlas.scale.mul_(tail.clamp_min(1.0))
+        largest = torch.abs(new / tail.clamp_min(1.0) * weight).amax(dim=1, keepdim=True)
         self.largest.fit(largest, position, _log_area(area))
+
+    @torch.jit.unused
+    def _as_new(self, values: Tensor, weight: Tensor, position: Tensor, subject: Tensor) -> Tensor:
+        """Z values of each slice by an atlas that has not seen its subject."""
+        subjects = subject.unique()
+        if len(subjects) < 2:
+            raise CalibrationError(
+                f"subject: expected slices of at least 2 subjects, found {len(subjects)}: add volumes of others"
+            )
+        new = torch.zeros_like(values)
+        for fold in range(min(FOLDS, len(subjects))):
+            left_out = torch.isin(subject, subjects[fold::FOLDS])
+            atlas = PositionAtlas(self.atlas.smallest_scale)
+            atlas.fit(values[~left_out], position[~left_out], weight[~left_out])
+            new[left_out] = atlas(values[left_out], position[left_out])
+        return new
 
 
 def _numbers(

