@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from monai_advdefense.messages import broken_rule
 __all__ = ["run_bundle", "run_id_of"]
 
 
-def run_bundle(bundle: str | Path, config_files: Sequence[str | Path], overrides: Mapping[str, Any]) -> None:
+def run_bundle(
+    bundle: str | os.PathLike[str], config_files: Sequence[str | Path], overrides: Mapping[str, Any]
+) -> None:
     """Run configurations of a bundle.
 
     Args:
@@ -57,12 +60,12 @@ def run_id_of(config: Mapping[str, Any]) -> str:
     )
 
 
-def _file(bundle: str | Path, name: str | Path) -> Path:
+def _file(bundle: str | os.PathLike[str], name: str | Path) -> Path:
     path = Path(name)
     if path.suffix:
         found = path
     elif name == "inference":
-        found = config_of(bundle)
+        found = config_of(Path(bundle))
     else:
         found = Path(bundle) / "configs" / f"{name}.json"
     if not found.is_file():
