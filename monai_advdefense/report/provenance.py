@@ -12,7 +12,7 @@ import monai
 import torch
 
 import monai_advdefense
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["BundleFacts", "Provenance", "bundle_facts", "package_versions"]
 
@@ -70,8 +70,6 @@ def bundle_facts(path: str | PathLike[str]) -> BundleFacts:
         channels = outputs.get("pred", {}).get("channel_def", {})
         names = {int(channel): str(name) for channel, name in channels.items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{path}: expected the metadata.json of a bundle, found none ({error}); check the path"
-        ) from error
+        raise broken_rule(path, "the metadata.json of a bundle", f"none ({error})", "check the path") from error
     model = " ".join(str(metadata[key]) for key in ("name", "version") if key in metadata)
     return BundleFacts(model or None, names)

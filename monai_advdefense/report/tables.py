@@ -9,7 +9,7 @@ import json
 import math
 from typing import Any
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.report.case import Case, SliceRecord
 from monai_advdefense.report.provenance import Provenance
 
@@ -99,9 +99,8 @@ def case_from_json(text: str) -> Case:
             created=content["created"],
         )
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"expected the record of a volume's scores, found something else ({type(error).__name__}): run it again"
-        ) from error
+        found = f"something else ({type(error).__name__})"
+        raise broken_rule("scores", "the record of a volume's scores", found, "run the volume again") from error
 
 
 def _number(value: float | None) -> float:

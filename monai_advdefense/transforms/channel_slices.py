@@ -12,8 +12,9 @@ from monai.data import MetaTensor
 from monai.utils import SpaceKeys, convert_to_tensor
 from torch import Tensor, nn
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.attacks.arguments import check_at_least
 from monai_advdefense.guard.slices import CutSlices, cut_slices, oriented_axis, reorient, reorient_back
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["GuardedChannels"]
 
@@ -42,12 +43,11 @@ class GuardedChannels:
     batch_size: int
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise InputError(f"argument `batch_size`: expected at least 1, found {self.batch_size}")
+        check_at_least("batch_size", self.batch_size, 1)
         if self.channels is not None and len(self.channels) == 0:
-            raise InputError("argument `channels`: expected at least one channel to guard, found none; None is all")
+            raise broken_rule("channels", "at least one channel to guard", "none", "None is all")
         if self.axcodes is not None and self.slice_dim is None:
-            raise InputError(f"argument `axcodes`: expected None for an image that is one slice, found {self.axcodes}")
+            raise broken_rule("axcodes", "None for an image that is one slice", self.axcodes, "give slice_dim")
 
     def cut(self, image: NdarrayOrTensor) -> Iterator[tuple[int, CutSlices]]:
         """Number and slices of each guarded channel of ``image`` ``(C, *spatial)``, one after the other."""
@@ -55,8 +55,8 @@ class GuardedChannels:
         channels = range(len(whole)) if self.channels is None else self.channels
         for channel in channels:
             if not 0 <= channel < len(whole):
-                raise InputError(
-                    f"argument `channels`: expected numbers from 0 to {len(whole) - 1} for this image, found {channel}"
+                raise broken_rule(
+                    "channels", f"numbers from 0 to {len(whole) - 1} for this image", channel, "0 is the first"
                 )
             yield (
                 channel,
@@ -66,22 +66,19 @@ class GuardedChannels:
     def oriented(self, image: NdarrayOrTensor) -> Tensor:
         """``image`` ``(C, *spatial)`` as plain tensor in the orientation of the slices."""
         if not isinstance(image, (np.ndarray, Tensor)):
-            raise InputError(
-                f"argument `image`: expected an array or tensor (C, *spatial), found {type(image).__name__}; load the "
-                "image first"
-            )
+            raise broken_rule("image", "an array or tensor (C, *spatial)", type(image).__name__, "load the image first")
         tensor: Tensor = convert_to_tensor(image, track_meta=False)
         return tensor if self.axcodes is None else reorient(tensor, _affine(image), self.axcodes)
 
     def oriented_back(self, tensor: Tensor, image: NdarrayOrTensor) -> Tensor:
-        """Undo :meth:`oriented` for a tensor of the shape of its result."""
+        """Undo :meth:`oriented` for a tensor ``(C, *spatial)`` of the shape of its result."""
         return tensor if self.axcodes is None else reorient_back(tensor, _affine(image), self.axcodes)
 
     def slice_axis(self, image: NdarrayOrTensor) -> int:
         """Spatial axis of ``image`` ``(C, *spatial)``, in whatever orientation, that counts the slices."""
         axis, axes = self.slice_dim or 0, image.ndim - 1
         if not 0 <= axis < axes:
-            raise InputError(f"argument `slice_dim`: expected 0 to {axes - 1} for this image, found {axis}")
+            raise broken_rule("slice_dim", f"0 to {axes - 1} for this image", axis, "0 is the first")
         tensor = torch.as_tensor(image)
         return axis if self.axcodes is None else oriented_axis(tensor, _affine(image), self.axcodes, axis)
 
@@ -91,10 +88,11 @@ class GuardedChannels:
         convolutions = (part for part in network.modules() if isinstance(part, (nn.Conv1d, nn.Conv2d, nn.Conv3d)))
         axes = next((part.weight.ndim - 2 for part in convolutions), image.ndim - 2)
         if image.ndim - 2 != axes:
-            raise InputError(
-                f"argument `slice_dim`: expected slices with {axes} axes, as the network takes them, found "
-                f"{image.ndim - 2} with `slice_dim` {self.slice_dim}; give the axis that counts the slices of a "
-                "volume, None for a single slice"
+            raise broken_rule(
+                "slice_dim",
+                f"slices with {axes} axes, as the network takes them",
+                f"{image.ndim - 2} with `slice_dim` {self.slice_dim}",
+                "give the axis that counts the slices of a volume, None for a single slice",
             )
         network.eval()
         like = next(network.parameters(), image)
@@ -105,9 +103,11 @@ class GuardedChannels:
 def _affine(image: NdarrayOrTensor) -> Tensor:
     """Affine to RAS world coordinates, whichever of the two spaces of MONAI the image states."""
     if not isinstance(image, MetaTensor):
-        raise InputError(
-            f"argument `axcodes`: expected an image with an affine, found {type(image).__name__}; give a MetaTensor, "
-            "or None to take the axes as they are"
+        raise broken_rule(
+            "axcodes",
+            "an image with an affine",
+            type(image).__name__,
+            "give a MetaTensor, or None to take the axes as they are",
         )
     space = str(image.meta.get("space", SpaceKeys.RAS))
     if space not in _TO_RAS:

@@ -9,15 +9,17 @@ from typing import Any
 import torch
 from monai.config import KeysCollection
 from monai.config.type_definitions import NdarrayOrTensor
-from monai.transforms import MapTransform, Transform
+from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.arguments import check_choice
+from monai_advdefense.attacks.arguments import check_at_least, check_choice
 from monai_advdefense.attacks.dag import dag
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.targets import all_background, dilate_structure, random_derangement, swap_most_frequent
-from monai_advdefense.errors import InputError
+from monai_advdefense.class_indices import class_indices
+from monai_advdefense.messages import broken_rule
+from monai_advdefense.transforms.each_key import EachKey
 
 __all__ = ["DAGAttack", "DAGAttackD", "DAGAttackDict", "DAGAttackd"]
 
@@ -86,14 +88,11 @@ class DAGAttack(Transform):
     ) -> None:
         check_choice("target", target, TARGETS)
         if (num_classes is None) == (target == "derangement"):
-            raise InputError(
-                f"argument `num_classes`: expected for target derangement and for no other, found {num_classes} "
-                f"with target {target}"
-            )
-        if batch_size < 1:
-            raise InputError(f"argument `batch_size`: expected at least 1, found {batch_size}")
+            expected = "a number for target derangement, None for the others"
+            raise broken_rule("num_classes", expected, f"{num_classes} with target {target}", "correct it")
+        check_at_least("batch_size", batch_size, 1)
         if bounds is not None and len(bounds) != 2:
-            raise InputError(f"argument `bounds`: expected two numbers (low, high), found {bounds}")
+            raise broken_rule("bounds", "two numbers (low, high)", bounds, "give both or None")
         self.network = network
         self.target = target
         self.brain_only = brain_only
@@ -128,7 +127,7 @@ class DAGAttack(Transform):
         """
         whole = convert_to_tensor(image, track_meta=False)
         if not whole.is_floating_point():
-            raise InputError(f"argument `image`: expected a floating-point type, found {whole.dtype}; cast it first")
+            raise broken_rule("image", "a floating-point type", whole.dtype, "cast it first")
         slices = self._cut(whole, channels=1)
         # Networks without parameters have no device and type of their own.
         like = next(self.network.parameters(), slices)
@@ -161,9 +160,7 @@ class DAGAttack(Transform):
             return array.unsqueeze(0)
         spatial = array.ndim - channels
         if not 0 <= self.slice_dim < spatial:
-            raise InputError(
-                f"argument `slice_dim`: expected 0 to {spatial - 1} for this image, found {self.slice_dim}"
-            )
+            raise broken_rule("slice_dim", f"0 to {spatial - 1} for this image", self.slice_dim, "0 is the first")
         return array.movedim(channels + self.slice_dim, 0)
 
     def _predict(self, slices: Tensor) -> Tensor:
@@ -181,17 +178,15 @@ class DAGAttack(Transform):
         return swap_most_frequent(label) if self.target == "swap" else all_background(label)
 
 
-class DAGAttackd(MapTransform):
+class DAGAttackd(EachKey):
     """Dictionary version of :class:`DAGAttack`.
 
     Args:
         keys: keys of the images.
         label_key: key of the label map; None takes what the network predicts on each image.
-        network: see :class:`DAGAttack`, as for the other arguments.
+        network: see :class:`DAGAttack`, as for ``target`` and the ``options``.
         allow_missing_keys: do not fail where a key of ``keys`` is absent.
     """
-
-    backend = DAGAttack.backend
 
     def __init__(
         self,
@@ -200,50 +195,19 @@ class DAGAttackd(MapTransform):
         network: nn.Module,
         target: str = "background",
         *,
-        step_size: float,
-        steps: int = 20,
-        norm: str = "l2",
-        target_term: bool = False,
-        include_background: bool = False,
-        brain_only: bool = False,
-        bounds: Sequence[float] | None = (0.0, 1.0),
-        stop: str = "never",
-        result: str = "last",
-        slice_dim: int | None = None,
-        batch_size: int = 16,
-        num_classes: int | None = None,
-        seed: int = 0,
         allow_missing_keys: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
+        super().__init__(keys, DAGAttack(network, target, **options), allow_missing_keys)
         self.label_key = label_key
-        self.transform = DAGAttack(
-            network,
-            target,
-            step_size=step_size,
-            steps=steps,
-            norm=norm,
-            target_term=target_term,
-            include_background=include_background,
-            brain_only=brain_only,
-            bounds=bounds,
-            stop=stop,
-            result=result,
-            slice_dim=slice_dim,
-            batch_size=batch_size,
-            num_classes=num_classes,
-            seed=seed,
-        )
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Attack the image under each key."""
-        attacked = dict(data)
-        if self.label_key is not None and self.label_key not in attacked:
-            raise InputError(f"argument `label_key`: expected a key of the data, found {self.label_key!r}")
-        label = None if self.label_key is None else attacked[self.label_key]
-        for key in self.key_iterator(attacked):
-            attacked[key] = self.transform(attacked[key], label)
-        return attacked
+    def further_arguments(self, data: Mapping[Hashable, Any]) -> Sequence[Any]:
+        """The label map."""
+        if self.label_key is None:
+            return ()
+        if self.label_key not in data:
+            raise broken_rule("label_key", "a key of the data", repr(self.label_key), "load the label map first")
+        return (data[self.label_key],)
 
 
 DAGAttackD = DAGAttackDict = DAGAttackd
@@ -255,9 +219,6 @@ def _classes(label: NdarrayOrTensor, image: Tensor) -> Tensor:
     if classes.ndim == image.ndim and classes.shape[0] == 1:
         classes = classes[0]
     if classes.shape != image.shape[1:]:
-        expected = f"expected (1, *spatial) or (*spatial) of an image {tuple(image.shape)}"
-        raise InputError(f"argument `label`: {expected}, found {tuple(classes.shape)}")
-    # LoadImage gives label maps as float32; a map that was interpolated is no label map any more.
-    if classes.is_floating_point() and not bool((classes == classes.round()).all()):
-        raise InputError("argument `label`: expected class indices, found fractions; resample labels with mode nearest")
-    return classes.long()
+        expected = f"(1, *spatial) or (*spatial) of an image {tuple(image.shape)}"
+        raise broken_rule("label", expected, tuple(classes.shape), "resample it to the grid of the image")
+    return class_indices("label", classes)

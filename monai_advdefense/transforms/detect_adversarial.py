@@ -15,6 +15,7 @@ from torch import Tensor
 from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.transforms.channel_slices import GuardedChannels
 
 __all__ = ["DetectAdversarial", "DetectAdversarialD", "DetectAdversarialDict", "DetectAdversariald"]
@@ -79,7 +80,7 @@ class DetectAdversarial(Transform):
             tensors on the device of the image.
         """
         if not torch.isfinite(self.detector.threshold):
-            raise CalibrationError("argument `detector`: expected a calibrated threshold, found none; calibrate it")
+            raise broken_rule("detector", "a calibrated threshold", "none", "calibrate it", error=CalibrationError)
         scores, accepted = [], []
         for _, cut in self.guarded.cut(image):
             filled = is_blank(cut.image).logical_not()
@@ -101,7 +102,7 @@ class DetectAdversariald(MapTransform):
 
     Args:
         keys: keys of the images.
-        detector: see :class:`DetectAdversarial`, as for the other arguments.
+        detector: see :class:`DetectAdversarial`, as for ``slice_dim`` and the ``options``.
         score_prefix: what the key of the scores has before an underscore and the key of the image.
         accepted_prefix: the same for the decisions.
         allow_missing_keys: do not fail where a key of ``keys`` is absent.
@@ -115,27 +116,15 @@ class DetectAdversariald(MapTransform):
         detector: ReconstructionDetector,
         slice_dim: int | None = None,
         *,
-        axcodes: str | None = None,
-        channels: Sequence[int] | None = None,
-        value_range: Sequence[float] | None = None,
-        slice_size: Sequence[int] | None = None,
-        batch_size: int = 8,
         score_prefix: str = "score",
         accepted_prefix: str = "accepted",
         allow_missing_keys: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.score_prefix = score_prefix
         self.accepted_prefix = accepted_prefix
-        self.transform = DetectAdversarial(
-            detector,
-            slice_dim,
-            axcodes=axcodes,
-            channels=channels,
-            value_range=value_range,
-            slice_size=slice_size,
-            batch_size=batch_size,
-        )
+        self.transform = DetectAdversarial(detector, slice_dim, **options)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Add scores and decisions of the image under each key."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any
-
 from monai.config import KeysCollection
 from monai.config.type_definitions import NdarrayOrTensor
-from monai.transforms import MapTransform, Transform
+from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor
 
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.spectrum import fft_shift_magnitude
+from monai_advdefense.messages import broken_rule
+from monai_advdefense.transforms.each_key import EachKey
 
 __all__ = ["FFTShiftMagnitude", "FFTShiftMagnitudeD", "FFTShiftMagnitudeDict", "FFTShiftMagnituded"]
 
@@ -48,9 +46,11 @@ class FFTShiftMagnitude(Transform):
             InputError: ``image`` has not ``spatial_dims`` spatial axes beside its channel axis.
         """
         if image.ndim != self.spatial_dims + 1:
-            raise InputError(
-                f"image: expected a channel axis and spatial_dims={self.spatial_dims} spatial axes, found shape "
-                f"{tuple(image.shape)}; set spatial_dims, or add the channel axis"
+            raise broken_rule(
+                "image",
+                f"a channel axis and spatial_dims={self.spatial_dims} spatial axes",
+                f"shape {tuple(image.shape)}",
+                "set spatial_dims, or add the channel axis",
             )
         source = convert_to_tensor(image, track_meta=False)
         spectrum = fft_shift_magnitude(source, self.spatial_dims, self.shift, self.log)
@@ -58,7 +58,7 @@ class FFTShiftMagnitude(Transform):
         return result
 
 
-class FFTShiftMagnituded(MapTransform):
+class FFTShiftMagnituded(EachKey):
     """Dictionary version of :class:`FFTShiftMagnitude`.
 
     Args:
@@ -69,8 +69,6 @@ class FFTShiftMagnituded(MapTransform):
         allow_missing_keys: do not raise if a key is missing.
     """
 
-    backend = FFTShiftMagnitude.backend
-
     def __init__(
         self,
         keys: KeysCollection,
@@ -79,15 +77,7 @@ class FFTShiftMagnituded(MapTransform):
         log: bool = True,
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.transform = FFTShiftMagnitude(spatial_dims, shift, log)
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Replace the image under each key by its spectrum."""
-        result = dict(data)
-        for key in self.key_iterator(result):
-            result[key] = self.transform(result[key])
-        return result
+        super().__init__(keys, FFTShiftMagnitude(spatial_dims, shift, log), allow_missing_keys)
 
 
 FFTShiftMagnitudeD = FFTShiftMagnitudeDict = FFTShiftMagnituded

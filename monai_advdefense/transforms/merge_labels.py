@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from monai.config import KeysCollection
 from monai.config.type_definitions import NdarrayOrTensor
 from monai.data import MetaTensor
-from monai.transforms import MapTransform, Transform
+from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor
 
 from monai_advdefense.errors import AdvDefenseError
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.transforms.each_key import EachKey
 
 __all__ = ["MergeLabels", "MergeLabelsD", "MergeLabelsDict", "MergeLabelsd"]
 
@@ -75,23 +75,13 @@ def _unnamed(label: NdarrayOrTensor, values: torch.Tensor) -> AdvDefenseError:
     )
 
 
-class MergeLabelsd(MapTransform):
+class MergeLabelsd(EachKey):
     """Dictionary version of :class:`MergeLabels`."""
-
-    backend = MergeLabels.backend
 
     def __init__(
         self, keys: KeysCollection, source_labels: Sequence[Sequence[int]], allow_missing_keys: bool = False
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.transform = MergeLabels(source_labels)
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Merge the labels under each key."""
-        result = dict(data)
-        for key in self.key_iterator(result):
-            result[key] = self.transform(result[key])
-        return result
+        super().__init__(keys, MergeLabels(source_labels), allow_missing_keys)
 
 
 MergeLabelsD = MergeLabelsDict = MergeLabelsd

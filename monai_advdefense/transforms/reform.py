@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from monai.config import KeysCollection
 from monai.config.type_definitions import NdarrayOrTensor
-from monai.transforms import MapTransform, Transform
+from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_dst_type
 from torch import nn
 
 from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.guard.slices import join_slices
 from monai_advdefense.transforms.channel_slices import GuardedChannels
+from monai_advdefense.transforms.each_key import EachKey
 
 __all__ = ["Reform", "ReformD", "ReformDict", "Reformd"]
 
@@ -83,16 +84,14 @@ class Reform(Transform):
         return result
 
 
-class Reformd(MapTransform):
+class Reformd(EachKey):
     """Dictionary version of :class:`Reform`.
 
     Args:
         keys: keys of the images.
-        reformer: see :class:`Reform`, as for the other arguments.
+        reformer: see :class:`Reform`, as for ``slice_dim`` and the ``options``.
         allow_missing_keys: do not fail where a key of ``keys`` is absent.
     """
-
-    backend = Reform.backend
 
     def __init__(
         self,
@@ -100,30 +99,10 @@ class Reformd(MapTransform):
         reformer: nn.Module,
         slice_dim: int | None = None,
         *,
-        axcodes: str | None = None,
-        channels: Sequence[int] | None = None,
-        value_range: Sequence[float] | None = None,
-        slice_size: Sequence[int] | None = None,
-        batch_size: int = 8,
         allow_missing_keys: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.transform = Reform(
-            reformer,
-            slice_dim,
-            axcodes=axcodes,
-            channels=channels,
-            value_range=value_range,
-            slice_size=slice_size,
-            batch_size=batch_size,
-        )
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Reform the image under each key."""
-        result = dict(data)
-        for key in self.key_iterator(result):
-            result[key] = self.transform(result[key])
-        return result
+        super().__init__(keys, Reform(reformer, slice_dim, **options), allow_missing_keys)
 
 
 ReformD = ReformDict = Reformd

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
 from monai.config import KeysCollection
 from monai.config.type_definitions import NdarrayOrTensor
-from monai.transforms import MapTransform, Transform
+from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor, ensure_tuple
 from torch import Tensor
 
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.rejected import mark_rejected
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.transforms.channel_slices import GuardedChannels
+from monai_advdefense.transforms.each_key import EachKey
 
 __all__ = ["RejectSlices", "RejectSlicesD", "RejectSlicesDict", "RejectSlicesd"]
 
@@ -61,26 +62,33 @@ class RejectSlices(Transform):
         oriented = self.guarded.oriented(pred)
         keep = _decisions("accepted", accepted).to(oriented.device)
         if self.slice_dim is not None and not 0 <= self.slice_dim < oriented.ndim - 1:
-            raise InputError(
-                f"argument `slice_dim`: expected 0 to {oriented.ndim - 2} for this prediction, found {self.slice_dim}; "
-                "give that of the detector"
+            raise broken_rule(
+                "slice_dim",
+                f"0 to {oriented.ndim - 2} for this prediction",
+                self.slice_dim,
+                "give that of the detector",
             )
         count = 1 if self.slice_dim is None else oriented.shape[1 + self.slice_dim]
         if tuple(keep.shape) != (count,):
-            raise InputError(
-                f"argument `pred`: expected {keep.numel()} slices, as the detector has seen, found {count} along axis "
-                f"{self.slice_dim}; mark slices behind Invertd, on the grid of the image that the detector saw, with "
-                "the same slice_dim and axcodes"
+            raise broken_rule(
+                "pred",
+                f"{keep.numel()} slices, as the detector has seen",
+                f"{count} along axis {self.slice_dim}",
+                "mark slices behind Invertd, with the slice_dim and axcodes of the detector",
             )
         if not _fits(self.label, oriented.dtype):
-            raise InputError(
-                f"argument `label`: expected a value that fits into {oriented.dtype}, the type of the prediction, "
-                f"found {self.label}; choose another one, or cast the prediction first"
+            raise broken_rule(
+                "label",
+                f"a value that fits into {oriented.dtype}, the type of the prediction",
+                self.label,
+                "choose another one, or cast the prediction first",
             )
         if bool((oriented == self.label).any()):
-            raise InputError(
-                f"argument `label`: expected a value that the prediction does not have, found {self.label} in it; "
-                "choose another one, and mark slices once, after labels were made of logits"
+            raise broken_rule(
+                "label",
+                "a value that the prediction does not have",
+                f"{self.label} in it",
+                "choose another one, and mark slices once, after labels were made of logits",
             )
         if self.slice_dim is None:
             marked = mark_rejected(oriented[:, None], keep, self.label, 0)[:, 0]
@@ -91,7 +99,7 @@ class RejectSlices(Transform):
         return result
 
 
-class RejectSlicesd(MapTransform):
+class RejectSlicesd(EachKey):
     """Dictionary version of :class:`RejectSlices`.
 
     Args:
@@ -101,8 +109,6 @@ class RejectSlicesd(MapTransform):
         label: see :class:`RejectSlices`, as for the other arguments.
         allow_missing_keys: do not fail where a key of ``keys`` is absent.
     """
-
-    backend = RejectSlices.backend
 
     def __init__(
         self,
@@ -114,24 +120,16 @@ class RejectSlicesd(MapTransform):
         axcodes: str | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
+        super().__init__(keys, RejectSlices(label, slice_dim, axcodes=axcodes), allow_missing_keys)
         self.accepted_keys = ensure_tuple(accepted_keys)
-        self.transform = RejectSlices(label, slice_dim, axcodes=axcodes)
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Mark the prediction under each key."""
-        result = dict(data)
-        absent = [key for key in self.accepted_keys if key not in result]
+    def further_arguments(self, data: Mapping[Hashable, Any]) -> Sequence[Any]:
+        """What all detectors accept."""
+        absent = [key for key in self.accepted_keys if key not in data]
         if absent:
-            raise InputError(
-                f"argument `accepted_keys`: expected keys of the data, found no {absent[0]!r}; DetectAdversariald "
-                "writes it, and nothing in between may drop it"
-            )
-        flags = [_decisions(str(key), result[key]) for key in self.accepted_keys]
-        accepted = torch.stack(flags).all(0)
-        for key in self.key_iterator(result):
-            result[key] = self.transform(result[key], accepted)
-        return result
+            remedy = "DetectAdversariald writes it, and nothing in between may drop it"
+            raise broken_rule("accepted_keys", "keys of the data", f"no {absent[0]!r}", remedy)
+        return (torch.stack([_decisions(str(key), data[key]) for key in self.accepted_keys]).all(0),)
 
 
 def _decisions(name: str, accepted: NdarrayOrTensor) -> Tensor:
@@ -139,9 +137,11 @@ def _decisions(name: str, accepted: NdarrayOrTensor) -> Tensor:
     decisions = convert_to_tensor(accepted, track_meta=False)
     if not isinstance(decisions, Tensor) or decisions.dtype != torch.bool:
         found = decisions.dtype if isinstance(decisions, Tensor) else type(accepted).__name__
-        raise InputError(
-            f"argument `{name}`: expected decisions of type bool, one for each slice, found {found}; give what "
-            "DetectAdversarial decides, not its scores"
+        raise broken_rule(
+            name,
+            "decisions of type bool, one for each slice",
+            found,
+            "give what DetectAdversarial decides, not its scores",
         )
     return decisions
 

@@ -136,7 +136,7 @@ def test_arguments_that_fit_no_image(detector):
 
 
 def test_a_path_is_no_image(detector):
-    with pytest.raises(InputError, match="found str; load"):
+    with pytest.raises(InputError, match="found str: load"):
         DetectAdversarial(_calibrated(detector), 1)("brain.nii.gz")
 
 

@@ -73,9 +73,9 @@ def test_the_dictionary_transform_adds_what_becomes_json_and_leaves_the_rest(lab
 
 
 def test_a_segmentation_without_affine_or_axis_is_refused(labels):
-    with pytest.raises(InputError, match="argument `axcodes`: expected an image with an affine"):
+    with pytest.raises(InputError, match="axcodes: expected an image with an affine"):
         SliceDecisions(REJECTED, 1)(labels.as_tensor())
-    with pytest.raises(InputError, match="argument `slice_dim`: expected 0 to 2"):
+    with pytest.raises(InputError, match="slice_dim: expected 0 to 2"):
         SliceDecisions(REJECTED, 3)(labels)
 
 
