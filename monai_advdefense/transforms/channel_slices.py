@@ -111,9 +111,11 @@ def _affine(image: NdarrayOrTensor) -> Tensor:
         )
     space = str(image.meta.get("space", SpaceKeys.RAS))
     if space not in _TO_RAS:
-        raise InputError(
-            f"argument `image`: expected a space of {' or '.join(_TO_RAS)} in its meta data, found {space!r}; convert "
-            "the affine, or give `axcodes` None to take the axes as they are"
+        raise broken_rule(
+            "image",
+            f"a space of {' or '.join(_TO_RAS)} in its meta data",
+            repr(space),
+            "convert the affine, or give `axcodes` None to take the axes as they are",
         )
     affine: Tensor = image.affine.as_subclass(Tensor)
     return affine.new_tensor(_TO_RAS[space])[:, None] * affine
