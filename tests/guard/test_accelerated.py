@@ -1,0 +1,91 @@
+import copy
+
+import pytest
+import torch
+from monai.networks.nets import BasicUNet
+from torch import nn
+
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
+from monai_advdefense.guard.accelerated import accelerated
+from monai_advdefense.networks import WindowedUNet
+from tests.networks.test_fold_batch_norm import norms, trained
+
+SIDE = 96
+
+
+def unet(classes: int) -> nn.Module:
+    return BasicUNet(spatial_dims=2, out_channels=classes, features=(4, 4, 8, 8, 16, 4), norm="batch")
+
+
+@pytest.fixture
+def guard() -> DefendedSegmenter:
+    torch.manual_seed(0)
+    guard = DefendedSegmenter(ReconstructionDetector(unet(1)), Reformer(unet(1)), unet(3), combine=True)
+    trained(guard)
+    guard.combination.center.copy_(torch.tensor([2.0, 0.1]))
+    guard.combination.scale.copy_(torch.tensor([0.5, 0.2]))
+    return guard
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    image = torch.zeros(4, 1, SIDE, SIDE)
+    image[:3, :, 30:60, 25:70] = torch.rand(3, 1, 30, 45)
+    return image
+
+
+@torch.no_grad()
+def test_scores_decisions_and_logits_of_the_object_are_those_of_the_guard(
+    guard: DefendedSegmenter, image: torch.Tensor
+) -> None:
+    scores = guard.score(image)
+    guard.combination.threshold.copy_(scores[:3].sort().values[1] + 1e-3)
+    expected = guard(image)
+    fast = accelerated(guard, image)
+    torch.testing.assert_close(fast.score(image), scores, atol=1e-4, rtol=1e-4)
+    found = fast(image)
+    assert (found[:, -1] > found[:, 0]).flatten(1).all(1).tolist() == (expected[:, -1] > expected[:, 0]).flatten(1).all(
+        1
+    ).tolist()
+    assert (found.argmax(1) == 3).any(), "no slice is rejected, so rejection is not tested"
+    inside = (..., slice(30, 60), slice(25, 70))
+    torch.testing.assert_close(found[inside], expected[inside], atol=1e-4, rtol=1e-4)
+
+
+def test_networks_are_folded_and_windowed_and_the_guard_stays(guard: DefendedSegmenter, image: torch.Tensor) -> None:
+    before = copy.deepcopy(guard.state_dict())
+    with torch.no_grad():
+        fast = accelerated(guard, image)
+    assert norms(fast) == 0
+    assert isinstance(fast.segmenter, WindowedUNet)
+    assert isinstance(fast.reformer.network, WindowedUNet)
+    assert isinstance(fast.detector.network, BasicUNet)
+    assert fast.threshold is guard.threshold
+    assert list(guard.state_dict()) == list(before)
+    assert type(guard.segmenter) is BasicUNet
+    assert type(guard.detector.network) is BasicUNet
+
+
+@torch.no_grad()
+def test_hooks_on_the_guard_and_its_parts_see_every_batch(guard: DefendedSegmenter, image: torch.Tensor) -> None:
+    seen: list[str] = []
+    for name, module in (("guard", guard), ("detector", guard.detector), ("combination", guard.combination)):
+        module.register_forward_hook(lambda *_, name=name: seen.append(name))
+    accelerated(guard, image)(image)
+    assert sorted(seen) == ["combination", "detector", "guard"]
+
+
+def test_what_is_no_guard_or_in_training_is_returned_as_it_is(guard: DefendedSegmenter, image: torch.Tensor) -> None:
+    network = unet(2).eval()
+    assert accelerated(network, image) is network
+    guard.reformer.train()
+    assert accelerated(guard, image) is guard
+
+
+@torch.no_grad()
+def test_other_networks_and_other_sizes_run_without_a_window(image: torch.Tensor) -> None:
+    guard = DefendedSegmenter(ReconstructionDetector(nn.Identity()), nn.Identity(), unet(3)).eval()
+    small = image[..., :40, :50]
+    assert not isinstance(accelerated(guard, small).segmenter, WindowedUNet)
+    assert isinstance(accelerated(guard, image).segmenter, WindowedUNet)
+    torch.testing.assert_close(accelerated(guard, small)(small), guard(small), atol=1e-5, rtol=1e-5)
