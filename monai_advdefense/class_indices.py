@@ -7,7 +7,7 @@ from torch import Tensor
 
 from monai_advdefense.messages import broken_rule
 
-__all__ = ["class_indices"]
+__all__ = ["class_indices", "label_type"]
 
 
 def class_indices(name: str, label: Tensor, num_classes: int | None = None) -> Tensor:
@@ -36,3 +36,13 @@ def class_indices(name: str, label: Tensor, num_classes: int | None = None) -> T
         expected = "classes from 0" if num_classes is None else f"classes 0 to {num_classes - 1}"
         raise broken_rule(name, expected, f"{low} to {high}", "merge the labels or correct num_classes")
     return classes
+
+
+def label_type(num_classes: int) -> torch.dtype:
+    """Smallest type of a label map, the background and "rejected" included: uint8, or int16 for more than 256.
+
+    Example:
+        >>> label_type(29)
+        torch.uint8
+    """
+    return torch.uint8 if num_classes <= 256 else torch.int16

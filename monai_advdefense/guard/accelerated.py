@@ -25,7 +25,7 @@ def accelerated(guard: nn.Module, image: Tensor) -> nn.Module:
     differ from their output for a blank slice, where they are MONAI's 2-D ``BasicUNet``, see
     :class:`~monai_advdefense.networks.WindowedUNet`; the detector sees a spectrum, in which nothing is blank.
 
-    All else is shared with ``guard``: thresholds, forward hooks on it and on its parts, the rule of decision. Prepare
+    All else is shared with ``guard``: thresholds, its decision, and forward hooks on both. Prepare
     anew after the weights have changed. It takes about as long as two slices.
 
     Args:

@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from monai_advdefense.class_indices import label_type
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.decision import Decision, SpectralDecision, accepts
+from monai_advdefense.guard.decision import Decided, Decision, SpectralDecision, accepts
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.guard.divergence import divergence_score
 from monai_advdefense.guard.rejected import with_rejected
@@ -81,12 +82,20 @@ class DefendedSegmenter(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return logits ``(B, C + 1, *spatial)`` of ``image`` ``(B, in_channels, *spatial)``."""
         logits = self.segmenter(self.reformer(image))
-        scores = self._scores(image, logits, self.combination.uses_divergence)
-        # A sum is not finite as soon as one logit is not: one pass, and no mask or copy of the size of the logits.
-        # In half precision it would overflow.
-        total = logits.sum(dim=list(range(1, logits.dim())), dtype=torch.promote_types(logits.dtype, torch.float32))
-        decided = self.combination(image, scores, torch.isfinite(total), self.detector.threshold)
+        decided = self._decided(image, logits)
         return with_rejected(logits, decided.accepted, decided.blank)
+
+    def labels(self, image: Tensor) -> Tensor:
+        """Return labels ``(B, *spatial)`` of ``image``, ``C`` for "rejected"; uint8, or int16 from 256 classes on.
+
+        They are the largest of the logits that a call returns, without the time and memory that those take.
+        """
+        logits = self.segmenter(self.reformer(image))
+        decided = self._decided(image, logits)
+        axes = [-1] + [1] * (logits.dim() - 2)
+        segmented = torch.where(decided.blank.view(axes), 0, logits.max(dim=1).indices)
+        labels = torch.where(decided.accepted.view(axes), segmented, logits.shape[1])
+        return labels.to(label_type(logits.shape[1] + 1))
 
     @property
     def threshold(self) -> Tensor:
@@ -118,6 +127,15 @@ class DefendedSegmenter(nn.Module):
         See :func:`~monai_advdefense.guard.decision.accepts` for the rule.
         """
         return accepts(image, score, self.threshold)
+
+    def _decided(self, image: Tensor, logits: Tensor) -> Decided:
+        """Decide about each sample, given the ``logits`` of the reformed image."""
+        scores = self._scores(image, logits, self.combination.uses_divergence)
+        # A sum is not finite as soon as one logit is not: one pass, and no mask or copy of the size of the logits.
+        # In half precision it would overflow.
+        total = logits.sum(dim=list(range(1, logits.dim())), dtype=torch.promote_types(logits.dtype, torch.float32))
+        decided: Decided = self.combination(image, scores, torch.isfinite(total), self.detector.threshold)
+        return decided
 
     def _scores(self, image: Tensor, logits: Tensor | None, divergence: bool) -> Tensor:
         """Return the spectral score ``(B, 1)`` of ``image`` or, with the divergence, both ``(B, 2)``.

@@ -11,8 +11,10 @@ from monai.inferers import SliceInferer
 from monai.utils import convert_data_type, convert_to_dst_type
 from torch import Tensor, nn
 
+from monai_advdefense.class_indices import label_type
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard.accelerated import accelerated
+from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 
 __all__ = ["GuardedSliceInferer"]
 
@@ -23,8 +25,7 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
     Labels are taken batch by batch, so the logits of the volume never exist as a whole: for 28 classes they are most of
     the memory of a run. Where the network is a :class:`~monai_advdefense.guard.DefendedSegmenter` in evaluation mode
     and no gradients are asked for, a faster copy of it runs
-    (:func:`~monai_advdefense.guard.accelerated.accelerated`); hooks on the guard and its parts see every slice, in
-    order.
+    (:func:`~monai_advdefense.guard.accelerated.accelerated`); hooks on its decision see every slice, in order.
 
     Slices of another size than ``roi_size`` are padded or passed in overlapping windows, as ``SliceInferer`` does it,
     and labels are taken of the joined logits.
@@ -69,11 +70,18 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
         first = self._batch(slices[: self.sw_batch_size])
         if self.accelerate and isinstance(network, nn.Module) and not torch.is_grad_enabled():
             network = accelerated(network, first)
-        batches = slices.split(self.sw_batch_size)
-        return torch.cat([_labels(network(self._batch(batch))) for batch in batches]).movedim(0, axis)
+        labels = [_labels_by(network, self._batch(batch)) for batch in slices.split(self.sw_batch_size)]
+        return torch.cat(labels).movedim(0, axis)
 
     def _batch(self, slices: Tensor) -> Tensor:
         return slices.to(self.sw_device or slices.device).contiguous()
+
+
+def _labels_by(network: Callable[..., Any], slices: Tensor) -> Tensor:
+    """Labels ``(B, 1, H, W)`` of ``slices`` ``(B, C, H, W)``."""
+    if not isinstance(network, DefendedSegmenter):
+        return _labels(network(slices))
+    return network.labels(slices).unsqueeze(1)
 
 
 def _labels(logits: Tensor) -> Tensor:
@@ -81,4 +89,4 @@ def _labels(logits: Tensor) -> Tensor:
     if not isinstance(logits, Tensor) or logits.ndim < 4:
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise InputError(f"network: expected logits (B, classes, H, W), found {found}: give a network that segments")
-    return logits.max(dim=1, keepdim=True).indices.to(torch.uint8 if logits.shape[1] <= 256 else torch.int16)
+    return logits.max(dim=1, keepdim=True).indices.to(label_type(logits.shape[1]))

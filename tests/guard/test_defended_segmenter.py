@@ -203,6 +203,19 @@ def test_the_names_in_a_checkpoint_stay(decision):
     assert set(state) == {"detector.threshold", "combination.center", "combination.scale", "combination.threshold"}
 
 
+@torch.no_grad()
+@pytest.mark.parametrize(("spatial_dims", "sides"), [(2, (6, 8)), (3, (4, 6, 5))])
+def test_labels_are_the_largest_logits(spatial_dims, sides):
+    network = guard(0.0, spatial_dims=spatial_dims)
+    image = torch.rand(5, 1, *sides)
+    image[2] = 0.0
+    network.detector.threshold.copy_(network.score(image).median() + 0.01)
+    labels = network.labels(image)
+    assert labels.dtype == torch.uint8
+    assert torch.equal(labels.long(), network(image).argmax(1))
+    assert {0, CLASSES} < set(labels.unique().tolist())
+
+
 def test_state_dict_round_trip_keeps_threshold_and_logits():
     first, second = unets(2.5), unets(float("nan"))
     image = torch.rand(2, 1, 16, 16)

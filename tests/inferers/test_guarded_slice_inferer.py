@@ -29,7 +29,7 @@ def test_labels_are_those_of_the_stitched_logits(
 ) -> None:
     image = volume()
     scores = guard.score(image[0].movedim(2, 0))
-    guard.combination.threshold.copy_(scores[:-1].sort().values[2] + 1e-3)
+    guard.decision.threshold.copy_(scores[:-1].sort().values[2] + 1e-3)
     arguments = {"roi_size": (SIDE, SIDE), "sw_batch_size": sw_batch_size, "spatial_dim": 1}
     expected = SliceInferer(**arguments)(image, guard).argmax(1, keepdim=True)
     found = GuardedSliceInferer(**arguments, accelerate=accelerate)(image, guard)
