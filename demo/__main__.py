@@ -24,8 +24,6 @@ from monai_advdefense.data.template_sample import write_template_samples
 from monai_advdefense.errors import InputError, OutputError, exit_on_error
 from monai_advdefense.weights import load_weights
 
-__all__ = ["main"]
-
 # The first sample of the test split: nothing was trained or calibrated on it.
 _SEED = 900
 _SLICES = 24

@@ -14,8 +14,6 @@ from torch import Tensor
 from monai_advdefense.errors import InputError
 from monai_advdefense.metrics import dice_from_counts, overlap_counts
 
-__all__ = ["GREY_CLASSES", "WHITE_CLASSES", "Row", "format_table", "read_decisions", "tissue_dice", "tissue_of_classes"]
-
 # Cortex of cerebrum and cerebellum, and the nuclei that the template's map also calls grey.
 GREY_CLASSES = (3, 4, 9, 10, 11, 12, 13, 14, 17, 18, 19, 20, 23, 27)
 # White matter of cerebrum and cerebellum, and what the template's map calls white as well: pallidum, ventral

@@ -18,8 +18,6 @@ import numpy.typing as npt
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.report.provenance import package_versions
 
-__all__ = ["Arrays", "Artefact"]
-
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 RECORD = "record"

@@ -24,23 +24,6 @@ from monai_advdefense.attacks import (
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
 
-__all__ = [
-    "BUDGETS",
-    "EPSILON",
-    "INFORMED",
-    "INFORMED_STEPS",
-    "PGD_STEPS",
-    "PGD_STEP_SIZE",
-    "STRENGTHS",
-    "TYPES",
-    "Attacked",
-    "AttackSetting",
-    "attack_settings",
-    "attacked",
-    "baseline_attack_settings",
-    "corruption_settings",
-]
-
 TYPES = "ABC"
 STRENGTHS = (1.0, 0.5, 0.125)
 # L-infinity ball of FGSM and PGD, and steps of PGD in it, after Madry et al. 2018.

@@ -8,17 +8,11 @@ from monai.bundle import ConfigParser
 
 from monai_advdefense.errors import InputError
 
-__all__ = ["BUNDLES", "bundle_config"]
-
 BUNDLES = Path(__file__).parents[1] / "bundles"
 
 
 def bundle_config(folder: Path, *names: str) -> ConfigParser:
     """Configuration of a bundle, its overlays included.
-
-    Args:
-        folder: the bundle.
-        *names: files of its ``configs``, without ``.json``.
 
     Raises:
         InputError: if there is no such file.

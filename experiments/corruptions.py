@@ -18,8 +18,6 @@ from torch import Tensor
 
 from monai_advdefense.errors import InputError
 
-__all__ = ["CORRUPTIONS", "corrupted"]
-
 
 def _bias_field(image: Tensor) -> Tensor:
     field = RandBiasField(prob=1.0, degree=3, coeff_range=(0.15, 0.15))

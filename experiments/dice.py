@@ -10,8 +10,6 @@ import torch
 
 from monai_advdefense.metrics import dice_from_counts
 
-__all__ = ["DROP", "is_bad", "nanmean", "structure_dice", "volume_dice"]
-
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Counts: TypeAlias = npt.NDArray[np.integer[Any]]
 
@@ -26,13 +24,7 @@ def structure_dice(counts: _Counts, volume: npt.NDArray[Any], keep: npt.NDArray[
 
 
 def volume_dice(counts: _Counts, volume: npt.NDArray[Any], keep: npt.NDArray[Any] | None = None) -> _Floats:
-    """Mean Dice ``(V,)`` over the structures of each volume; NaN for a volume of which no slice is kept.
-
-    Args:
-        counts: overlap counts ``(N, C, 3)`` of slices.
-        volume: number of each slice's volume ``(N,)``.
-        keep: which slices count ``(N,)``, all by default.
-    """
+    """Mean Dice ``(V,)`` over the structures of each volume; NaN for a volume of which no slice is kept."""
     return nanmean(structure_dice(counts, volume, keep))
 
 

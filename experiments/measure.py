@@ -14,8 +14,6 @@ from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, Reconstr
 from monai_advdefense.guard.divergence import divergence_score
 from monai_advdefense.metrics import overlap_counts, soft_dice
 
-__all__ = ["BATCH_SIZE", "craft", "divergence", "guarded", "measure", "overlaps", "scores"]
-
 BATCH_SIZE = 16
 
 

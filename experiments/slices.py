@@ -16,8 +16,6 @@ from torch import Tensor
 
 from monai_advdefense.data import SliceDataset, malc2012_datalist
 
-__all__ = ["Slices", "evenly_spaced", "load_slices"]
-
 
 @dataclass(frozen=True)
 class Slices:
@@ -46,13 +44,7 @@ class Slices:
 
 
 def load_slices(config: ConfigParser, dataset_dir: Path, split: str) -> Slices:
-    """All slices of a split that are not blank.
-
-    Args:
-        config: training configuration of a segmenter, whose ``volume_transforms`` prepare the volumes.
-        dataset_dir: data in the layout of MALC 2012.
-        split: name of the split.
-    """
+    """All slices of a split that are not blank."""
     transform = Compose(config.get_parsed_content("volume_transforms"))
     items = SliceDataset(malc2012_datalist(dataset_dir, split), transform).data
     image = torch.stack([torch.as_tensor(item["image"]) for item in items]).float()

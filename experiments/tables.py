@@ -12,17 +12,6 @@ from experiments.attacks import AttackSetting
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.metrics import Resampled
 
-__all__ = [
-    "CLEAN",
-    "Facts",
-    "Row",
-    "quantity_columns",
-    "read_facts",
-    "read_table",
-    "select",
-    "write_tables",
-]
-
 CLEAN = "clean"
 """Form and name of the attack on clean slices: none."""
 

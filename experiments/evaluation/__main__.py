@@ -24,8 +24,6 @@ from experiments.tables import Facts, select, write_tables
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import InputError, exit_on_error
 
-__all__ = ["evaluate", "main"]
-
 
 def evaluate(
     dataset_dir: str | Path,

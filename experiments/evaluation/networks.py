@@ -12,8 +12,6 @@ from torch import nn
 from experiments.bundles import bundle_config
 from monai_advdefense.weights import file_sha256, load_weights
 
-__all__ = ["Network", "load_guard", "load_segmenter", "segmenter_config"]
-
 
 @dataclass(frozen=True)
 class Network:

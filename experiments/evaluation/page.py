@@ -15,8 +15,6 @@ from experiments.pages.markdown import to_markdown
 from experiments.pages.numbers import Numbers
 from experiments.tables import select
 
-__all__ = ["page"]
-
 TABLES = ("facts", "claims", "segmenters", "guard", "choice", "attacks", "corruptions")
 _BOTH_SCORES = {
     "auc_spectral": "ROC-AUC, spectral score",
@@ -51,7 +49,7 @@ _GUARD = {
     "all_plain": "Dice of all slices, segmenter alone",
     "all_reformed": "Dice of all slices, with reformer",
 }
-_EVERY_SLICE = "all slices that are not blank"
+_EVERY_SLICE = "All slices that are not blank"
 
 
 def page(folder: Path) -> str:
@@ -65,8 +63,8 @@ def page(folder: Path) -> str:
         "Segmenters": [_segmenters(numbers)],
         "Guard on clean slices": [_guard(numbers)],
         "Choice of the score, on the validation split": _choice(numbers),
-        "Detection of attacks": [NOISE, _attacks(numbers, attacks, "Detection", _DETECTION)],
-        "Dice under attack": [_attacks(numbers, attacks, "Dice", _DICE)],
+        "Detection of attacks": [NOISE, _attacks(numbers, attacks, "Clean against attacked slices", _DETECTION)],
+        "Dice under attack": [_attacks(numbers, attacks, "Slices before and under attack", _DICE)],
         "Accidents": [ACCIDENTS, _accidents(numbers)],
         "Structures (UNet)": [_structures(numbers)],
         "How it was measured": [_bullets(_methods(numbers))],
@@ -106,14 +104,16 @@ def _claims(numbers: Numbers) -> Table:
 def _segmenters(numbers: Numbers) -> Table:
     means = select(numbers.table("segmenters"), structure="mean").to_dict("records")
     rows = [(row["network"], row["size"], numbers.cell(row, "dice")) for row in means]
-    return _table(numbers, "Segmenters", ("Network", "Size", "Mean Dice"), rows, "segmenters", _EVERY_SLICE)
+    return _table(
+        numbers, "Mean over the structures", ("Network", "Size", "Mean Dice"), rows, "segmenters", _EVERY_SLICE
+    )
 
 
 def _structures(numbers: Numbers) -> Table:
     unet = select(numbers.table("segmenters"), network="UNet").to_dict("records")
     rows = [(row["structure"], numbers.cell(row, "dice")) for row in unet if row["structure"] != "mean"]
     header = ("Structure", "Dice")
-    return _table(numbers, "Dice", header, rows or [("not trained", "–")], "segmenters", _EVERY_SLICE)
+    return _table(numbers, "Dice of each structure", header, rows or [("not trained", "–")], "segmenters", _EVERY_SLICE)
 
 
 def _guard(numbers: Numbers) -> Table:
@@ -121,7 +121,7 @@ def _guard(numbers: Numbers) -> Table:
     rows = [(text, numbers.cell(row, name)) for name, text in _GUARD.items()]
     first = ("Threshold", f"{row['threshold']:.6g}" if "threshold" in row else row["size"])
     slices = f"{numbers.facts.get('clean_slices', 'No')} slices, all that are not blank"
-    return _table(numbers, "Guard", ("Figure", "Value"), [first, *rows], "guard", slices)
+    return _table(numbers, "The shipped guard", ("Figure", "Value"), [first, *rows], "guard", slices)
 
 
 def _choice(numbers: Numbers) -> list[Block]:
@@ -159,7 +159,9 @@ def _accidents(numbers: Numbers) -> Table:
     table = numbers.table("corruptions")
     rows = [(attack_label(row), *_cells(numbers, row, list(_ACCIDENTS))) for _, row in table.iterrows()]
     header = ("Accident", *_ACCIDENTS.values())
-    return _table(numbers, "Accidents", header, rows, "corruptions", _attacked_slices(numbers))
+    return _table(
+        numbers, "Slices before and after an accident", header, rows, "corruptions", _attacked_slices(numbers)
+    )
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -11,15 +11,6 @@ from experiments.artefact import Arrays
 from experiments.dice import is_bad, nanmean, structure_dice, volume_dice
 from monai_advdefense.metrics import Resampled, SubjectResampling
 
-__all__ = [
-    "SCORES",
-    "attack_quantities",
-    "detection_quantities",
-    "guard_quantities",
-    "recovered_share",
-    "segmenter_quantities",
-]
-
 SCORES = ("spectral", "combined")
 """The scores of the guard; one of them is in use."""
 
@@ -79,13 +70,7 @@ def attack_quantities(clean: Arrays, attacked: Arrays, threshold: float, resampl
 
 
 def detection_quantities(clean: Arrays, attacked: Arrays, resamples: int) -> dict[str, Resampled]:
-    """ROC-AUC and true positive rate at a false positive rate of 5 % of both scores of the guard.
-
-    Args:
-        clean: measured on the clean slices.
-        attacked: measured on the attacked slices, in the same order.
-        resamples: number of bootstrap resamples.
-    """
+    """ROC-AUC and true positive rate at a false positive rate of 5 % of both scores of the guard."""
     slices = SubjectResampling(clean["subject"], resamples=resamples)
     found = {}
     for name in SCORES:
@@ -98,13 +83,7 @@ def detection_quantities(clean: Arrays, attacked: Arrays, resamples: int) -> dic
 
 
 def recovered_share(clean: Resampled, attacked: Resampled, reformed: Resampled) -> Resampled:
-    """Share of the lost Dice that the reformer wins back; NaN where no more than ``LEAST_LOSS`` was lost.
-
-    Args:
-        clean: Dice before the attack.
-        attacked: Dice under attack.
-        reformed: Dice under attack, behind the reformer.
-    """
+    """Share of the lost Dice that the reformer wins back; NaN where no more than ``LEAST_LOSS`` was lost."""
     lost, won = clean - attacked, reformed - attacked
     share = _share(won.values, lost.values)
     return Resampled(float(_share(np.array(won.estimate), np.array(lost.estimate))), share)

@@ -24,8 +24,6 @@ from monai_advdefense.data import malc2012_classes
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.metrics import Resampled
 
-__all__ = ["attack_table", "choice_table", "claim_table", "guard_facts", "guard_table", "segmenter_table"]
-
 SEGMENTERS = {"UNet": (), "SegNet": ("segnet",), "DenseNet": ("densenet",)}
 GUARD = "segmenter_in_the_guard"
 NOT_TRAINED: Row = {"size": "not trained"}

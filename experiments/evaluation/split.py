@@ -23,8 +23,6 @@ from monai_advdefense.data import malc2012_datalist
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.weights import file_sha256
 
-__all__ = ["Split"]
-
 # The informed attacker costs as much as eight other attacks: only each second of the attacked slices.
 EVERY = 2
 
@@ -91,7 +89,8 @@ class Split:
         """Measure a segmenter, or the guard, on all clean slices; ``score`` is that of the guard in use."""
 
         def compute() -> Arrays:
-            slices, model, options = self.slices, network.network, {"num_classes": self.num_classes}
+            slices, model = self.slices, network.network
+            options: dict[str, Any] = {"num_classes": self.num_classes}
             if isinstance(model, DefendedSegmenter):
                 found = guarded(model, slices.image, slices.label, description=name, **options)
             else:
@@ -121,10 +120,11 @@ class Split:
         guard = cast(DefendedSegmenter, network.network)
 
         def compute() -> Arrays:
-            slices, options = self.slices.at(rows), {"num_classes": self.num_classes}
+            slices = self.slices.at(rows)
+            options: dict[str, Any] = {"num_classes": self.num_classes}
             target = guard if setting.form == INFORMED else guard.segmenter
-            inputs = {"setting": setting, "seed": self.seed, "norm": norm}
-            crafted = craft(target, slices.image, slices.label, **inputs, **options)  # type: ignore[arg-type]
+            inputs: dict[str, Any] = {"setting": setting, "seed": self.seed, "norm": norm}
+            crafted = craft(target, slices.image, slices.label, **inputs, **options)
             found = guarded(guard, torch.from_numpy(crafted.pop("image")), slices.label, **options)
             return crafted | found | {"volume": slices.volume, "slice": slices.slice, "subject": slices.subject}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["ACCIDENTS", "CLAIMS", "INTRODUCTION", "METHODS", "NOISE", "WORDS"]
-
 INTRODUCTION = (
     "In brackets: 95 % intervals by bootstrap over subjects. With so few subjects they are somewhat too narrow, and "
     "[0, 0] or [1, 1] means never or always in these slices, not certainty. Nothing was tuned on these volumes. The "

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Block", "Note", "Picture", "Section", "Table"]
-
 
 @dataclass(frozen=True)
 class Table:

@@ -10,8 +10,6 @@ import pandas as pd
 from experiments.attacks import INFORMED
 from experiments.tables import CLEAN
 
-__all__ = ["attack_label", "budget_label", "cell", "pivot", "strength_label"]
-
 _STRENGTHS = {"1": "γ", "0.5": "γ/2", "0.125": "γ/8"}
 _BUDGETS = {"1": "norm of DAG A", "0.333333": "a third of it", "0.1": "a tenth of it"}
 

@@ -10,8 +10,6 @@ import jinja2
 
 from experiments.pages.blocks import Note, Picture, Section, Table
 
-__all__ = ["to_html"]
-
 TEMPLATES = Path(__file__).parent / "templates"
 
 

@@ -8,16 +8,9 @@ from itertools import groupby
 
 from experiments.pages.blocks import Block, Note, Picture, Section, Table
 
-__all__ = ["to_markdown"]
-
 
 def to_markdown(title: str, sections: Sequence[Section]) -> str:
-    """Render a page as Markdown that lies beside its figures and tables.
-
-    Args:
-        title: headline of the page.
-        sections: what follows.
-    """
+    """Render a page as Markdown that lies beside its figures and tables."""
     parts = [f"# {title}"]
     for section in sections:
         parts.append(f"## {section.title}")

@@ -12,8 +12,6 @@ import pandas as pd
 from experiments.pages.cells import cell, pivot
 from experiments.tables import read_facts, read_table
 
-__all__ = ["Numbers"]
-
 
 class Numbers:
     """Tables in a folder, and what captions say of them.

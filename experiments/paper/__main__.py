@@ -22,8 +22,6 @@ from experiments.paper.stages import seconds_per_slice, stages
 from monai_advdefense.data.phantom import write_phantom_dataset
 from monai_advdefense.errors import InputError, exit_on_error
 
-__all__ = ["main", "run_experiments"]
-
 
 def run_experiments(
     work_dir: str | Path,

@@ -11,8 +11,6 @@ from experiments.paper.names import NO_REFORMER
 from experiments.paper.networks import Training, clean_images_of_the_data_set, common_overrides, target_network
 from experiments.paper.presets import Preset
 
-__all__ = ["DEFENCES", "PLAIN", "baseline_networks"]
-
 PLAIN = "UNet"
 _FGSM, _PGD = "UNet adversarial FGSM", "UNet adversarial PGD"
 _TEACHER, _STUDENT = "UNet teacher", "UNet distilled"

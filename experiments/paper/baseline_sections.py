@@ -21,8 +21,6 @@ from experiments.paper.results import Results
 from experiments.paper.rows import setting_columns
 from experiments.tables import CLEAN, quantity_columns
 
-__all__ = ["baseline_table", "baselines", "baselines_html", "baselines_markdown"]
-
 TITLE = "Baselines that Park et al. 2020 name, on MALC 2012"
 _NAMES = {defence: "no defence" if defence == NO_REFORMER else defence for defence in DEFENCES}
 
@@ -32,10 +30,6 @@ def baseline_table(results: Results, found: Quantities) -> pd.DataFrame:
 
     ``attacked`` names the network that the attack was made against, ``white_box`` whether that is all there is to
     attack. ``norm`` and ``flipped`` are means over the slices, before Defense-GAN.
-
-    Args:
-        results: see :func:`~experiments.paper.baselines.collect_baselines`.
-        found: the quantities of these results.
     """
     rows = []
     for defence, (network, reformer) in DEFENCES.items():

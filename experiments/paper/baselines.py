@@ -13,8 +13,6 @@ from experiments.paper.schedule import Task
 from experiments.paper.stages import FORWARD, arrays_task, attack_task, train_tasks
 from experiments.tables import CLEAN, Facts
 
-__all__ = ["baseline_stages", "collect_baselines"]
-
 
 def baseline_stages(experiment: Experiment, unit: Mapping[str, float]) -> list[tuple[str, list[Task]]]:
     """All tasks of the baselines; see :func:`~experiments.paper.stages.stages`."""
@@ -33,10 +31,6 @@ def collect_baselines(experiment: Experiment, facts: Facts) -> Results:
 
     So a slice counts as bad by its Dice without any defence, also behind a network that was trained otherwise. The
     norms of the attacks are by defence: each one's own target network was attacked.
-
-    Args:
-        experiment: a run of which every task is done.
-        facts: command, date and sizes, for captions.
     """
     names = (CLEAN, *experiment.settings)
     behind = {(defence, PLAIN): (reformer, network, names) for defence, (network, reformer) in DEFENCES.items()}

@@ -12,8 +12,6 @@ from experiments.paper.page_texts import INTRODUCTION, SETTING_NAMES
 from experiments.paper.paper_numbers import PaperNumbers
 from experiments.tables import Row, select
 
-__all__ = ["claims", "count_of_verdicts", "in_short", "not_reproduced"]
-
 
 def in_short(numbers: PaperNumbers) -> Iterator[Block]:
     """What the page is about, the informed attacker, and how the claims fared."""

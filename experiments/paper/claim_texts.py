@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BAR_REASONS", "CLAIM_TEXTS", "ClaimText"]
-
 
 @dataclass(frozen=True)
 class ClaimText:

@@ -17,8 +17,6 @@ from experiments.paper.results import Results
 from experiments.tables import CLEAN, Row, quantity_columns, select
 from monai_advdefense.metrics import Resampled, mean_of
 
-__all__ = ["bar_table", "claim_table", "comparison_table", "verdict"]
-
 SETTINGS = {"brain": pooled(), "whole": pooled(support="whole"), "half_clean": pooled(types=HALF)}
 """On which slices a claim is tested: attacked inside the brain, which counts; attacked anywhere, as in the paper; for
 the Dice of accepted slices also brain only with as many clean slices, as a detector that finds every attack accepts no
@@ -141,7 +139,7 @@ class _Claims:
             [(area(f"{name} shifted"), area(f"{name} {other}")) for name in NETWORKS] for other in others
         )
         deep = [(area(f"{name} image"), area(autoencoder)) for name in NETWORKS for autoencoder in AUTOENCODERS]
-        sides = {
+        sides: dict[str, Sequence[tuple[Side, Side]]] = {
             "shifted_above_unshifted": unshifted,
             "unshifted_above_chance": [(area(f"{name} unshifted"), ("chance", 0.5)) for name in NETWORKS],
             "shifted_above_image": image,

@@ -14,16 +14,9 @@ from experiments.paper.stages import overlap_names
 from experiments.tables import CLEAN, Facts
 from monai_advdefense.guard.calibration import standardization
 
-__all__ = ["collect", "measurements"]
-
 
 def collect(experiment: Experiment, facts: Facts) -> Results:
-    """Everything that tables and plots are made from.
-
-    Args:
-        experiment: a run of which every task is done.
-        facts: command, date and sizes, for captions.
-    """
+    """Everything that tables and plots are made from."""
     scores = _scores(experiment)
     detectors = (*DETECTORS, DIVERGENCE, COMBINED)
     calibration = {

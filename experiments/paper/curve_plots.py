@@ -14,8 +14,6 @@ from experiments.paper.names import COMBINED, DIVERGENCE, PERFECT
 from experiments.paper.plot_style import INK, PALETTE, SOFT, STYLE, shared_legend
 from experiments.tables import select
 
-__all__ = ["risk_coverage_plot", "roc_plot"]
-
 # Color tells the network, the kind of line what it sees: image dotted, unshifted dashed, shifted full.
 _LINES: dict[str, dict[str, Any]] = {
     "Autoencoder I": {"color": PALETTE["gray"], "linestyle": ":"},
@@ -33,13 +31,7 @@ _LINES: dict[str, dict[str, Any]] = {
 
 @rc_context(STYLE)
 def roc_plot(rows: pd.DataFrame, targets: Sequence[str], *, narrow: bool = False) -> Figure:
-    """Draw the ROC curves of the detectors, one panel for each target network.
-
-    Args:
-        rows: table of :func:`~experiments.paper.rows.roc_table`.
-        targets: the target networks.
-        narrow: for a phone: panels under each other.
-    """
+    """Draw the ROC curves of the detectors, one panel for each target network."""
     figure, panels = _panels(targets, narrow, ("False positive rate", "True positive rate"))
     for axes, target in zip(panels, targets, strict=True):
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (1, 3)), label="chance")
@@ -53,13 +45,7 @@ def roc_plot(rows: pd.DataFrame, targets: Sequence[str], *, narrow: bool = False
 
 @rc_context(STYLE)
 def risk_coverage_plot(rows: pd.DataFrame, targets: Sequence[str], *, narrow: bool = False) -> Figure:
-    """Draw the share of bad slices among the accepted ones at each coverage, one panel for each target network.
-
-    Args:
-        rows: table of :func:`~experiments.paper.rows.risk_coverage_table`.
-        targets: the target networks.
-        narrow: for a phone: panels under each other.
-    """
+    """Draw the share of bad slices among the accepted ones at each coverage, one panel for each target network."""
     figure, panels = _panels(targets, narrow, ("Coverage: share of slices accepted", "Bad among the accepted"))
     highest = rows["risk"].max() or 1.0
     for axes, target in zip(panels, targets, strict=True):

@@ -13,8 +13,6 @@ from experiments.paper.paper_numbers import PaperNumbers, labels, target_label
 from experiments.paper.quantities import pooled
 from experiments.tables import select
 
-__all__ = ["attacks", "detection"]
-
 
 def detection(numbers: PaperNumbers) -> Iterator[Block]:
     """Table 1 with the paper's averages, ROC curves, and the rates by strength, support and attack."""

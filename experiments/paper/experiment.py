@@ -26,8 +26,6 @@ from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, Reconstr
 from monai_advdefense.guard.calibration import standardization, threshold_at_false_positive_rate
 from monai_advdefense.weights import file_sha256
 
-__all__ = ["Experiment"]
-
 
 class Experiment:
     """All artefacts of one preset on one data set; nothing is computed before it is asked for.
@@ -175,16 +173,13 @@ class Experiment:
     def divergence(self, target: str, name: str) -> Artefact:
         """Divergence scores of a target network behind the denoiser."""
         parts = ("target", target), ("reformer", "UNet denoiser")
-        settings = {
-            "networks": [self.network(*part).digest for part in parts],
-            "images": self.image_settings(target, name),
-        }
-        return Artefact(
-            self.work_dir / "scores",
-            f"divergence {target} {name}",
-            settings,
-            lambda: divergence(*(self.load(*part) for part in parts), self.images(target, name)),
-        )
+        images = self.image_settings(target, name)
+        settings = {"networks": [self.network(*part).digest for part in parts], "images": images}
+
+        def compute() -> Arrays:
+            return divergence(self.load(*parts[0]), self.load(*parts[1]), self.images(target, name))
+
+        return Artefact(self.work_dir / "scores", f"divergence {target} {name}", settings, compute)
 
     def overlaps(self, reformer: str, target: str, name: str) -> Artefact:
         """Overlap of the predictions with the labels."""
@@ -197,8 +192,13 @@ class Experiment:
 
         def compute() -> Arrays:
             segmenter, *behind = (self.load(*part) for part in parts)
-            options = {"num_classes": self.preset.num_classes, "reformer": behind[0] if behind else None}
-            return overlaps(segmenter, self.images(target, name), self.slices("test").label, **options)
+            return overlaps(
+                segmenter,
+                self.images(target, name),
+                self.slices("test").label,
+                num_classes=self.preset.num_classes,
+                reformer=behind[0] if behind else None,
+            )
 
         return Artefact(self.work_dir / "overlaps", f"{target} {reformer} {name}", settings, compute)
 

@@ -10,17 +10,9 @@ from experiments.paper.presets import Preset
 from experiments.tables import Facts
 from monai_advdefense.report.provenance import package_versions
 
-__all__ = ["run_facts"]
-
 
 def run_facts(preset: str, sizes: Preset, seed: int) -> Facts:
-    """Facts of a run, for its captions.
-
-    Args:
-        preset: name of the preset.
-        sizes: the preset.
-        seed: seed of trainings, random targets and noise.
-    """
+    """Facts of a run, for its captions."""
     # Where things lie is the reader's to fill in.
     data = "" if sizes.phantoms else "--dataset_dir DATA "
     return {

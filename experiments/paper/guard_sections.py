@@ -14,8 +14,6 @@ from experiments.paper.paper_numbers import PaperNumbers, labels, target_label
 from experiments.paper.quantities import pooled
 from experiments.tables import CLEAN, select
 
-__all__ = ["guards", "informed_attacker"]
-
 _TABLE_2 = (
     ("Accepted and bad, informed attacker", INFORMED, "accepted_and_bad"),
     ("Accepted and bad", pooled(), "accepted_and_bad"),

@@ -2,26 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "AUTOENCODERS",
-    "CALIBRATION",
-    "COMBINED",
-    "DETECTORS",
-    "DIVERGENCE",
-    "FALSE_POSITIVE_RATE",
-    "GUARDS",
-    "HALF",
-    "MEAN",
-    "NETWORKS",
-    "NO_DETECTOR",
-    "NO_REFORMER",
-    "PAIRS",
-    "PERFECT",
-    "POOLED",
-    "REFORMERS",
-    "TARGETS",
-]
-
 TARGETS = ("UNet", "SegNet", "DenseNet")
 MEAN = "mean"
 """Target of a quantity that is the mean over all target networks."""

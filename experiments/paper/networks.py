@@ -9,8 +9,6 @@ from typing import Any
 from experiments.paper.names import DETECTORS, REFORMERS, TARGETS
 from experiments.paper.presets import Preset
 
-__all__ = ["Training", "clean_images_of_the_data_set", "common_overrides", "paper_networks", "target_network"]
-
 # MagNet trains its autoencoders for detection with this Gaussian noise on the input.
 MAGNET_NOISE = 0.1
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from experiments.paper.baseline_sections import baseline_table, baselines_html, baselines_markdown
 from experiments.paper.claims import bar_table, claim_table, comparison_table
@@ -20,8 +22,6 @@ from experiments.paper.spectrum_plots import images_plot, shown_examples, spectr
 from experiments.tables import write_tables
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import InputError
-
-__all__ = ["write", "write_baselines"]
 
 NEEDED_FACTS = ("command", "date", "preset", "seed", "sizes")
 """Facts that every caption names."""
@@ -62,11 +62,6 @@ def write_baselines(results: Results, folder: Path, *, resamples: int = 1000) ->
     ``folder`` holds the results of another preset, their page is made anew with the baselines as a section; where it
     does not yet, a later :func:`write` does so.
 
-    Args:
-        results: what was measured, see :func:`~experiments.paper.baselines.collect_baselines`.
-        folder: where to.
-        resamples: number of bootstrap resamples.
-
     Returns:
         The HTML page, ``baselines.html``.
     """
@@ -106,7 +101,7 @@ def _tables(results: Results, resamples: int) -> dict[str, pd.DataFrame]:
 def _write_plots(results: Results, tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
     """Each plot in a wide and a narrow form; without its data there is none, not even an older one."""
     _, examples = shown_examples(results)
-    plots = {
+    plots: dict[str, tuple[Callable[..., Figure], tuple[Any, ...] | None]] = {
         "figure_2": (images_plot, (examples,) if examples else None),
         "figure_3": (spectra_plot, (examples,) if examples else None),
         "figure_4": (pairs_plot, (tables["guards"], results.targets) if tables["guards"]["pair"].any() else None),
@@ -118,7 +113,9 @@ def _write_plots(results: Results, tables: Mapping[str, pd.DataFrame], folder: P
     }
     for name, (draw, data) in plots.items():
         for suffix, narrow in (("", False), ("_narrow", True)):
-            files = dict.fromkeys(("png", "svg")) if data is None else encoded(draw(*data, narrow=narrow))
+            files: Mapping[str, bytes | None] = {"png": None, "svg": None}
+            if data is not None:
+                files = encoded(draw(*data, narrow=narrow))
             for kind, content in files.items():
                 path = folder / f"{name}{suffix}.{kind}"
                 if content is None:

@@ -15,17 +15,11 @@ from experiments.paper.guard_sections import guards, informed_attacker
 from experiments.paper.page_texts import CAPTIONS, METHODS, TITLE
 from experiments.paper.paper_numbers import PaperNumbers
 
-__all__ = ["html_page", "markdown_page", "not_reproduced_page"]
-
 _NOT_REPRODUCED = "What we could not reproduce, and why we think so"
 
 
 def markdown_page(folder: Path) -> str:
-    """Make the page as Markdown, to lie in ``folder`` as ``results.md`` beside ``not_reproduced.md``.
-
-    Args:
-        folder: the files of numbers that :func:`~experiments.paper.output.write` wrote.
-    """
+    """Make the page as Markdown, to lie in ``folder`` as ``results.md`` beside ``not_reproduced.md``."""
     link = Section(_NOT_REPRODUCED, ["[On a page of its own](not_reproduced.md)."])
     sections = _sections(PaperNumbers(folder), folder)
     return to_markdown(TITLE, [link if section.title == _NOT_REPRODUCED else section for section in sections])

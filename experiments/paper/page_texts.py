@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from experiments.dice import DROP
 
-__all__ = ["BASELINES", "CAPTIONS", "INTRODUCTION", "METHODS", "NOISE", "PAPER_AVERAGES", "SETTING_NAMES", "TITLE"]
-
 TITLE = "The experiments of Park et al. 2020 on MALC 2012"
 
 INTRODUCTION = (

@@ -15,8 +15,6 @@ from experiments.paper.names import NO_DETECTOR, NO_REFORMER, POOLED
 from experiments.paper.plot_style import GRID, INK, PALETTE, SOFT, STYLE, shared_legend
 from experiments.tables import CLEAN, select
 
-__all__ = ["pairs_plot"]
-
 _KINDS = {
     "MagNet": PALETTE["gray"],
     "autoencoder detector, UNet or DenseNet reformer": PALETTE["sky"],
@@ -30,13 +28,7 @@ _FULL: dict[str, Any] = {"form": "dag", "type": POOLED, "strength": 1.0, "suppor
 
 @rc_context(STYLE)
 def pairs_plot(rows: pd.DataFrame, targets: Sequence[str], *, narrow: bool = False) -> Figure:
-    """Draw the Dice of the accepted slices of each pair, with their share, against no defence.
-
-    Args:
-        rows: table of :func:`~experiments.paper.rows.guard_table`.
-        targets: the target networks, one panel each.
-        narrow: for a phone: panels under each other.
-    """
+    """Draw the Dice of the accepted slices of each pair, with their share, against no defence."""
     size = (3.9, 0.7 + 3.9 * len(targets)) if narrow else (3.0 + 3.1 * len(targets), 5.9)
     figure = Figure(figsize=size, dpi=180 if narrow else 150, layout="constrained")
     count = 1 if narrow else len(targets)

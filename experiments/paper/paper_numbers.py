@@ -17,8 +17,6 @@ from experiments.paper.page_texts import CAPTIONS
 from experiments.paper.quantities import pooled
 from experiments.tables import select
 
-__all__ = ["PaperNumbers", "guard_label", "labels", "target_label"]
-
 
 class PaperNumbers(Numbers):
     """Tables of a run, with its networks and attacks.

@@ -8,11 +8,9 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-__all__ = ["GRID", "INK", "PALETTE", "SOFT", "STYLE", "encoded", "shared_legend"]
-
 INK, SOFT, GRID = "#1f2933", "#52606d", "#e4e7eb"
 PALETTE = {"blue": "#0072B2", "orange": "#D55E00", "green": "#009E73", "sky": "#56B4E9", "gray": "#7b8794"}
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#9aa5b1",
     "axes.labelcolor": INK,
@@ -54,6 +52,10 @@ def shared_legend(figure: Figure, narrow: bool, columns: int) -> None:
         handles, labels = axes.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
     if entries:
-        place = "outside lower left" if narrow else "outside lower center"
-        size = 7.5 if narrow else 8.5
-        figure.legend(list(entries.values()), list(entries), loc=place, ncols=columns, fontsize=size)
+        figure.legend(
+            list(entries.values()),
+            list(entries),
+            loc="outside lower left" if narrow else "outside lower center",
+            ncols=columns,
+            fontsize=7.5 if narrow else 8.5,
+        )

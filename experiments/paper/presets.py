@@ -8,8 +8,6 @@ from typing import Any
 
 from experiments.attacks import BUDGETS, INFORMED_STEPS, STRENGTHS
 
-__all__ = ["PRESETS", "Preset"]
-
 
 @dataclass(frozen=True)
 class Preset:

@@ -17,8 +17,6 @@ from experiments.tables import CLEAN
 from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.metrics import Resampled, SubjectResampling, mean_of
 
-__all__ = ["Quantities", "groups", "half_attacked", "pooled", "quantities"]
-
 Named: TypeAlias = dict[str, Resampled]
 Key = TypeVar("Key", bound=tuple[str, ...])
 
@@ -70,11 +68,6 @@ def groups(settings: Mapping[str, AttackSetting]) -> dict[str, tuple[AttackSetti
 
 def quantities(results: Results, *, resamples: int = 1000, seed: int = 0) -> Quantities:
     """Compute all quantities.
-
-    Args:
-        results: what was measured.
-        resamples: number of bootstrap resamples over subjects.
-        seed: seed of the resampling.
 
     Raises:
         CalibrationError: if a detector has too few calibration scores for a threshold.

@@ -11,8 +11,6 @@ import numpy.typing as npt
 from experiments.attacks import AttackSetting
 from experiments.tables import Facts
 
-__all__ = ["Floats", "Results"]
-
 Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_curve
 
@@ -15,8 +17,6 @@ from experiments.paper.quantities import Quantities, half_attacked, pooled
 from experiments.paper.results import Floats, Results
 from experiments.tables import CLEAN, Row, quantity_columns
 from monai_advdefense.metrics import risk_coverage_curve
-
-__all__ = ["attack_table", "detection_table", "guard_table", "risk_coverage_table", "roc_table", "setting_columns"]
 
 _COVERAGES = np.arange(1, 101) / 100
 
@@ -122,7 +122,7 @@ def _pooled(results: Results, found: Quantities) -> Iterator[tuple[str, str, tup
             yield detector, target, found.groups[group][1]
 
 
-def _risk_coverage(detector: str, target: str, scores: Floats, bad: Floats) -> pd.DataFrame:
+def _risk_coverage(detector: str, target: str, scores: npt.NDArray[Any], bad: npt.NDArray[Any]) -> pd.DataFrame:
     coverage, risk = risk_coverage_curve(scores.astype(float), bad)
     # Points at each hundredth; a tolerance, so that 0.3 counts as 30 of 100.
     places = np.unique(np.searchsorted(coverage, _COVERAGES - 1e-9))

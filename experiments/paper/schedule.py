@@ -12,8 +12,6 @@ import torch
 import torch.distributed as dist
 from torch.distributed import rendezvous
 
-__all__ = ["Task", "Workers", "plan", "run"]
-
 Stages = Sequence[tuple[str, Sequence["Task"]]]
 
 

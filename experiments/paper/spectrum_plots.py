@@ -14,8 +14,6 @@ from experiments.paper.results import Floats, Results
 from experiments.tables import CLEAN
 from monai_advdefense.guard.spectrum import fft_shift_magnitude
 
-__all__ = ["images_plot", "shown_examples", "spectra_plot"]
-
 _Line: TypeAlias = tuple[str, Sequence[Floats], dict[str, Any]]
 
 _GRAY: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
@@ -41,12 +39,7 @@ def shown_examples(results: Results) -> tuple[str, dict[str, Floats]]:
 
 
 def images_plot(examples: dict[str, Floats], *, narrow: bool = False) -> Figure:
-    """Draw a slice, its attacked copies, and what the attacks added.
-
-    Args:
-        examples: slices ``(H, W)`` in [0, 1] by name, ``CLEAN`` first; first axis left to right, second axis up.
-        narrow: for a phone: the slices under each other.
-    """
+    """Draw a slice, its attacked copies, and what the attacks added."""
     clean = examples[CLEAN]
     images = list(examples.values())
     added = [image - clean for image in images[1:]]
@@ -55,12 +48,7 @@ def images_plot(examples: dict[str, Floats], *, narrow: bool = False) -> Figure:
 
 
 def spectra_plot(examples: dict[str, Floats], *, narrow: bool = False) -> Figure:
-    """Draw the spectra of the same slices, unshifted and shifted, and how the attacks change them.
-
-    Args:
-        examples: as for :func:`images_plot`.
-        narrow: for a phone: the slices under each other.
-    """
+    """Draw the spectra of the same slices, unshifted and shifted, and how the attacks change them."""
     unshifted, shifted = ([_spectrum(image, shift) for image in examples.values()] for shift in (False, True))
     changed = [spectrum - shifted[0] for spectrum in shifted[1:]]
     rows: list[_Line] = [

@@ -20,8 +20,6 @@ from experiments.paper.schedule import Task
 from experiments.tables import CLEAN
 from monai_advdefense.data import malc2012_datalist
 
-__all__ = ["arrays_task", "attack_task", "overlap_names", "seconds_per_slice", "stages", "train_tasks"]
-
 STEPS = 20
 # A forward pass is about a third of a forward pass and a gradient.
 FORWARD = 1 / 3
@@ -51,13 +49,7 @@ def overlap_names(experiment: Experiment) -> dict[str, list[str]]:
 
 
 def stages(experiment: Experiment, unit: Mapping[str, float]) -> list[tuple[str, list[Task]]]:
-    """All tasks; those of a stage need nothing but the stages before.
-
-    Args:
-        experiment: what the tasks make.
-        unit: seconds for a forward pass and gradient of one slice, for each architecture; see
-            :func:`seconds_per_slice`.
-    """
+    """All tasks; those of a stage need nothing but the stages before."""
     first = [name for name, setting in experiment.settings.items() if setting.form in ("dag", "xie")]
     second = [name for name in experiment.settings if name not in first]
     measured = [CLEAN, *experiment.settings]

@@ -17,8 +17,6 @@ from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import InputError
 from monai_advdefense.weights import load_weights
 
-__all__ = ["configuration", "is_trained", "load", "train", "weights"]
-
 # Where things lie and what runs them changes no result.
 LOCAL = ("bundle_root", "dataset_dir", "sample_dir", "ckpt_path", "run_dir", "device", "teacher_path")
 
@@ -30,14 +28,7 @@ def configuration(training: Training, bundles: Path) -> dict[str, Any]:
 
 
 def train(training: Training, artefact: Artefact, bundles: Path, paths: Mapping[str, str]) -> None:
-    """Run a training to its end, from where an earlier run of it was stopped.
-
-    Args:
-        training: what to train.
-        artefact: where its folder with weights, checkpoints and events lies; the record is written last.
-        bundles: folder of the bundles.
-        paths: where things lie that the configuration names: ``dataset_dir``, of a student also ``teacher_path``.
-    """
+    """Run a training to its end, from where an earlier run of it was stopped."""
     parser = _parser(training, bundles)
     parser.update({**paths, "run_dir": str(artefact.path / "run"), "ckpt_path": str(weights(artefact))})
     parser.get_parsed_content("initialize")
