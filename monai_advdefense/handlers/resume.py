@@ -40,8 +40,14 @@ class Resume:
         self.objects = dict(objects)
 
     def attach(self, engine: Engine) -> None:
-        """Register on the trainer; must come before handlers that read the state of the training."""
+        """Register on the trainer."""
         engine.add_event_handler(Events.STARTED, self.load)
+        engine.add_event_handler(Events.STARTED, self._store)
+
+    def _store(self, engine: Engine) -> None:
+        """Store each epoch after all handlers that change a state: they are attached by now."""
+        if engine.has_event_handler(self.remove_older, Events.EPOCH_COMPLETED):
+            return
         saver = DiskSaver(str(self.run_dir), create_dir=True, require_empty=False, atomic=True)
         checkpoint = Checkpoint(
             {**self.objects, "trainer": _Position(engine)},

@@ -6,6 +6,7 @@ import os
 
 import torch
 from ignite.engine import Engine
+from monai.engines import Trainer
 from monai.handlers import CheckpointLoader
 
 from monai_advdefense.weights import load_weights
@@ -16,7 +17,8 @@ __all__ = ["StrictCheckpointLoader"]
 class StrictCheckpointLoader(CheckpointLoader):  # type: ignore[misc]
     """Ignite handler that loads a network's weights when the engine starts, see :func:`load_weights`.
 
-    Stands where ``monai.handlers.CheckpointLoader`` would.
+    Stands where ``monai.handlers.CheckpointLoader`` would. A training that goes on, see
+    :class:`~monai_advdefense.handlers.Resume`, keeps its weights.
 
     Args:
         load_path: file with a flat state dict.
@@ -34,5 +36,7 @@ class StrictCheckpointLoader(CheckpointLoader):  # type: ignore[misc]
 
     def __call__(self, engine: Engine) -> None:
         """Load the weights, or raise what :func:`load_weights` raises."""
+        if isinstance(engine, Trainer) and engine.state.epoch > 0:
+            return
         load_weights(self.load_path, self.network, require_calibrated=self.require_calibrated)
         engine.logger.info("loaded weights from %s", self.load_path)

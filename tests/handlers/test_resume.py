@@ -37,6 +37,7 @@ class _Training:
         self.rates: list[float] = []
         self.best = BestWeights(self.network, folder / "models" / "model.pt", "loss", "min")
         self.run_dir = folder / "run"
+        self.run_dir.mkdir(exist_ok=True)
         self.epochs = epochs
         self.batches: list[list[list[float]]] = []
         self.iterations: list[int] = []
@@ -252,3 +253,31 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path, content):
     training = _Training(tmp_path, epochs=2)
     torch.save(content, tmp_path / "run" / "resume_checkpoint_1.pt")
     _expect_refusal(tmp_path, training)
+
+
+class _Counter:
+    """A state that other handlers change."""
+
+    count = 0
+
+    def state_dict(self):
+        return {"count": self.count}
+
+    def load_state_dict(self, state):
+        self.count = state["count"]
+
+
+@pytest.mark.parametrize("first", ["resume", "other"])
+def test_what_is_stored_does_not_depend_on_the_order_of_handlers(tmp_path, first):
+    def count_epochs(counter):
+        counter.count += 1
+
+    counter, engine = _Counter(), Engine(lambda engine, batch: None)
+    if first == "resume":
+        Resume(tmp_path, {"counter": counter}).attach(engine)
+    engine.add_event_handler(Events.EPOCH_COMPLETED, count_epochs, counter)
+    if first == "other":
+        Resume(tmp_path, {"counter": counter}).attach(engine)
+    engine.run([0], max_epochs=2)
+    [path] = tmp_path.iterdir()
+    assert torch.load(path)["counter"] == {"count": 2}

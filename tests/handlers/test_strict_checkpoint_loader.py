@@ -4,6 +4,7 @@ import pickle
 import pytest
 import torch
 from ignite.engine import Engine
+from monai.engines import Trainer
 from monai.handlers import CheckpointLoader
 
 from monai_advdefense.errors import AdvDefenseError, CalibrationError, InputError
@@ -174,3 +175,13 @@ def test_the_handler_ends_the_run_with_one_line(state, found, tmp_path):
     with pytest.raises(AdvDefenseError, match=found) as error:
         engine.run([0])
     assert str(error.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_a_training_that_goes_on_keeps_its_weights(tmp_path, epoch):
+    stored, network = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    torch.save(stored.state_dict(), tmp_path / "model.pt")
+    trainer = Trainer(torch.device("cpu"), max_epochs=4, data_loader=[0], iteration_update=lambda engine, batch: {})
+    trainer.state.epoch = epoch
+    StrictCheckpointLoader(tmp_path / "model.pt", network)(trainer)
+    assert torch.equal(network.weight, stored.weight) == (epoch == 0)
