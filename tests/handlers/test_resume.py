@@ -37,7 +37,7 @@ class _Training:
         self.rates: list[float] = []
         self.best = BestWeights(self.network, folder / "models" / "model.pt", "loss", "min")
         self.run_dir = folder / "run"
-        self.run_dir.mkdir(exist_ok=True)
+        self.run_dir.mkdir(parents=True, exist_ok=True)
         self.epochs = epochs
         self.batches: list[list[list[float]]] = []
         self.iterations: list[int] = []
