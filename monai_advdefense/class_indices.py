@@ -15,7 +15,7 @@ def class_indices(name: str, label: Tensor, num_classes: int | None = None) -> T
 
     Args:
         name: what errors call the argument.
-        label: whole numbers of any type and shape.
+        label: whole numbers ``(B, *spatial)`` of any type, or of another shape.
         num_classes: number of classes, the background included; None leaves the upper end open.
 
     Raises:

@@ -13,6 +13,7 @@ from typing import Any
 from monai.bundle import ComponentLocator, ConfigParser
 
 from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["check_overrides", "command_line_overrides", "refuse_unknown_overrides"]
 
@@ -87,7 +88,7 @@ def _unknown(name: str, path: list[str], part: str, known: set[str]) -> InputErr
     nearest = difflib.get_close_matches(part, known, 1, cutoff=0.5)
     names = ", ".join(sorted(key for key in known if not key.startswith("_")))
     remedy = f"did you mean --{'#'.join([*path, nearest[0]])}?" if nearest else f"choose one of {names or 'none'}"
-    return InputError(f"--{name}: expected an entry of the configuration, found none of this name: {remedy}")
+    return broken_rule(f"--{name}", "an entry of the configuration", "none of this name", remedy)
 
 
 def command_line_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -165,7 +165,7 @@ def folded_tissues(
 
 
 def strip_mask(tissue: FloatArray, head: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Strip the skull: one component of tissue, narrow sulci and the inner of the head (ventricles) filled."""
+    """Strip the skull of ``(X, Y, Z)``: one component of tissue, narrow sulci and ventricles filled."""
     inner = ndimage.gaussian_filter(head.astype(np.float32), 8.0) > 0.9
     near = ndimage.gaussian_filter(tissue, 1.5) > 0.47
     labels, _ = ndimage.label((inner | near) & head)
@@ -175,7 +175,7 @@ def strip_mask(tissue: FloatArray, head: npt.NDArray[np.bool_]) -> npt.NDArray[n
 def scan_intensity(
     clean: FloatArray, mask: npt.NDArray[np.bool_], *, noise: float, random: np.random.RandomState
 ) -> FloatArray:
-    """Scan an anatomy: partial volume, regional texture, bias field, Rician noise; zero outside of the mask.
+    """Scan an anatomy ``(X, Y, Z)``: partial volume, texture, bias field, Rician noise; 0 outside of the mask.
 
     Args:
         clean: tissue intensities, ``(*shape,)``.

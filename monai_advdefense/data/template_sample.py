@@ -63,7 +63,7 @@ class TemplateSample:
 
     @property
     def tissue(self) -> npt.NDArray[np.uint8]:
-        """Labels: 0 other, 1 grey matter, 2 white matter."""
+        """Labels ``(X, Y, Z)``: 0 other, 1 grey matter, 2 white matter."""
         return np.where(self.white > 0.5, 2, self.grey > 0.5).astype(np.uint8)
 
 

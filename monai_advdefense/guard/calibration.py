@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
+from monai_advdefense.messages import broken_rule
 
 __all__ = [
     "Scores",
@@ -37,12 +38,14 @@ def finite_scores(scores: Scores, name: str = "scores") -> npt.NDArray[np.float6
     """
     array = np.asarray(scores.detach().double().cpu() if isinstance(scores, Tensor) else scores, dtype=np.float64)
     if array.ndim != 1:
-        raise InputError(f"{name}: expected one score for each image (N,), found shape {array.shape}; flatten them")
+        raise broken_rule(name, "one score for each image (N,)", f"shape {array.shape}", "flatten them")
     bad = int(np.count_nonzero(~np.isfinite(array)))
     if bad:
-        raise InputError(
-            f"{name}: expected finite numbers, found {bad} of {array.size} NaN or infinite; "
-            "look for broken images or untrained weights"
+        raise broken_rule(
+            name,
+            "finite numbers",
+            f"{bad} of {array.size} NaN or infinite",
+            "look for broken images or untrained weights",
         )
     return array
 
@@ -109,8 +112,12 @@ def threshold_over_domains(scores_by_domain: Mapping[str, Scores], false_positiv
         20.0
     """
     if not scores_by_domain:
-        raise CalibrationError(
-            "scores_by_domain: expected scores of at least one domain, found none; calibrate on clean images"
+        raise broken_rule(
+            "scores_by_domain",
+            "scores of at least one domain",
+            "none",
+            "calibrate on clean images",
+            error=CalibrationError,
         )
     return max(
         _threshold(scores, false_positive_rate, f"scores of domain {domain!r}")
@@ -139,18 +146,21 @@ def standardization(
     """
     array = np.asarray(scores.detach().double().cpu() if isinstance(scores, Tensor) else scores, dtype=np.float64)
     if len(array) < 2:
-        raise CalibrationError(
-            f"scores: expected those of at least 2 images, found {len(array)}; calibrate on more clean images"
+        raise broken_rule(
+            "scores", "those of at least 2 images", len(array), "calibrate on more clean images", error=CalibrationError
         )
     if array.ndim != 2:
-        raise InputError(f"scores: expected several for each image (N, S), found shape {array.shape}; stack them")
+        raise broken_rule("scores", "several for each image (N, S)", f"shape {array.shape}", "stack them")
     # Sums of floats depend on the order, and several processes gather the scores in another one than a single process.
     columns = [np.sort(finite_scores(column, f"scores of kind {kind}")) for kind, column in enumerate(array.T)]
     for kind, column in enumerate(columns):
         if column[0] == column[-1]:
-            raise CalibrationError(
-                f"scores of kind {kind}: expected different ones, found {column[0]:g} for all {column.size} images; "
-                "look for weights that ignore the image"
+            raise broken_rule(
+                f"scores of kind {kind}",
+                "different ones",
+                f"{column[0]:g} for all {column.size} images",
+                "look for weights that ignore the image",
+                error=CalibrationError,
             )
     return np.array([column.mean() for column in columns]), np.array([column.std(ddof=1) for column in columns])
 
@@ -159,9 +169,12 @@ def _threshold(scores: Scores, false_positive_rate: float, name: str) -> float:
     array = finite_scores(scores, name)
     needed = minimum_scores(false_positive_rate)
     if array.size < needed:
-        raise CalibrationError(
-            f"{name}: expected at least {needed} scores for a false positive rate of {false_positive_rate:g}, "
-            f"found {array.size}; calibrate on more clean images or allow a higher rate"
+        raise broken_rule(
+            name,
+            f"at least {needed} scores for a false positive rate of {false_positive_rate:g}",
+            array.size,
+            "calibrate on more clean images or allow a higher rate",
+            error=CalibrationError,
         )
     k = math.ceil((array.size + 1) * (1 - _exact_rate(false_positive_rate)))
     return float(np.partition(array, k - 1)[k - 1])
@@ -174,9 +187,7 @@ def _exact_rate(false_positive_rate: float) -> Fraction:
     except (TypeError, ValueError):
         rate = math.nan
     if not 0 < rate < 1:
-        raise InputError(
-            f"false_positive_rate: expected a number between 0 and 1, found {false_positive_rate!r}; 0.05 is usual"
-        )
+        raise broken_rule("false_positive_rate", "a number between 0 and 1", repr(false_positive_rate), "0.05 is usual")
     # In floats (149 + 1) * (1 - 0.18) lies above 123, and the ceiling would choose the score after the one meant.
     # Fraction(rate) would be exact about the float, which is itself a little more or less than the decimal meant.
     return Fraction(repr(rate))

@@ -133,7 +133,7 @@ class SpectralDecision(Decision):
         return scores[:, 0]
 
     def in_use(self, detector_threshold: Tensor) -> Tensor:
-        """Return that of the detector."""
+        """Return that of the detector, a scalar."""
         return detector_threshold
 
 
@@ -157,5 +157,5 @@ class CombinedDecision(Decision):
         return ((scores - self.center) / self.scale).sum(dim=1)
 
     def in_use(self, detector_threshold: Tensor) -> Tensor:
-        """Return that of the sum."""
+        """Return that of the sum, a scalar."""
         return self.threshold

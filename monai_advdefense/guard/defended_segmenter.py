@@ -60,7 +60,7 @@ class DefendedSegmenter(nn.Module):
     ) -> None:
         super().__init__()
         if not (math.isfinite(temperature) and temperature > 0):
-            raise InputError(f"temperature must be a positive, finite number, found {temperature}: 1 is usual")
+            raise InputError(f"temperature: expected a positive, finite number, found {temperature}: 1 is usual")
         self.detector = detector
         self.reformer = reformer
         self.segmenter = segmenter

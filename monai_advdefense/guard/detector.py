@@ -51,7 +51,7 @@ class ReconstructionDetector(nn.Module):
     def __init__(self, network: nn.Module, *, domain: str = "spectrum", shift: bool = True, log: bool = True) -> None:
         super().__init__()
         if domain not in ("spectrum", "image"):
-            raise InputError(f'domain must be "spectrum" or "image", found {domain!r}')
+            raise InputError(f"domain: expected 'spectrum' or 'image', found {domain!r}: choose one of them")
         self.network = network
         self.domain = domain
         self.shift = shift
@@ -67,7 +67,9 @@ class ReconstructionDetector(nn.Module):
         x = self.represent(image)
         reconstruction: Tensor = self.network(x)
         if reconstruction.shape != x.shape:
-            raise InputError(f"network must keep the shape of its input, {x.shape}, found {reconstruction.shape}")
+            raise InputError(
+                f"network: expected the shape of its input, {x.shape}, found {reconstruction.shape}: use an autoencoder"
+            )
         residual: Tensor = x - reconstruction
         return residual
 

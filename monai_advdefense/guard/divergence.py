@@ -47,10 +47,10 @@ def jensen_shannon_divergence(logits: Tensor, other: Tensor, temperature: float 
         tensor([0.])
     """
     if not (temperature > 0.0 and math.isfinite(temperature)):
-        raise InputError(f"temperature must be a positive, finite number, found {temperature}: 1 is usual")
+        raise InputError(f"temperature: expected a positive, finite number, found {temperature}: 1 is usual")
     if logits.shape != other.shape:
         raise InputError(
-            f"other must have the shape of logits, {logits.shape}, found {other.shape}: give logits of the same images"
+            f"other: expected the shape of logits, {logits.shape}, found {other.shape}: give logits of the same images"
         )
     first = _log_probabilities(logits, temperature)
     second = _log_probabilities(other, temperature)

@@ -67,7 +67,7 @@ def mark_rejected(label: Tensor, accepted: Tensor, rejected: int, slice_dim: int
 
 
 def accepted_voxels(label: Tensor, rejected: int) -> Tensor:
-    """Return bool in the shape of ``label``: the voxel lies in no rejected slice, on whatever grid."""
+    """Return bool in the shape of ``label`` ``(*spatial)``: the voxel lies in no rejected slice, on whatever grid."""
     return label != rejected
 
 

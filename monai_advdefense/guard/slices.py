@@ -12,7 +12,7 @@ from monai.transforms.utils_pytorch_numpy_unification import percentile
 from nibabel import orientations
 from torch import Tensor
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["CutSlices", "cut_slices", "join_slices", "oriented_axis", "reorient", "reorient_back"]
 
@@ -78,12 +78,11 @@ def cut_slices(
         tensor([[[0., 4., 8.]]])
     """
     if slice_dim is not None and not 0 <= slice_dim < channel.ndim:
-        raise InputError(
-            f"argument `slice_dim`: expected 0 to {channel.ndim - 1} for this image, found {slice_dim}; or None for an "
-            "image that is one slice"
+        raise broken_rule(
+            "slice_dim", f"0 to {channel.ndim - 1} for this image", slice_dim, "or None for an image that is one slice"
         )
     if not torch.isfinite(channel).all():
-        raise InputError("argument `image`: expected finite values, found NaN or infinity; repair the image first")
+        raise broken_rule("image", "finite values", "NaN or infinity", "repair the image first")
     source = (channel[None] if slice_dim is None else channel.movedim(slice_dim, 0))[:, None].float()
     floor = 0.0 if value_range is None else _checked_range(value_range)[0]
     sides = tuple(source.shape[2:])
@@ -94,17 +93,21 @@ def cut_slices(
     low, high = (floor, 1.0) if value_range is None else (float(value_range[0]), float(value_range[1]))
     if value_range is not None and not bool((source > floor).any()) and bool((source != source.flatten()[0]).any()):
         # Every slice would be blank, and blank slices are accepted without a look.
-        raise InputError(
-            f"argument `value_range`: expected values above {floor:g} in this image, found {float(source.min()):g} to "
-            f"{float(source.max()):g}; give the range of the image, or scale it first"
+        raise broken_rule(
+            "value_range",
+            f"values above {floor:g} in this image",
+            f"{float(source.min()):g} to {float(source.max()):g}",
+            "give the range of the image, or scale it first",
         )
     if value_range is None and bool((source > floor).any()):
         inside = source[(slice(starts[0], ends[0]), _FULL, *box)]
         low, high = (float(percentile(inside, q)) for q in _PERCENTILES)
         if not high > low:
-            raise InputError(
-                f"argument `image`: expected different values up to the {_PERCENTILES[1]:g}th percentile, found "
-                f"{low:g} alone; set `value_range`, or `slice_size` where most of the image is background"
+            raise broken_rule(
+                "image",
+                f"different values up to the {_PERCENTILES[1]:g}th percentile",
+                f"{low:g} alone",
+                "set `value_range`, or `slice_size` where most of the image is background",
             )
     place = box if slice_size is None else _centred(box, slice_size)
     image = source.new_zeros(len(source), 1, *(sides if slice_size is None else slice_size))
@@ -129,9 +132,8 @@ def join_slices(cut: CutSlices, image: Tensor) -> Tensor:
         InputError: if ``image`` has another shape than ``cut.image``.
     """
     if image.shape != cut.image.shape:
-        raise InputError(
-            f"argument `image`: expected the shape that was cut, {tuple(cut.image.shape)}, found {tuple(image.shape)}; "
-            "give one slice for each"
+        raise broken_rule(
+            "image", f"the shape that was cut, {tuple(cut.image.shape)}", tuple(image.shape), "give one slice for each"
         )
     joined = torch.full_like(cut.source, cut.floor)
     joined[(_FULL, _FULL, *cut.box)] = image[(_FULL, _FULL, *cut.place)] * (cut.high - cut.low) + cut.low
@@ -159,7 +161,7 @@ def reorient(image: Tensor, affine: Tensor, axcodes: str) -> Tensor:
 
 
 def reorient_back(image: Tensor, affine: Tensor, axcodes: str) -> Tensor:
-    """Undo :func:`reorient`; ``affine`` and ``axcodes`` are those that it was given."""
+    """Undo :func:`reorient` of ``(C, X, Y, Z)``; ``affine`` and ``axcodes`` are those that it was given."""
     order, flipped = _orientation(image, affine, axcodes)
     inverse = [order.index(axis) + 1 for axis in range(1, 4)]
     return image.permute(0, *inverse).flip(flipped)
@@ -178,15 +180,16 @@ def oriented_axis(image: Tensor, affine: Tensor, axcodes: str, axis: int) -> int
 def _orientation(image: Tensor, affine: Tensor, axcodes: str) -> tuple[list[int], list[int]]:
     """For each wanted axis that which it is in an image ``(C, X, Y, Z)``, and those to be flipped before."""
     if image.ndim != 4 or tuple(affine.shape) != (4, 4):
-        raise InputError(
-            f"argument `axcodes`: expected an image (C, X, Y, Z), found shape {tuple(image.shape)}; None takes the "
-            "axes as they are"
+        raise broken_rule(
+            "axcodes", "an image (C, X, Y, Z)", f"shape {tuple(image.shape)}", "None takes the axes as they are"
         )
     matrix = affine.as_subclass(Tensor).double().cpu()
     if not torch.isfinite(matrix).all() or float(torch.linalg.det(matrix[:3, :3])) == 0:
-        raise InputError(
-            f"argument `affine`: expected a finite matrix that can be inverted, found {matrix.tolist()}; repair the "
-            "header of the image, or give `axcodes` None to take the axes as they are"
+        raise broken_rule(
+            "affine",
+            "a finite matrix that can be inverted",
+            matrix.tolist(),
+            "repair the header of the image, or give `axcodes` None to take the axes as they are",
         )
     try:
         wanted = orientations.axcodes2ornt(axcodes)
@@ -196,13 +199,15 @@ def _orientation(image: Tensor, affine: Tensor, axcodes: str) -> tuple[list[int]
         ornt = orientations.ornt_transform(orientations.io_orientation(matrix.numpy()), wanted)
         axes = [int(axis) for axis in ornt[:, 0]]
     except (ValueError, TypeError) as error:
-        raise InputError(f'argument `axcodes`: expected an orientation such as "RAS", found {axcodes!r}') from error
+        raise broken_rule("axcodes", 'an orientation such as "RAS"', repr(axcodes), "or give None") from error
     return [axes.index(axis) + 1 for axis in range(3)], [number + 1 for number in range(3) if ornt[number, 1] < 0]
 
 
 def _checked_range(value_range: Sequence[float]) -> Sequence[float]:
     if len(value_range) != 2 or not -math.inf < value_range[0] < value_range[1] < math.inf:
-        raise InputError(f"argument `value_range`: expected finite (low, high) with low < high, found {value_range}")
+        raise broken_rule(
+            "value_range", "finite (low, high) with low < high", value_range, "exchange them, or give None"
+        )
     return value_range
 
 
@@ -210,9 +215,11 @@ def _centred(box: Sequence[slice], slice_size: Sequence[int]) -> tuple[slice, ..
     """Where a box lies in slices of that size; as ``SpatialPad`` does it, the odd voxel comes behind."""
     sides = [part.stop - part.start for part in box]
     if len(slice_size) != len(sides) or any(s > size for s, size in zip(sides, slice_size, strict=True)):
-        raise InputError(
-            f"argument `slice_size`: expected at least {tuple(sides)}, the foreground of this image, found "
-            f"{tuple(slice_size)}; crop or resample the image, or take networks for larger slices"
+        raise broken_rule(
+            "slice_size",
+            f"at least {tuple(sides)}, the foreground of this image",
+            tuple(slice_size),
+            "crop or resample the image, or take networks for larger slices",
         )
     before = [(size - side) // 2 for side, size in zip(sides, slice_size, strict=True)]
     return tuple(slice(b, b + side) for b, side in zip(before, sides, strict=True))

@@ -42,7 +42,7 @@ def fft_shift_magnitude(image: Tensor, spatial_dims: int = 2, shift: bool = True
     """
     if spatial_dims < 1 or image.dim() < spatial_dims:
         raise InputError(
-            f"spatial_dims must be between 1 and the number of image axes ({image.dim()}), found {spatial_dims}: "
+            f"spatial_dims: expected 1 to the number of image axes ({image.dim()}), found {spatial_dims}: "
             "pass the number of trailing axes to transform"
         )
     axes = list(range(-spatial_dims, 0))

@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 144, 30
 
 
 def score_edges(entries: Sequence[GroupEntry]) -> NDArray[np.float64]:
-    """Edges of the bins that all histograms of a group share.
+    """Edges ``(49,)`` of the bins that all histograms of a group share.
 
     They begin at the lowest score and end at the highest, but not so far beyond the threshold that it would come to
     lie in the first third: very high scores are counted in the last bin.
@@ -38,7 +38,7 @@ def score_edges(entries: Sequence[GroupEntry]) -> NDArray[np.float64]:
 
 
 def score_counts(entries: Sequence[GroupEntry], edges: NDArray[np.float64]) -> dict[Decision, NDArray[np.int64]]:
-    """Number of slices per bin for each decision; blank slices and scores that are not finite are left out."""
+    """Number of slices ``(48,)`` of each decision per bin; blank ones and scores that are not finite are left out."""
     records = [record for entry in entries for record in entry.records if math.isfinite(record.score)]
     return {
         decision: np.histogram(
@@ -49,7 +49,7 @@ def score_counts(entries: Sequence[GroupEntry], edges: NDArray[np.float64]) -> d
 
 
 def histogram_paths(entry: GroupEntry, edges: NDArray[np.float64]) -> dict[str, str]:
-    """The histogram of one volume as SVG paths in a box of 144 x 30, by decision, and the line ``threshold``.
+    """The histogram of one volume, bins by edges ``(49,)``, as SVG paths in a box of 144 x 30, and ``threshold``.
 
     The highest bar fills the box; a bar of few slices is 3 high at least, so that it is seen.
     """

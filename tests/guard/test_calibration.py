@@ -21,7 +21,7 @@ def test_minimum_scores_is_the_smallest_number_that_has_a_threshold(rate, needed
     assert minimum_scores(rate) == needed
     threshold_at_false_positive_rate(np.arange(needed), rate)
     if needed > 1:
-        with pytest.raises(CalibrationError, match=f"at least {needed} scores .* found {needed - 1};"):
+        with pytest.raises(CalibrationError, match=f"at least {needed} scores .* found {needed - 1}:"):
             threshold_at_false_positive_rate(np.arange(needed - 1), rate)
 
 
@@ -98,7 +98,7 @@ def test_threshold_over_domains_keeps_the_rate_in_each():
 
 
 def test_a_domain_with_too_few_scores_is_named():
-    with pytest.raises(CalibrationError, match="domain 'template': expected at least 19 .* 0.05, found 5;"):
+    with pytest.raises(CalibrationError, match="domain 'template': expected at least 19 .* 0.05, found 5:"):
         threshold_over_domains({"scans": np.arange(100), "template": np.arange(5)}, 0.05)
     with pytest.raises(CalibrationError, match="at least one domain, found none"):
         threshold_over_domains({}, 0.05)

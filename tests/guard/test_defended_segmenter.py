@@ -413,7 +413,7 @@ def test_scores_decisions_and_excess_travel_in_torchscript(decision):
 
 @pytest.mark.parametrize("temperature", [0, -1.0, math.nan, math.inf])
 def test_a_temperature_that_is_not_positive_is_an_error(temperature):
-    with pytest.raises(InputError, match="temperature must be a positive"):
+    with pytest.raises(InputError, match="temperature: expected a positive"):
         guard(1.0, temperature=temperature)
 
 

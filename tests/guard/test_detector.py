@@ -147,5 +147,5 @@ def test_unknown_domain_is_an_error():
 
 @pytest.mark.parametrize("network", [nn.Conv2d(3, 1, 1), nn.AdaptiveAvgPool2d(1)], ids=["channels", "pixels"])
 def test_a_network_of_another_output_is_refused_and_not_broadcast(network):
-    with pytest.raises(InputError, match="keep the shape"):
+    with pytest.raises(InputError, match="expected the shape of its input"):
         ReconstructionDetector(network).score(torch.rand(2, 3, 8, 8))

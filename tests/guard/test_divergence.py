@@ -126,12 +126,12 @@ def test_scripted_equals_eager():
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
 def test_a_temperature_that_is_not_positive_is_an_error(temperature):
-    with pytest.raises(InputError, match="temperature must be a positive"):
+    with pytest.raises(InputError, match="temperature: expected a positive"):
         jensen_shannon_divergence(torch.zeros(1, 2), torch.zeros(1, 2), temperature)
 
 
 def test_logits_of_other_shapes_are_an_error():
-    with pytest.raises(InputError, match=r"other must have the shape of logits.*2.*found.*3"):
+    with pytest.raises(InputError, match=r"other: expected the shape of logits.*2.*found.*3"):
         jensen_shannon_divergence(torch.zeros(1, 2), torch.zeros(1, 3))
 
 
