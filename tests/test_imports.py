@@ -44,7 +44,7 @@ def _order(root):
     ("folder", "module"),
     [
         ("monai_advdefense", "atomic_path"),
-        ("experiments", "settings"),
+        ("experiments", "attacks"),
         ("demo", "comparison"),
         ("mutants", "mutation"),
     ],
