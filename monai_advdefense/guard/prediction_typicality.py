@@ -1,0 +1,190 @@
+"""PredictionTypicality: how far the predictions of each slice of a volume lie from those of clean slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+
+from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.guard.divergence import structure_divergence
+from monai_advdefense.guard.scores.neighbour_change import NeighbourChange, neighbour_area
+from monai_advdefense.guard.scores.plausibility import Plausibility
+from monai_advdefense.guard.scores.structure_divergence import StructureDivergence
+from monai_advdefense.guard.scores.structure_entropy import structure_entropy
+from monai_advdefense.guard.scores.structure_shape import structure_shape
+
+__all__ = [
+    "PREDICTION_CAUSES",
+    "PREDICTION_SCORES",
+    "PredictionNumbers",
+    "PredictionTypicality",
+    "fit_prediction_typicality",
+    "prediction_numbers",
+]
+
+PREDICTION_SCORES = ("divergence", "plausibility", "neighbours")
+"""Names of the scores, in the order of their columns."""
+
+PREDICTION_CAUSES = ("fine_pattern", "implausible", "implausible")
+"""What each of them speaks of, of :data:`monai_advdefense.guard.causes.CAUSES`."""
+
+FOLDS = 5
+# Quantile of each score over clean slices that becomes 1: scores with long tails must not take all false alarms.
+TAIL = 0.98
+
+
+@dataclass(frozen=True)
+class PredictionNumbers:
+    """What is kept of the predictions on slices; few numbers each, so that a volume needs no stored logits.
+
+    Attributes:
+        divergence: ``(S, C)``, see :func:`~monai_advdefense.guard.divergence.structure_divergence`.
+        entropy: ``(S, C)``, see :func:`~monai_advdefense.guard.scores.structure_entropy.structure_entropy`.
+        count: ``(S, C)``, number of pixels of each class that both are means of.
+        area: ``(S, C)``, see :func:`~monai_advdefense.guard.scores.structure_shape.structure_shape`.
+        centroid: ``(S, C, D)``, of the same function.
+        position: place of each slice in the object's extent along the slice axis ``(S,)`` in [0, 1].
+        log_area: natural logarithm of the object's area in the slice ``(S,)``.
+    """
+
+    divergence: Tensor
+    entropy: Tensor
+    count: Tensor
+    area: Tensor
+    centroid: Tensor
+    position: Tensor
+    log_area: Tensor
+
+    def __getitem__(self, rows: Tensor | slice) -> PredictionNumbers:
+        """Some of the slices."""
+        return PredictionNumbers(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @staticmethod
+    def joined(parts: Sequence[PredictionNumbers]) -> PredictionNumbers:
+        """Batches, or volumes, one after the other."""
+        names = [field.name for field in fields(PredictionNumbers)]
+        return PredictionNumbers(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
+def prediction_numbers(
+    logits: Tensor, reformed_logits: Tensor, image: Tensor, position: Tensor, log_area: Tensor
+) -> PredictionNumbers:
+    """Take from the predictions on slices, and on the reformed slices, what :class:`PredictionTypicality` looks at.
+
+    Args:
+        logits: of the image ``(B, C, *spatial)``.
+        reformed_logits: of the reformed image, the same shape: those that the segmentation is made of.
+        image: ``(B, channels, *spatial)`` in [0, 1].
+        position: ``(B,)``, see :class:`PredictionNumbers`.
+        log_area: ``(B,)``, see there.
+    """
+    divergence, count = structure_divergence(logits, reformed_logits, image)
+    entropy, _ = structure_entropy(reformed_logits, image)
+    area, centroid = structure_shape(reformed_logits)
+    return PredictionNumbers(divergence, entropy, count, area, centroid, position, log_area)
+
+
+class PredictionTypicality(nn.Module):
+    """Divergence, plausibility and change from the neighbours of each slice of a volume, on one scale.
+
+    Each score is 1 where 2 % of clean slices of new subjects lie above, so that the largest can be taken. All numbers
+    are buffers, NaN until :func:`fit_prediction_typicality` fills them, and so are the scores.
+
+    Args:
+        num_classes: number of classes of the segmenter, background included.
+        spatial_dims: number of spatial axes of a slice.
+    """
+
+    def __init__(self, num_classes: int, spatial_dims: int = 2) -> None:
+        super().__init__()
+        self.divergence = StructureDivergence(num_classes)
+        self.plausibility = Plausibility(num_classes, spatial_dims)
+        self.neighbours = NeighbourChange(num_classes)
+        self.tail = nn.Buffer(torch.full((len(PREDICTION_SCORES),), float("nan")))
+
+    def forward(self, numbers: PredictionNumbers, neighbours: Tensor | None = None) -> Tensor:
+        """Return the scores ``(S, 3)``, in the order of :data:`PREDICTION_SCORES`; higher is more suspicious.
+
+        Differentiable by the numbers.
+
+        Args:
+            numbers: of all slices of a volume in their order.
+            neighbours: ``(S, C)``, mean area in the slices beside; None takes it from ``numbers``. Give it to score
+                some slices of a volume, or one that an attacker changes among clean ones.
+        """
+        return self.raw(numbers, neighbours) / self.tail
+
+    def raw(self, numbers: PredictionNumbers, neighbours: Tensor | None = None) -> Tensor:
+        """The scores ``(S, 3)`` as standardized by position."""
+        n = numbers
+        beside = neighbour_area(n.area) if neighbours is None else neighbours
+        scores = [
+            self.divergence(n.divergence, n.count, n.position, n.log_area),
+            self.plausibility(n.area, n.centroid, n.position),
+            self.neighbours(n.area, beside, n.position),
+        ]
+        return torch.stack(scores, dim=1)
+
+    def fit(self, volumes: Sequence[PredictionNumbers], judged: Sequence[Tensor], subjects: Sequence[str]) -> None:
+        """Fit all but the scale on clean volumes; arguments as of :func:`fit_prediction_typicality`."""
+        n = PredictionNumbers.joined([volume[rows] for volume, rows in zip(volumes, judged, strict=True)])
+        beside = torch.cat([neighbour_area(v.area)[rows] for v, rows in zip(volumes, judged, strict=True)])
+        names = sorted(set(subjects))
+        rows = torch.stack([flags.sum() for flags in judged])
+        subject = torch.tensor([names.index(name) for name in subjects]).repeat_interleave(rows.cpu())
+        self.divergence.fit(n.divergence, n.count, n.position, n.log_area)
+        self.plausibility.fit(n.area, n.centroid, n.position, subject)
+        self.neighbours.fit(n.area, beside, n.position)
+
+
+def fit_prediction_typicality(
+    volumes: Sequence[PredictionNumbers], judged: Sequence[Tensor], subjects: Sequence[str]
+) -> tuple[PredictionTypicality, list[Tensor]]:
+    """Fit on clean volumes.
+
+    Args:
+        volumes: numbers of each volume, all slices in their order.
+        judged: ``(S,)`` bool of each volume, true where a slice shows enough of the object.
+        subjects: whose each volume is.
+
+    Returns:
+        The model, and the scores ``(S, 3)`` of each volume by a model that has not seen its subject: what thresholds
+        and verdicts are to be fitted on.
+
+    Raises:
+        InputError: the arguments do not fit each other.
+        CalibrationError: there are fewer than 5 subjects, or too few slices.
+    """
+    names = sorted(set(subjects))
+    if not len(volumes) == len(judged) == len(subjects):
+        raise InputError(
+            f"volumes, judged, subjects: expected one of each for each volume, found {len(volumes)}, {len(judged)} and "
+            f"{len(subjects)}: give the same volumes"
+        )
+    if len(names) < FOLDS:
+        raise CalibrationError(
+            f"subjects: expected at least {FOLDS}, found {len(names)}: add clean volumes of other subjects"
+        )
+    model = _fitted(volumes, judged, subjects)
+    fold = [names.index(name) % FOLDS for name in subjects]
+    scores = [torch.empty(0)] * len(volumes)
+    for number in range(FOLDS):
+        kept = [i for i in range(len(volumes)) if fold[i] != number]
+        unseen = _fitted([volumes[i] for i in kept], [judged[i] for i in kept], [subjects[i] for i in kept])
+        with torch.no_grad():
+            scores = [unseen.raw(volumes[i]) if fold[i] == number else found for i, found in enumerate(scores)]
+    clean = torch.cat([found[rows] for found, rows in zip(scores, judged, strict=True)])
+    model.tail.copy_(clean.quantile(TAIL, dim=0).clamp_min(1.0))
+    return model, [found / model.tail for found in scores]
+
+
+def _fitted(
+    volumes: Sequence[PredictionNumbers], judged: Sequence[Tensor], subjects: Sequence[str]
+) -> PredictionTypicality:
+    classes, axes = volumes[0].centroid.shape[1:]
+    model = PredictionTypicality(classes, axes)
+    model.fit(volumes, judged, subjects)
+    return model
