@@ -15,6 +15,7 @@ from monai.transforms import Compose
 from torch import Tensor
 
 from monai_advdefense.data import SliceDataset, malc2012_datalist
+from monai_advdefense.guard.decision import accepts
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,13 @@ def load_slices(config: ConfigParser, dataset_dir: Path, split: str) -> Slices:
     image = torch.stack([torch.as_tensor(item["image"]) for item in items]).float()
     label = torch.stack([torch.as_tensor(item["label"]) for item in items])[:, 0].long()
     return Slices(image, label, *(np.array([item[name] for item in items]) for name in ("volume", "subject", "slice")))
+
+
+def guard_accepts(scores: npt.NDArray[Any], threshold: float) -> npt.NDArray[np.bool_]:
+    """Decisions of the guard about slices that are not blank, in the shape of their ``scores``, by its own rule."""
+    flat = torch.from_numpy(np.ravel(scores).astype(np.float64))
+    decisions = accepts(torch.ones(len(flat), 1, 1), flat, torch.tensor(threshold, dtype=torch.float64))
+    return decisions.numpy().reshape(np.shape(scores))
 
 
 def evenly_spaced(volume: npt.NDArray[np.integer[Any]], wanted: int) -> list[int]:

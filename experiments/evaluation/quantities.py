@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from experiments.artefact import Arrays
 from experiments.dice import is_bad, nanmean, structure_dice, volume_dice
+from experiments.slices import guard_accepts
 from monai_advdefense.metrics import Resampled, SubjectResampling
 
 SCORES = ("spectral", "combined")
@@ -26,7 +27,7 @@ def segmenter_quantities(measured: Arrays, resamples: int) -> list[Resampled]:
 
 def guard_quantities(clean: Arrays, threshold: float, resamples: int) -> dict[str, Resampled]:
     """The guard on clean slices: coverage, false positives, and Dice of the accepted slices."""
-    accepted, volume = clean["score"] <= threshold, clean["volume"]
+    accepted, volume = guard_accepts(clean["score"], threshold), clean["volume"]
     slices, volumes = SubjectResampling(clean["subject"], resamples=resamples), _volumes(clean, resamples)
     plain, reformed = (volume_dice(clean[name], volume, accepted) for name in ("plain", "reformed"))
     return {
@@ -48,7 +49,7 @@ def attack_quantities(clean: Arrays, attacked: Arrays, threshold: float, resampl
         threshold: the shipped threshold.
         resamples: number of bootstrap resamples.
     """
-    volume, accepted = clean["volume"], attacked["score"] <= threshold
+    volume, accepted = clean["volume"], guard_accepts(attacked["score"], threshold)
     slices, volumes = SubjectResampling(clean["subject"], resamples=resamples), _volumes(clean, resamples)
     before, during, behind = (
         volumes.mean(volume_dice(counts, volume))

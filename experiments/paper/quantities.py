@@ -13,6 +13,7 @@ from experiments.attacks import TYPES, AttackSetting
 from experiments.dice import is_bad, volume_dice
 from experiments.paper.names import FALSE_POSITIVE_RATE, HALF, MEAN, NO_DETECTOR, NO_REFORMER, POOLED
 from experiments.paper.results import Floats, Results
+from experiments.slices import guard_accepts
 from experiments.tables import CLEAN
 from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.metrics import Resampled, SubjectResampling, mean_of
@@ -176,7 +177,7 @@ class _Measured:
             return np.ones((len(self.results.volume), len(attacks)), bool)
         scores = _stacked(self.results.scores, [(detector, target, attack) for attack in attacks])
         threshold = self.thresholds.get((detector, target))
-        return None if scores is None or threshold is None else np.asarray(scores <= threshold)
+        return None if scores is None or threshold is None else guard_accepts(scores, threshold)
 
     def _dice(
         self, reformer: str, target: str, attacks: Sequence[str], accepted: npt.NDArray[np.bool_]

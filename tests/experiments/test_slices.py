@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from experiments.evaluation.networks import segmenter_config
-from experiments.slices import Slices, evenly_spaced, load_slices
+from experiments.slices import Slices, evenly_spaced, guard_accepts, load_slices
 
 
 @pytest.mark.parametrize(("count", "wanted"), [(190, 12), (5, 5), (3, 12), (1, 1)])
@@ -44,3 +44,9 @@ def test_slices_of_a_split_are_those_of_its_volumes_that_are_not_blank(bundles, 
     assert 0 <= slices.image.min() <= slices.image.max() <= 1
     other = load_slices(segmenter_config(bundles, phantoms), phantoms, "calibration")
     assert not set(other.subject) & set(slices.subject)
+
+
+def test_decisions_about_scores_are_those_of_the_guard():
+    scores = np.array([[0.5, 1.0], [1.5, np.nan]])
+    assert guard_accepts(scores, 1.0).tolist() == [[True, True], [False, False]]
+    assert not guard_accepts(scores, np.nan).any()
