@@ -43,3 +43,13 @@ def test_every_public_part_of_the_package_has_a_page_in_the_reference():
         assert part in entries, part
         assert f"automodule:: monai_advdefense.{part}\n" in (folder / f"{part}.md").read_text(encoding="utf-8"), part
     assert {page.stem for page in folder.glob("*.md")} <= {*entries, "index"}
+
+
+def test_the_map_names_files_and_folders_that_are_there():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    questions = re.findall(r"^\| .*\? \| `(.*)` \|$", page, re.MULTILINE)
+    assert len(set(questions)) == 12
+    assert [path for path in questions if not (ROOT / path).is_file()] == []
+    named = set(re.findall(r"`([a-z_][a-z_0-9/]*(?:/|\.py))`", page))
+    roots = (ROOT, ROOT / "monai_advdefense", *(ROOT / name for name in ("experiments", "monai_advdefense/data")))
+    assert [path for path in sorted(named) if not any((root / path).exists() for root in roots)] == []
