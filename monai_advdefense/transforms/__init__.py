@@ -15,7 +15,6 @@ from monai_advdefense.transforms.fft_shift_magnitude import (
     FFTShiftMagnituded,
     FFTShiftMagnitudeDict,
 )
-from monai_advdefense.transforms.invert_labels import InvertLabelsD, InvertLabelsd, InvertLabelsDict
 from monai_advdefense.transforms.merge_labels import MergeLabels, MergeLabelsD, MergeLabelsd, MergeLabelsDict
 from monai_advdefense.transforms.reform import Reform, ReformD, Reformd, ReformDict
 from monai_advdefense.transforms.reject_slices import RejectSlices, RejectSlicesD, RejectSlicesd, RejectSlicesDict
@@ -39,9 +38,6 @@ __all__ = [
     "FFTShiftMagnitudeD",
     "FFTShiftMagnitudeDict",
     "FFTShiftMagnituded",
-    "InvertLabelsD",
-    "InvertLabelsDict",
-    "InvertLabelsd",
     "MergeLabels",
     "MergeLabelsD",
     "MergeLabelsDict",

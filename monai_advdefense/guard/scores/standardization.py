@@ -30,6 +30,7 @@ class Standardization(nn.Module):
     Args:
         features: number of values of a slice.
         covariates: further numbers of a slice that the center depends on.
+        smallest_scale: no scale that is fitted is smaller.
 
     Example:
         >>> position, log_area = torch.linspace(0, 1, 101), torch.linspace(5, 6, 101)
@@ -42,8 +43,9 @@ class Standardization(nn.Module):
                 [ True]])
     """
 
-    def __init__(self, features: int, covariates: int = 0) -> None:
+    def __init__(self, features: int, covariates: int = 0, smallest_scale: float = 0.0) -> None:
         super().__init__()
+        self.smallest_scale = smallest_scale
         self.log_area_range = nn.Buffer(torch.full((2,), float("nan")))
         self.position_range = nn.Buffer(torch.full((2,), float("nan")))
         self.center = nn.Buffer(torch.full((6 + covariates, features), float("nan")))
@@ -92,7 +94,7 @@ class Standardization(nn.Module):
             self.center.copy_(coefficients)
             self.log_scale.copy_(log_scale)
             # Single precision of the values themselves is no spread.
-            rounding = 1e-5 * values.abs().amax(dim=0)
+            rounding = (1e-5 * values.abs().amax(dim=0)).clamp_min(self.smallest_scale)
             self.smallest_log_scale.copy_((SMALLEST_SCALE * overall).maximum(rounding).log())
 
     def _designs(self, position: Tensor, log_area: Tensor, covariates: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -125,11 +127,13 @@ def _check(values: Tensor, position: Tensor, log_area: Tensor, features: int) ->
 def _huber_regression(design: Tensor, values: Tensor) -> Tensor:
     """Coefficients ``(P, F)`` of Huber's M-estimate by iteratively reweighted least squares, each column by itself."""
     weight = torch.ones_like(values)
-    ridge = 1e-6 * len(design) * torch.eye(design.shape[1]).to(design)
+    terms = design.shape[1]
+    # The normal equations of all columns at once, (F, P, P), as one product of matrices.
+    products = (design[:, :, None] * design[:, None]).flatten(1)
+    ridge = 1e-6 * len(design) * torch.eye(terms).to(design)
     for _ in range(ITERATIONS):
-        # The normal equations of all columns at once: (F, P, P).
-        gram = torch.einsum("np,nf,nq->fpq", design, weight, design) + ridge
-        moment = torch.einsum("np,nf->fp", design, weight * values)
+        gram = (weight.T @ products).unflatten(1, (terms, terms)) + ridge
+        moment = (weight * values).T @ design
         coefficients = torch.linalg.solve(gram, moment).T
         residual = (values - design @ coefficients).abs()
         scale = (_median(residual) / MEDIAN_ABSOLUTE).clamp_min(1e-12)
