@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.attacks import INFORMED
-from experiments.evaluation.texts import ACCIDENTS, CLAIMS, INTRODUCTION, METHODS, NOISE, WORDS
+from experiments.evaluation.texts import TEXTS
 from experiments.pages.blocks import Block, Section, Table
 from experiments.pages.cells import attack_label, strength_label
 from experiments.pages.markdown import to_markdown
@@ -58,18 +58,21 @@ def page(folder: Path) -> str:
     links = ", ".join(f"[{name}.csv]({folder.name}/{name}.csv)" for name in TABLES)
     attacks = numbers.table("attacks").sort_values("form", key=lambda form: form != INFORMED, kind="stable")
     sections: dict[str, Sequence[Block]] = {
-        "Words": [_bullets(WORDS)],
-        "Claims": [CLAIMS, _claims(numbers)],
+        "Words": [_bullets(TEXTS["words"])],
+        "Claims": [TEXTS["claims"], _claims(numbers)],
         "Segmenters": [_segmenters(numbers)],
         "Guard on clean slices": [_guard(numbers)],
         "Choice of the score, on the validation split": _choice(numbers),
-        "Detection of attacks": [NOISE, _attacks(numbers, attacks, "Clean against attacked slices", _DETECTION)],
+        "Detection of attacks": [
+            TEXTS["noise"],
+            _attacks(numbers, attacks, "Clean against attacked slices", _DETECTION),
+        ],
         "Dice under attack": [_attacks(numbers, attacks, "Slices before and under attack", _DICE)],
-        "Accidents": [ACCIDENTS, _accidents(numbers)],
+        "Accidents": [TEXTS["accidents"], _accidents(numbers)],
         "Structures (UNet)": [_structures(numbers)],
         "How it was measured": [_bullets(_methods(numbers))],
     }
-    opening = [Section("In short", [f"{INTRODUCTION} Tables: {links}."])]
+    opening = [Section("In short", [f"{TEXTS['introduction']} Tables: {links}."])]
     return to_markdown("Results on the test split", [*opening, *(Section(*each) for each in sections.items())])
 
 
@@ -174,5 +177,5 @@ def _methods(numbers: Numbers) -> list[str]:
     return [
         f"Command: `{facts['command']}`, {facts['date']}.",
         f"Networks trained with seed {facts['training_seed']}.{size}",
-        *METHODS,
+        *TEXTS["methods"],
     ]

@@ -14,11 +14,11 @@ from experiments.pages.markdown import to_markdown
 from experiments.pages.numbers import Numbers
 from experiments.paper.baseline_networks import DEFENCES, PLAIN
 from experiments.paper.names import NO_DETECTOR, NO_REFORMER
-from experiments.paper.page_texts import BASELINES, CAPTIONS, METHODS
 from experiments.paper.paper_numbers import labels
 from experiments.paper.quantities import Quantities, pooled
 from experiments.paper.results import Results
 from experiments.paper.rows import setting_columns
+from experiments.paper.texts import TEXTS
 from experiments.tables import CLEAN, quantity_columns
 
 TITLE = "Baselines that Park et al. 2020 name, on MALC 2012"
@@ -57,9 +57,9 @@ def baselines(folder: Path) -> Iterator[Block]:
         return
     numbers = Numbers(folder, "baselines_facts")
     slices = f"{numbers.facts['clean_slices']} clean slices and as many under each attack"
-    caption = numbers.caption(CAPTIONS["baselines"], slices)
+    caption = numbers.caption(TEXTS["captions"]["baselines"], slices)
     attacks = {name: label for name, label in labels(numbers.table("baselines")).items() if name != CLEAN}
-    yield from BASELINES
+    yield from TEXTS["baselines"]
     yield _at_full_strength(numbers, attacks, caption)
     for name, title in (("dice", "Dice"), ("accepted_and_bad", "Accepted and bad"), ("norm", "Mean L2 norm")):
         cells = _cells(numbers, name, list(attacks))
@@ -81,9 +81,9 @@ def baselines_html(folder: Path) -> str:
 
 def _sections(folder: Path) -> list[Section]:
     rows = list(Numbers(folder, "baselines_facts").facts.items())
-    about = Table("About this run", ("What", "Value"), rows, CAPTIONS["about"], "baselines_facts.csv", names=2)
+    about = Table("About this run", ("What", "Value"), rows, TEXTS["captions"]["about"], "baselines_facts.csv", names=2)
     subjects = ("Data", "Attack", "Dice", "Accepted and bad", "Intervals")
-    methods = [f"{subject}: {METHODS[subject]}" for subject in subjects]
+    methods = [f"{subject}: {TEXTS['methods'][subject]}" for subject in subjects]
     return [Section("Baselines", list(baselines(folder))), Section("How it was measured", [*methods, about])]
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from experiments.pages.blocks import Block, Note, Table
 from experiments.pages.cells import strength_label
 from experiments.paper.names import MEAN
-from experiments.paper.page_texts import INTRODUCTION, SETTING_NAMES
 from experiments.paper.paper_numbers import PaperNumbers
+from experiments.paper.texts import TEXTS
 from experiments.tables import Row, select
 
 
 def in_short(numbers: PaperNumbers) -> Iterator[Block]:
     """What the page is about, the informed attacker, and how the claims fared."""
-    yield INTRODUCTION
+    yield TEXTS["introduction"]
     for row in select(numbers.guards, knows_guard="yes", strength=1.0, target=MEAN).to_dict("records"):
         yield (
             f"An attacker who knows the guard {row['detector']} → {row['reformer']} (detector → reformer), and may "
@@ -40,10 +40,10 @@ def count_of_verdicts(numbers: PaperNumbers) -> str:
 def claims(numbers: PaperNumbers) -> Iterator[Block]:
     """Verdicts, every comparison behind them, and the bars."""
     rows = [
-        (row["text"], *(_verdict(row[f"verdict_{name}"]) for name in SETTING_NAMES), _votes(row), row["reading"])
+        (row["text"], *(_verdict(row[f"verdict_{name}"]) for name in TEXTS["settings"]), _votes(row), row["reading"])
         for row in numbers.table("claims").to_dict("records")
     ]
-    header = ("Claim", *SETTING_NAMES.values(), "Comparisons, brain only", "Compared")
+    header = ("Claim", *TEXTS["settings"].values(), "Comparisons, brain only", "Compared")
     caption = numbers.captioned("claims", numbers.pooled_slices)
     yield Table("Verdicts", header, rows, caption, "claims.csv", words=True)
     yield _comparisons(numbers)
@@ -107,7 +107,7 @@ def _comparisons(numbers: PaperNumbers) -> Table:
     rows = [
         (
             texts[row["claim"]],
-            SETTING_NAMES[row["setting"]],
+            TEXTS["settings"][row["setting"]],
             row["expected_higher"],
             row["expected_lower"],
             *(numbers.cell(row, name) for name in ("higher", "lower", "difference")),

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from experiments.attacks import TYPES, AttackSetting
-from experiments.paper.claim_texts import BAR_REASONS, CLAIM_TEXTS
 from experiments.paper.names import AUTOENCODERS, COMBINED, HALF, MEAN, NETWORKS, NO_DETECTOR, NO_REFORMER
 from experiments.paper.quantities import Quantities, pooled
 from experiments.paper.results import Results
+from experiments.paper.texts import TEXTS
 from experiments.tables import CLEAN, Row, quantity_columns, select
 from monai_advdefense.metrics import Resampled, mean_of
 
@@ -77,8 +77,8 @@ def comparison_table(results: Results, found: Quantities) -> pd.DataFrame:
 def claim_table(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Each claim with its verdict: yes if every comparison says so, no if any says no, otherwise undecided."""
     rows = []
-    for claim, text in CLAIM_TEXTS.items():
-        row: Row = {"claim": claim, "text": text.text, "reading": text.reading, "reason": text.reason}
+    for claim, texts in TEXTS["claims"].items():
+        row: Row = {"claim": claim, **texts}
         for setting in SETTINGS:
             verdicts = list(select(comparisons, claim=claim, setting=setting)["verdict"])
             row |= {f"verdict_{setting}": _together(verdicts), f"comparisons_{setting}": len(verdicts)}
@@ -98,7 +98,7 @@ def bar_table(found: Quantities) -> pd.DataFrame:
             row: Row = {"detector": detector, "type": kind, "strength": strength, "bar": least}
             row["verdict"] = _against(least, area)
             row |= {} if area is None else quantity_columns({"auc": area})
-            rows.append(row | {"reason": BAR_REASONS[detector]})
+            rows.append(row | {"reason": TEXTS["bar_reasons"][detector]})
     return pd.DataFrame(rows)
 
 

@@ -8,9 +8,9 @@ from experiments.attacks import INFORMED
 from experiments.pages.blocks import Block, Table
 from experiments.pages.cells import strength_label
 from experiments.paper.names import MEAN, NO_DETECTOR, NO_REFORMER, POOLED
-from experiments.paper.page_texts import NOISE, PAPER_AVERAGES
 from experiments.paper.paper_numbers import PaperNumbers, labels, target_label
 from experiments.paper.quantities import pooled
+from experiments.paper.texts import TEXTS
 from experiments.tables import select
 
 
@@ -33,7 +33,7 @@ def detection(numbers: PaperNumbers) -> Iterator[Block]:
 
 def attacks(numbers: PaperNumbers) -> Iterator[Block]:
     """Norms, flipped pixels and what each attack leaves of the Dice without defence."""
-    yield NOISE
+    yield TEXTS["noise"]
     attacks, targets = labels(numbers.table("attacks")), numbers.targets
     bare = select(numbers.guards, detector=NO_DETECTOR, reformer=NO_REFORMER)
     columns = {
@@ -57,9 +57,9 @@ def _table_1(numbers: PaperNumbers) -> Table:
     targets, full = [*numbers.targets, MEAN], select(numbers.detection, attack=pooled())
     table = numbers.pivot(full, "auc", ("detector", numbers.detectors), ("target", targets))
     informed = select(numbers.detection, target=MEAN, knows_guard="yes", strength=1.0)
-    rows = []
+    rows, averages = [], TEXTS["paper_averages"]
     for detector, cells in zip(numbers.detectors, table, strict=True):
-        paper = f"{PAPER_AVERAGES[detector]:.3f}" if detector in PAPER_AVERAGES else "–"
+        paper = f"{averages[detector]:.3f}" if detector in averages else "–"
         rows.append([detector, numbers.first(select(informed, detector=detector), "auc"), *cells, paper])
     header = ("Detector", "Informed attacker", *targets, "Paper, mean")
     caption = numbers.captioned("detection", numbers.pooled_slices)

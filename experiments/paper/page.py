@@ -12,8 +12,8 @@ from experiments.paper.baseline_sections import baselines
 from experiments.paper.claim_sections import claims, count_of_verdicts, in_short, not_reproduced
 from experiments.paper.detection_sections import attacks, detection
 from experiments.paper.guard_sections import guards, informed_attacker
-from experiments.paper.page_texts import CAPTIONS, METHODS, TITLE
 from experiments.paper.paper_numbers import PaperNumbers
+from experiments.paper.texts import TEXTS
 
 _NOT_REPRODUCED = "What we could not reproduce, and why we think so"
 
@@ -22,7 +22,7 @@ def markdown_page(folder: Path) -> str:
     """Make the page as Markdown, to lie in ``folder`` as ``results.md`` beside ``not_reproduced.md``."""
     link = Section(_NOT_REPRODUCED, ["[On a page of its own](not_reproduced.md)."])
     sections = _sections(PaperNumbers(folder), folder)
-    return to_markdown(TITLE, [link if section.title == _NOT_REPRODUCED else section for section in sections])
+    return to_markdown(TEXTS["title"], [link if section.title == _NOT_REPRODUCED else section for section in sections])
 
 
 def not_reproduced_page(folder: Path) -> str:
@@ -38,7 +38,7 @@ def html_page(folder: Path) -> str:
     """Make the page as one HTML file that needs no other; ``folder`` must hold the figures as well."""
     numbers = PaperNumbers(folder)
     facts = numbers.facts
-    return to_html(TITLE, _sections(numbers, folder), folder, date=facts["date"], command=facts["command"])
+    return to_html(TEXTS["title"], _sections(numbers, folder), folder, date=facts["date"], command=facts["command"])
 
 
 def _sections(numbers: PaperNumbers, folder: Path) -> list[Section]:
@@ -66,6 +66,6 @@ def _examples(numbers: PaperNumbers) -> Iterator[Block]:
 
 
 def _methods(numbers: PaperNumbers) -> Iterator[Block]:
-    yield from (f"{subject}: {text}" for subject, text in METHODS.items())
+    yield from (f"{subject}: {text}" for subject, text in TEXTS["methods"].items())
     rows = list(numbers.facts.items())
-    yield Table("About this run", ("What", "Value"), rows, CAPTIONS["about"], "facts.csv", names=2)
+    yield Table("About this run", ("What", "Value"), rows, TEXTS["captions"]["about"], "facts.csv", names=2)

@@ -13,8 +13,8 @@ from experiments.pages.blocks import Picture
 from experiments.pages.cells import attack_label
 from experiments.pages.numbers import Numbers
 from experiments.paper.names import HALF, MEAN, NO_DETECTOR, NO_REFORMER
-from experiments.paper.page_texts import CAPTIONS
 from experiments.paper.quantities import pooled
+from experiments.paper.texts import TEXTS
 from experiments.tables import select
 
 
@@ -46,7 +46,7 @@ class PaperNumbers(Numbers):
 
     def captioned(self, name: str, slices: str) -> str:
         """Caption of a table or picture."""
-        return self.caption(CAPTIONS[name], slices)
+        return self.caption(TEXTS["captions"][name], slices)
 
     def picture(self, name: str, title: str, text: str) -> Iterator[Picture]:
         """A picture, if the run drew it."""

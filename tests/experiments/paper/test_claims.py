@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from experiments.attacks import AttackSetting
-from experiments.paper.claim_texts import CLAIM_TEXTS
 from experiments.paper.claims import bar_table, claim_table, comparison_table, verdict
 from experiments.paper.names import COMBINED, MEAN
 from experiments.paper.quantities import pooled, quantities
+from experiments.paper.texts import TEXTS
 from experiments.tables import CLEAN, select
 from monai_advdefense.metrics import Resampled
 
@@ -66,7 +66,7 @@ def test_claim_needs_every_comparison(verdicts, wanted):
 
 def test_order_of_the_paper_is_found_where_it_is(results, found):
     verdicts, _ = _verdicts(results, found)
-    assert list(verdicts) == list(CLAIM_TEXTS)
+    assert list(verdicts) == list(TEXTS["claims"])
     for claim in ("shifted_above_unshifted", "unshifted_above_chance", "shifted_above_image", "unet_reformer_best"):
         assert verdicts[claim] == "yes"
     assert verdicts["networks_above_autoencoders"] == verdicts["magnet_below_none"] == "yes"
