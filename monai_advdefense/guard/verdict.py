@@ -26,8 +26,8 @@ VERDICTS = ("clean", "review", "reject", "not_checked")
 
 # Beyond this many times the limit of clean volumes a volume is not to be used at all.
 _REJECT_FACTOR = 2.0
-# Smallest scales of the statistics: three of scores in standard deviations, the last a share of slices.
-_SMALLEST_SCALE = (0.1, 0.1, 0.1, 0.01)
+# Smallest scales of the statistics: those of scores, and that of the share of rejected slices.
+_SMALLEST_SCALES = (0.1, 0.01)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class VolumeReference:
     rate: float
 
     def suspicion(self, statistics: Tensor) -> float:
-        """Largest standardized statistic ``(4,)``; it never falls when a score rises or one more slice is rejected."""
+        """Largest standardized statistic; it never falls when a score rises or one more slice is rejected."""
         center, scale = statistics.new_tensor(self.center), statistics.new_tensor(self.scale)
         return float(((statistics - center) / scale).max())
 
@@ -93,22 +93,25 @@ class VolumeVerdict:
 
 
 def volume_statistics(scores: Tensor, rejected: Tensor) -> Tensor:
-    """What of a volume is compared with clean volumes, ``(4,)``; nothing in it falls when a score rises.
+    """What of a volume is compared with clean volumes, ``(3 * K + 4,)``; nothing in it falls when a score rises.
 
-    Mean of the two largest and of the largest tenth of the slices' largest scores, their median (all slices a little
-    spoilt), and the share of rejected slices.
+    Of each score, and of the largest score of each slice: the mean of the two largest and of the largest tenth of the
+    slices, and the median (all slices a little spoilt). Last, the share of rejected slices.
 
     Args:
         scores: ``(S, K)``, K standardized scores of each judged slice, finite, S at least 1.
         rejected: ``(S,)`` bool.
 
     Example:
-        >>> volume_statistics(torch.tensor([[0.0, 1.0], [3.0, 2.0], [2.0, 0.0]]), torch.tensor([False, True, False]))
-        tensor([2.5000, 3.0000, 2.0000, 0.3333], dtype=torch.float64)
+        >>> volume_statistics(torch.tensor([[1.0], [3.0], [2.0]]), torch.tensor([False, True, False]))
+        tensor([2.5000, 2.5000, 3.0000, 3.0000, 2.0000, 2.0000, 0.3333],
+               dtype=torch.float64)
     """
-    largest = scores.double().amax(dim=1).sort(descending=True).values
-    tenth = math.ceil(len(largest) / 10)
-    return torch.stack([largest[:2].mean(), largest[:tenth].mean(), largest.median(), rejected.double().mean()])
+    columns = torch.cat([scores, scores.amax(dim=1, keepdim=True)], dim=1).double()
+    descending = columns.sort(dim=0, descending=True).values
+    tenth = math.ceil(len(descending) / 10)
+    parts = [descending[:2].mean(dim=0), descending[:tenth].mean(dim=0), descending.median(dim=0).values]
+    return torch.cat([*parts, rejected.double().mean().reshape(1)])
 
 
 def fit_volume_reference(
@@ -155,11 +158,13 @@ def fit_volume_reference(
     table = torch.stack([volume_statistics(*volume) for volume in zip(scores, rejected, strict=True)])
     center = table.median(dim=0).values
     deviation = 1.4826 * (table - center).abs().median(dim=0).values
-    scale = torch.maximum(deviation, deviation.new_tensor(_SMALLEST_SCALE))
+    smallest = deviation.new_full(deviation.shape, _SMALLEST_SCALES[0])
+    smallest[-1] = _SMALLEST_SCALES[1]
+    scale = torch.maximum(deviation, smallest)
     worst: dict[str, float] = {}
     for subject, row in zip(subjects, ((table - center) / scale).amax(dim=1).tolist(), strict=True):
         worst[subject] = max(row, worst.get(subject, -math.inf))
-    share = float(table[:, 3].mean())
+    share = float(table[:, -1].mean())
     return VolumeReference(
         tuple(names), tuple(causes), share, tuple(center.tolist()), tuple(scale.tolist()),
         tuple(sorted(worst.values())), rate,

@@ -12,9 +12,9 @@ from monai.utils import convert_data_type, convert_to_dst_type
 from torch import Tensor, nn
 
 from monai_advdefense.class_indices import label_type
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.accelerated import accelerated
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["GuardedSliceInferer"]
 
@@ -88,5 +88,5 @@ def _labels(logits: Tensor) -> Tensor:
     """Labels ``(B, 1, *spatial)`` of logits ``(B, classes, *spatial)``."""
     if not isinstance(logits, Tensor) or logits.ndim < 4:
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise InputError(f"network: expected logits (B, classes, H, W), found {found}: give a network that segments")
+        raise broken_rule("network", "logits (B, classes, H, W)", found, "give a network that segments")
     return logits.max(dim=1, keepdim=True).indices.to(label_type(logits.shape[1]))

@@ -10,7 +10,7 @@ from monai.networks.blocks import ADN, Convolution
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["fold_batch_norm"]
 
@@ -45,7 +45,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
         )
     """
     if any(module.training for module in network.modules()):
-        raise InputError("network: expected evaluation mode, found training mode: call network.eval() first")
+        raise broken_rule("network", "evaluation mode", "training mode", "call network.eval() first")
     folded = copy.deepcopy(network).requires_grad_(False)
     for module in folded.modules():
         if isinstance(module, Convolution):

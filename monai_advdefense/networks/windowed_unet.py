@@ -10,7 +10,7 @@ import torch
 from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.networks.window import Window
 
 __all__ = ["WindowedUNet", "can_be_windowed"]
@@ -74,16 +74,12 @@ class WindowedUNet(nn.Module):
     def __init__(self, network: nn.Module, backgrounds: Sequence[Tensor], *, margin: int = 8) -> None:
         super().__init__()
         if not can_be_windowed(network):
-            raise InputError(
-                f"network: expected MONAI's 2-D BasicUNet in evaluation mode with batch normalization folded, found "
-                f"{type(network).__name__}: use the network as it is"
-            )
+            rule = "MONAI's 2-D BasicUNet in evaluation mode with batch normalization folded"
+            raise broken_rule("network", rule, type(network).__name__, "use the network as it is")
         for background in backgrounds:
             if background.ndim != 4 or any(side % 2 ** (_LEVELS - 1) for side in background.shape[2:]):
-                raise InputError(
-                    f"backgrounds: expected (1, C, H, W) of multiples of 16 pixels, found {tuple(background.shape)}: "
-                    "use the network as it is"
-                )
+                rule = "slices (1, C, H, W), H and W multiples of 16"
+                raise broken_rule("backgrounds", rule, tuple(background.shape), "use the network as it is")
         self.network: Any = network
         self.margin = margin
         self._backgrounds = [self._passed(background) for background in backgrounds]

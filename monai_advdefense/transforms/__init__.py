@@ -15,6 +15,7 @@ from monai_advdefense.transforms.fft_shift_magnitude import (
     FFTShiftMagnituded,
     FFTShiftMagnitudeDict,
 )
+from monai_advdefense.transforms.invert_labels import InvertLabelsD, InvertLabelsd, InvertLabelsDict
 from monai_advdefense.transforms.merge_labels import MergeLabels, MergeLabelsD, MergeLabelsd, MergeLabelsDict
 from monai_advdefense.transforms.reform import Reform, ReformD, Reformd, ReformDict
 from monai_advdefense.transforms.reject_slices import RejectSlices, RejectSlicesD, RejectSlicesd, RejectSlicesDict
@@ -38,6 +39,9 @@ __all__ = [
     "FFTShiftMagnitudeD",
     "FFTShiftMagnitudeDict",
     "FFTShiftMagnituded",
+    "InvertLabelsD",
+    "InvertLabelsDict",
+    "InvertLabelsd",
     "MergeLabels",
     "MergeLabelsD",
     "MergeLabelsDict",

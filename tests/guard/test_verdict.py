@@ -213,3 +213,19 @@ def test_every_cause_can_be_named():
         spoilt = volumes[0].clone()
         spoilt[:, 0] += 9
         assert verdict(spoilt, found).cause == cause
+
+
+def test_a_quiet_score_that_rises_a_little_on_a_tenth_of_the_slices_is_heard_beside_loud_ones():
+    volumes = [volume * torch.tensor([0.2, 1.0, 1.0]) for volume in clean_volumes(39)]
+    subjects = [str(i) for i in range(39)]
+    found = fit_volume_reference(volumes, rejections(volumes), subjects, names=NAMES, causes=WHY)
+    volume = clean_volumes(1, seed=9)[0] * torch.tensor([0.2, 1.0, 1.0])
+    assert verdict(volume, found).verdict == "clean"
+    volume[::10, 0] = 1.5
+    assert verdict(volume, found).verdict != "clean"
+
+
+def test_statistics_are_those_of_each_score_and_of_the_largest():
+    scores = torch.tensor([[1.0, 0.0], [3.0, 9.0], [2.0, 1.0]])
+    found = volume_statistics(scores, torch.tensor([False, True, False])).tolist()
+    assert found == pytest.approx([2.5, 5.0, 5.5, 3.0, 9.0, 9.0, 2.0, 1.0, 2.0, 1 / 3])
