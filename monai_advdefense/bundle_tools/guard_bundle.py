@@ -74,7 +74,7 @@ class Guard:
     Example:
         >>> from monai.transforms import NormalizeIntensityd
         >>> detector = ReconstructionDetector(nn.Identity())
-        >>> guard = Guard(detector=detector, reformer=nn.Identity(), slice_size=(8, 8))
+        >>> guard = Guard(detector=detector, reformer=nn.Identity(), slice_size=(8, 8), slice_dim=1)
         >>> theirs = Compose([LoadImaged("image"), EnsureChannelFirstd("image"), NormalizeIntensityd("image")])
         >>> [type(transform).__name__ for transform in guard.preprocessing(theirs).transforms]
         ['LoadImaged', 'EnsureChannelFirstd', 'DetectAdversariald', 'Reformd', 'NormalizeIntensityd']
@@ -83,7 +83,7 @@ class Guard:
     detector: ReconstructionDetector
     reformer: nn.Module
     slice_size: Sequence[int] | None
-    slice_dim: int | None = 1
+    slice_dim: int | None
     axcodes: str | None = "RAS"
     channels: Sequence[int] | None = None
     value_range: Sequence[float] | None = None
@@ -102,7 +102,7 @@ class Guard:
         device: str | torch.device = "cpu",
         **settings: Any,
     ) -> Guard:
-        """The guard of a bundle, with the size of slices on which its networks were trained.
+        """The guard of a bundle, with size and axis of the slices on which its networks were trained.
 
         Args:
             bundle: folder of a defended segmenter, or of a detector.
@@ -115,8 +115,9 @@ class Guard:
             InputError: if a folder holds no such network.
             CalibrationError: if the detector is not calibrated.
         """
-        if "slice_size" not in settings:
-            settings["slice_size"] = setting_of(bundle, "inferer#roi_size")
+        for name in ("slice_size", "slice_dim"):
+            if name not in settings:
+                settings[name] = setting_of(bundle, name)
         return cls(
             detector=load_detector(bundle, device),
             reformer=load_reformer(bundle if reformer_bundle is None else reformer_bundle, device),

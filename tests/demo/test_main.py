@@ -29,17 +29,17 @@ def test_dice_of_tissues_counts_only_the_chosen_slices():
     labels = torch.where(tissue == 1, 3, 2)
     labels[:, 1] = 28
     labels[1, 2] = 1
-    assert tissue_dice(labels, tissue, [0]) == (1.0, 1.0)
-    assert tissue_dice(labels, tissue, [1]) == (0.0, 0.0)
+    assert tissue_dice(labels, tissue, [0], slice_dim=1) == (1.0, 1.0)
+    assert tissue_dice(labels, tissue, [1], slice_dim=1) == (0.0, 0.0)
     # Slice 2: grey 2 of 4 voxels found, white 4 of 4 with 2 more. Intersection twice over the sum of the sizes.
-    assert tissue_dice(labels, tissue, [2]) == pytest.approx((2 * 2 / (2 + 4), 2 * 4 / (6 + 4)))
-    assert tissue_dice(labels, tissue, [0, 2]) == pytest.approx((2 * 6 / (6 + 8), 2 * 8 / (10 + 8)))
-    assert all(math.isnan(value) for value in tissue_dice(labels, tissue, []))
+    assert tissue_dice(labels, tissue, [2], slice_dim=1) == pytest.approx((2 * 2 / (2 + 4), 2 * 4 / (6 + 4)))
+    assert tissue_dice(labels, tissue, [0, 2], slice_dim=1) == pytest.approx((2 * 6 / (6 + 8), 2 * 8 / (10 + 8)))
+    assert all(math.isnan(value) for value in tissue_dice(labels, tissue, [], slice_dim=1))
 
 
 def test_dice_of_volumes_of_other_shape_is_refused():
     with pytest.raises(InputError, match="same shape"):
-        tissue_dice(torch.zeros(4, 3, 2), torch.zeros(4, 3, 3), [0])
+        tissue_dice(torch.zeros(4, 3, 2), torch.zeros(4, 3, 3), [0], slice_dim=1)
 
 
 def test_decisions_are_by_slice_of_the_input_without_blank_ones(tmp_path):
