@@ -12,7 +12,7 @@ from typing import Any
 
 from monai.bundle import ComponentLocator, ConfigParser
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import AdvDefenseError
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["check_overrides", "command_line_overrides", "refuse_unknown_overrides"]
@@ -84,7 +84,7 @@ def _entry(entry: Any, part: str) -> Any:
     return entry[int(part)] if isinstance(entry, list) else None
 
 
-def _unknown(name: str, path: list[str], part: str, known: set[str]) -> InputError:
+def _unknown(name: str, path: list[str], part: str, known: set[str]) -> AdvDefenseError:
     nearest = difflib.get_close_matches(part, known, 1, cutoff=0.5)
     names = ", ".join(sorted(key for key in known if not key.startswith("_")))
     remedy = f"did you mean --{'#'.join([*path, nearest[0]])}?" if nearest else f"choose one of {names or 'none'}"
