@@ -122,7 +122,7 @@ class Typicality(nn.Module):
     def standardized(
         self, features: Mapping[str, Tensor], position: Tensor, log_area: Tensor, covariates: Tensor
     ) -> dict[str, Tensor]:
-        """Compressed z values of each kind of numbers."""
+        """Compressed z values ``(N, F)`` of each kind of numbers."""
         return {
             name: compressed(standardization(features[name], position, log_area, covariates))
             for name, standardization in self.standardizations.items()
