@@ -5,7 +5,7 @@ from __future__ import annotations
 from bundle_configs.autoencoder import CLEAN_IMAGES
 from bundle_configs.entries import DEVICE, IMPORTS, RESULTS, WEIGHTS, Entries, compose, handler, loader, references
 from bundle_configs.evaluation import evaluate_volumes
-from bundle_configs.inference import inference, invert, load_weights, write_volume
+from bundle_configs.inference import inference, invert, load_weights, slice_inferer, write_volume
 from bundle_configs.metadata import GUARD_LIMITS, LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
 from bundle_configs.networks import DEFENDED_SEGMENTER
 from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
@@ -86,8 +86,8 @@ def _inference() -> Entries:
             "weights_license": "CC BY-NC 4.0",
             "group_report": {"_target_": "monai_advdefense.runs.GroupReport", **RESULTS},
         },
-        postprocessing=_POSTPROCESSING,
-        last=(_SLICE_DECISIONS,),
+        inferer=_LABEL_INFERER,
+        last=(_INVERT_LABELS, _DISCRETIZE, _INVERT, _SLICE_DECISIONS),
         handlers={
             "load_weights": load_weights(require_calibrated=True),
             "scores": handler("ScoreRecorder", network="@network"),
@@ -109,19 +109,32 @@ def _inference() -> Entries:
     )
 
 
-_POSTPROCESSING = {
-    "discretize": {
-        "_target_": "Lambdad",
-        "keys": "pred",
-        "func": "$lambda logits: logits.max(dim=0, keepdim=True).indices.float()",
-    },
-    "invert": invert("pred", nearest=True),
+# An exported bundle runs without the package too: then MONAI's own makes labels of logits and inverts them.
+_INSTALLED = "monai.utils.optional_import('monai_advdefense')[1]"
+_LABEL_INFERER: Entries = {
+    **slice_inferer(2),
+    "_desc_": "gives labels; logits where an exported bundle runs without the package",
+    "_target_": f"$'monai_advdefense.inferers.GuardedSliceInferer' if {_INSTALLED} else 'SliceInferer'",
 }
+_INVERT_LABELS: Entries = {
+    "_target_": "monai_advdefense.transforms.InvertLabelsd",
+    "_disabled_": f"$not {_INSTALLED}",
+    "keys": "pred",
+    "transform": "@preprocessing",
+    "orig_keys": "image",
+}
+_DISCRETIZE: Entries = {
+    "_target_": "Lambdad",
+    "_disabled_": f"${_INSTALLED}",
+    "keys": "pred",
+    "func": "$lambda logits: logits.max(dim=0, keepdim=True).indices.float()",
+}
+_INVERT: Entries = {**invert("pred", nearest=True), "_disabled_": f"${_INSTALLED}"}
 _SLICE_DECISIONS: Entries = {
     "_target_": "monai_advdefense.transforms.SliceDecisionsd",
     "_desc_": "MONAI Label puts what lies under 'result' into its JSON answer; left out where an exported bundle "
     "runs without the package",
-    "_disabled_": "$not monai.utils.optional_import('monai_advdefense')[1]",
+    "_disabled_": f"$not {_INSTALLED}",
     "keys": "pred",
     "rejected": "@num_classes",
     "slice_dim": "@slice_dim",

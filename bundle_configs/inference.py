@@ -22,7 +22,7 @@ from bundle_configs.entries import (
 from bundle_configs.networks import FEATURES, NETWORK
 from bundle_configs.preprocessing import volume_transforms
 
-__all__ = ["END_RUN", "inference", "invert", "load_weights", "write_volume"]
+__all__ = ["END_RUN", "inference", "invert", "load_weights", "slice_inferer", "write_volume"]
 
 END_RUN = {"end_run": handler("EndRun", run_log="@run_log")}
 
@@ -32,6 +32,7 @@ def inference(
     *,
     handlers: Entries,
     settings: Entries | None = None,
+    inferer: Entries | None = None,
     postprocessing: Entries | None = None,
     last: tuple[Entries, ...] = (),
 ) -> Entries:
@@ -41,6 +42,7 @@ def inference(
         network_def: definition of the network.
         handlers: handlers of the evaluator by name, in their order.
         settings: further values that users set.
+        inferer: what passes the slices of a volume through the network; None is MONAI's.
         postprocessing: transforms of the output by name, in their order.
         last: transforms after them that may be disabled.
     """
@@ -51,7 +53,7 @@ def inference(
         "val_data_loader": "@dataloader",
         "network": "@network",
         "inferer": "@inferer",
-        **({"postprocessing": "@postprocessing"} if after else {}),
+        **({"postprocessing": "@postprocessing"} if after or last else {}),
         "val_handlers": "@handlers",
     }
     return {
@@ -72,8 +74,8 @@ def inference(
         "run_log": {"_target_": "monai_advdefense.runs.RunLog"},
         "dataset": _VOLUMES,
         "dataloader": loader("@dataset", 1),
-        "inferer": slice_inferer(2),
-        **({**after, "postprocessing": compose(after, *last)} if after else {}),
+        "inferer": inferer or slice_inferer(2),
+        **({**after, "postprocessing": compose(after, *last)} if after or last else {}),
         **handlers,
         "handlers": references(handlers),
         "evaluator": evaluator,
