@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from bundle_configs.autoencoder import CLEAN_IMAGES
-from bundle_configs.entries import DEVICE, IMPORTS, RESULTS, WEIGHTS, Entries, compose, handler, loader, references
+from bundle_configs.entries import (
+    CHECK_OVERRIDES,
+    DEVICE,
+    IMPORTS,
+    RESULTS,
+    WEIGHTS,
+    Entries,
+    compose,
+    handler,
+    loader,
+    references,
+)
 from bundle_configs.evaluation import evaluate_volumes
 from bundle_configs.inference import inference, invert, load_weights, slice_inferer, write_volume
 from bundle_configs.metadata import GUARD_LIMITS, LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
@@ -143,6 +154,7 @@ _MULTI_GPU_INFERENCE = {
     "device": "$torch.device('cuda', int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()) "
     "if torch.cuda.is_available() else torch.device('cpu')",
     "initialize": [
+        CHECK_OVERRIDES,
         "$import datetime",
         "$import torch.distributed as dist",
         "$dist.is_initialized() or dist.init_process_group(backend='gloo', timeout=datetime.timedelta(days=30))",

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 __all__ = [
     "BUNDLE_ROOT",
+    "CHECK_OVERRIDES",
     "DEVICE",
     "EVAL_DIR",
     "IMPORTS",
@@ -24,7 +25,13 @@ __all__ = [
 Entries: TypeAlias = dict[str, Any]
 
 # The second makes every run of monai.bundle end with its exit code and one line, whatever is wrong.
-IMPORTS = ["$import os", "$import monai_advdefense.exit_code"]
+IMPORTS = [
+    "$import os",
+    "$import monai_advdefense.exit_code",
+    "$import monai_advdefense.bundle_tools.overrides as overrides",
+]
+# The first of what a run initializes: a misspelt override would change nothing and say nothing.
+CHECK_OVERRIDES = "$overrides.refuse_unknown_overrides()"
 BUNDLE_ROOT = {"bundle_root": "."}
 DEVICE = {"device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"}
 EVAL_DIR = {"output_dir": "$os.path.join(@bundle_root, 'eval')"}

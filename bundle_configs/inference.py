@@ -6,6 +6,7 @@ from typing import Any
 
 from bundle_configs.entries import (
     BUNDLE_ROOT,
+    CHECK_OVERRIDES,
     DEVICE,
     EVAL_DIR,
     IMPORTS,
@@ -79,6 +80,7 @@ def inference(
         **handlers,
         "handlers": references(handlers),
         "evaluator": evaluator,
+        "initialize": [CHECK_OVERRIDES],
         "run": ["$@evaluator.run()"],
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bundle_configs.entries import (
     BUNDLE_ROOT,
+    CHECK_OVERRIDES,
     IMPORTS,
     SLICES,
     Entries,
@@ -91,7 +92,7 @@ class Training:
             **_LOG_METRICS,
             "train": self._train(before),
             "validate": self._validate([*_LOG_METRICS, "best_weights"]),
-            "initialize": [_SEED],
+            "initialize": [CHECK_OVERRIDES, _SEED],
             "run": ["$@train#trainer.run()"],
         }
 
@@ -118,6 +119,7 @@ class Training:
             "validate#evaluator#val_handlers": "$[@sync_buffers] + (@validate#handlers if dist.get_rank() == 0 else "
             "[@best_weights])",
             "initialize": [
+                CHECK_OVERRIDES,
                 "$import torch.distributed as dist",
                 "$import monai_advdefense.handlers as handlers",
                 "$dist.is_initialized() or dist.init_process_group(backend=@dist_backend)",

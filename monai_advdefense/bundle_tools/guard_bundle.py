@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,6 +29,7 @@ from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import setting_of
 from monai_advdefense.bundle_tools.guard_parts import load_detector, load_reformer
+from monai_advdefense.bundle_tools.overrides import check_overrides, refuse_unknown_overrides
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.transforms import DetectAdversariald, Reformd, RejectSlicesd
@@ -112,9 +113,13 @@ class Guard:
             settings: other attributes of the class.
 
         Raises:
-            InputError: if a folder holds no such network.
+            InputError: if a folder holds no such network, or there is no such setting.
             CalibrationError: if the detector is not calibrated.
         """
+        # What an overlay names is built before all else of a run.
+        refuse_unknown_overrides()
+        known = [each.name for each in fields(cls)]
+        check_overrides(settings, dict.fromkeys(known))
         for name in ("slice_size", "slice_dim"):
             if name not in settings:
                 settings[name] = setting_of(bundle, name)

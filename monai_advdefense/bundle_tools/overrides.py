@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from pydoc import locate
 from typing import Any
 
@@ -116,7 +117,7 @@ def refuse_unknown_overrides() -> None:
     Raises:
         InputError: see :func:`check_overrides`.
     """
-    if sys.argv[1:2] != ["run"]:
+    if Path(sys.argv[0]).parts[-3:-1] != ("monai", "bundle") or sys.argv[1:2] != ["run"]:
         return
     files, overrides = command_line_overrides(sys.argv[2:])
     if files and overrides:

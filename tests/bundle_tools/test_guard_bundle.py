@@ -118,3 +118,8 @@ def test_a_label_that_is_saved_as_another_one_is_refused(guard):
         labelled.postprocessing(Compose([Identityd("pred"), byte]))
     wide = SaveImaged("pred", output_dtype="int16", print_log=False)
     assert _kinds(labelled.postprocessing(Compose([image, wide]))) == [RejectSlicesd, SaveImaged, SaveImaged]
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match="did you mean --label"):
+        Guard.from_bundle("anywhere", lable=3)
