@@ -19,7 +19,7 @@ def to_html(title: str, sections: Sequence[Section], folder: Path, *, date: str,
     Args:
         title: headline of the page.
         sections: what follows.
-        folder: where the figures lie, as PNG.
+        folder: where the pictures lie, as PNG.
         date: date of the run.
         command: the command that made it.
     """

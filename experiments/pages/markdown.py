@@ -10,7 +10,7 @@ from experiments.pages.blocks import Block, Note, Picture, Section, Table
 
 
 def to_markdown(title: str, sections: Sequence[Section]) -> str:
-    """Render a page as Markdown that lies beside its figures and tables."""
+    """Render a page as Markdown that lies beside its pictures and tables."""
     parts = [f"# {title}"]
     for section in sections:
         parts.append(f"## {section.title}")

@@ -1,4 +1,4 @@
-"""Run the experiments of the paper and write their tables and figures."""
+"""Run the experiments of the paper and write their tables and plots."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run_experiments(
     output_dir: str | Path | None = None,
     seed: int = 0,
 ) -> Path | None:
-    """Train what is missing, craft the attacks, measure, and write tables and figures.
+    """Train what is missing, craft the attacks, measure, and write tables and plots.
 
     A run that was stopped goes on where it was. Under ``torchrun`` the processes share the tasks.
 
@@ -41,7 +41,7 @@ def run_experiments(
         dataset_dir: data in the layout of MALC 2012; not needed by a preset on phantoms.
         preset: one of ``smoke``, ``small`` and ``full``, or of ``smoke_baselines`` and ``baselines``.
         bundles: folder of the bundles, whose training configurations are used.
-        output_dir: folder of tables, figures and pages; ``results`` in ``work_dir`` by default.
+        output_dir: folder of tables, plots and pages; ``results`` in ``work_dir`` by default.
         seed: seed of trainings, random targets and noise.
 
     Returns:
@@ -88,13 +88,13 @@ def _phantoms(work: Path, preset: Preset, workers: Workers) -> Path:
 
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the experiments of the paper and write their tables and figures."""
+    """Run the experiments of the paper and write their tables and plots."""
     parser = argparse.ArgumentParser(prog="python -m experiments.paper", description=main.__doc__)
     parser.add_argument("--dataset_dir", metavar="DIR", help="data in the layout of MALC 2012")
     parser.add_argument("--work_dir", required=True, metavar="DIR", help="all that is made; kept between runs")
     parser.add_argument("--preset", default="small", help=", ".join(PRESETS))
     parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
-    parser.add_argument("--output_dir", metavar="DIR", help="tables, figures and pages; by default in work_dir")
+    parser.add_argument("--output_dir", metavar="DIR", help="tables, plots and pages; by default in work_dir")
     parser.add_argument("--seed", type=int, default=0, help="seed of trainings, random targets and noise")
     page = run_experiments(**vars(parser.parse_args(arguments)))
     if page is not None:

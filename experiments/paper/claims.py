@@ -152,12 +152,12 @@ class _Claims:
         return {claim: [_Comparison(*each) for each in pairs] for claim, pairs in sides.items()}
 
     def area(self, detector: str) -> Side:
-        figures = self.found.detection.get((detector, MEAN, self.group), {})
-        return f"{detector} detector, AUC", figures.get("auc")
+        named = self.found.detection.get((detector, MEAN, self.group), {})
+        return f"{detector} detector, AUC", named.get("auc")
 
     def reformed(self, reformer: str) -> Side:
-        figures = self.found.guards.get((NO_DETECTOR, reformer, MEAN, self.group), {})
-        return f"{reformer} reformer, Dice", figures.get("dice")
+        named = self.found.guards.get((NO_DETECTOR, reformer, MEAN, self.group), {})
+        return f"{reformer} reformer, Dice", named.get("dice")
 
     def pair(self, number: int, target: str) -> Resampled | None:
         """Dice of the slices that a pair of Table 2 accepts; None if it accepts none."""
@@ -203,5 +203,5 @@ class _Claims:
 
 
 def _mean(name: str, sides: Sequence[Side]) -> Side:
-    figures = [figure for _, figure in sides if isinstance(figure, Resampled)]
-    return name, mean_of(figures) if len(figures) == len(sides) else None
+    known = [quantity for _, quantity in sides if isinstance(quantity, Resampled)]
+    return name, mean_of(known) if len(known) == len(sides) else None

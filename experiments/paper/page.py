@@ -35,7 +35,7 @@ def not_reproduced_page(folder: Path) -> str:
 
 
 def html_page(folder: Path) -> str:
-    """Make the page as one HTML file that needs no other; ``folder`` must hold the figures as well."""
+    """Make the page as one HTML file that needs no other; ``folder`` must hold the plots as well."""
     numbers = PaperNumbers(folder)
     facts = numbers.facts
     return to_html(TEXTS["title"], _sections(numbers, folder), folder, date=facts["date"], command=facts["command"])

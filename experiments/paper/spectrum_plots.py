@@ -22,7 +22,7 @@ _SPECTRUM: dict[str, Any] = {"cmap": "gray", "vmin": 0.25, "vmax": 0.9}
 
 
 def shown_examples(results: Results) -> tuple[str, dict[str, Floats]]:
-    """Target network and slices ``(H, W)`` of the figures: clean, and each type of DAG at full strength, brain only.
+    """Target network and slices ``(H, W)`` of the plots: clean, and each type of DAG at full strength, brain only.
 
     Empty if there are none.
     """
