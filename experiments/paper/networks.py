@@ -94,8 +94,7 @@ def common_overrides(preset: Preset, seed: int, epochs: int) -> dict[str, Any]:
         "seed": seed,
         "epochs": epochs,
         "every": preset.every,
-        "slice_size": [preset.side, preset.side],
-        "pad_slices": {"_target_": "Compose", "transforms": _coarse_slices(preset)},
+        "volume_transforms#5": {"_target_": "Compose", "transforms": _coarse_slices(preset)},
     }
 
 

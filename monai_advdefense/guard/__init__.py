@@ -6,5 +6,6 @@ from monai_advdefense.guard.decision import CombinedDecision, SpectralDecision
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.guard.reformer import Reformer
+from monai_advdefense.guard.screen import Screen
 
-__all__ = ["CombinedDecision", "DefendedSegmenter", "ReconstructionDetector", "Reformer", "SpectralDecision"]
+__all__ = ["CombinedDecision", "DefendedSegmenter", "ReconstructionDetector", "Reformer", "Screen", "SpectralDecision"]

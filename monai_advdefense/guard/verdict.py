@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ __all__ = [
     "fit_volume_reference",
     "volume_statistics",
     "volume_verdict",
+    "with_cause",
 ]
 
 VERDICTS = ("clean", "review", "reject", "not_checked")
@@ -53,7 +54,7 @@ class VolumeReference:
     rate: float
 
     def suspicion(self, statistics: Tensor) -> float:
-        """Largest of the standardized statistics ``(S,)``; never falls when a score rises or a slice more is rejected."""
+        """Largest standardized statistic; it never falls when a score rises or one more slice is rejected."""
         center, scale = statistics.new_tensor(self.center), statistics.new_tensor(self.scale)
         return float(((statistics - center) / scale).max())
 
@@ -207,10 +208,14 @@ def volume_verdict(
         verdict = "reject" if suspicion > _REJECT_FACTOR * max(limit, 1.0) else "review"
     speaker = _speaker(columns)
     score, cause = ("", "") if verdict == "clean" else (reference.scores[speaker], reference.causes[speaker])
-    found_text = f"{found} of {count} slices rejected, {expected:.1f} expected"
-    return VolumeVerdict(
-        verdict, cause, explain(verdict, cause, found_text), score, reference.p_value(suspicion), count, found, expected
-    )
+    found_verdict = VolumeVerdict(verdict, cause, "", score, reference.p_value(suspicion), count, found, expected)
+    return with_cause(found_verdict, cause)
+
+
+def with_cause(verdict: VolumeVerdict, cause: str) -> VolumeVerdict:
+    """The same verdict, explained by another cause; not for a volume that could not be checked."""
+    counted = f"{verdict.rejected} of {verdict.judged} slices rejected, {verdict.expected_rejected:.1f} expected"
+    return replace(verdict, cause=cause, explanation=explain(verdict.verdict, cause, counted))
 
 
 def _speaker(scores: Tensor) -> int:

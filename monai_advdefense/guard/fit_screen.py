@@ -1,0 +1,121 @@
+"""From clean volumes to a fitted screen: no attack, no label, no training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.guard.calibration import minimum_scores, threshold_at_false_positive_rate
+from monai_advdefense.guard.fit_typicality import fit_typicality_numbers
+from monai_advdefense.guard.prediction_typicality import PredictionNumbers, fit_prediction_typicality
+from monai_advdefense.guard.screen import SCREEN_CAUSES, SCREEN_SCORES, Screen
+from monai_advdefense.guard.verdict import VolumeReference, fit_volume_reference
+from monai_advdefense.guard.volume_numbers import VolumeNumbers
+
+__all__ = ["CleanVolume", "check_subjects", "fit_screen"]
+
+
+@dataclass(frozen=True)
+class CleanVolume:
+    """What a fit needs of one clean volume.
+
+    Attributes:
+        image: numbers of its slices, also with synthetic noise and faults.
+        prediction: numbers of their predictions.
+    """
+
+    image: VolumeNumbers
+    prediction: PredictionNumbers
+
+    @property
+    def subject(self) -> str:
+        """Whose the volume is."""
+        return self.image.subject
+
+
+def fit_screen(screen: Screen, volumes: Sequence[CleanVolume], *, false_positive_rate: float = 0.05) -> dict[str, Any]:
+    """Fit a screen; what judges a subject for its thresholds has not seen this subject.
+
+    Args:
+        screen: is changed only if all goes well. Its prediction of Dice is taken away: it would not fit the new scores.
+        volumes: clean volumes of any organ and contrast, as the screen will see them.
+        false_positive_rate: share of clean slices that may be rejected, and share of clean volumes that may be called
+            other than clean.
+
+    Returns:
+        What it was fitted on, and what came out, for JSON.
+
+    Raises:
+        InputError: a number is not finite, or the rate is not between 0 and 1.
+        CalibrationError: there are fewer subjects than the rate needs, or too few slices.
+    """
+    # Files may come in any order.
+    volumes = sorted(volumes, key=lambda volume: volume.subject)
+    subjects = [volume.subject for volume in volumes]
+    check_subjects(len(set(subjects)), false_positive_rate)
+    _check_finite(volumes)
+    fitted = Screen(screen.num_classes, channels=screen.channels)
+    images = [volume.image for volume in volumes]
+    typicality = fit_typicality_numbers(images, channels=screen.channels, false_positive_rate=false_positive_rate)
+    judged = [scores.judged for scores in typicality.scores]
+    prediction, unseen = fit_prediction_typicality([volume.prediction for volume in volumes], judged, subjects)
+    fitted.typicality.load_state_dict(typicality.model.state_dict())
+    fitted.prediction.load_state_dict(prediction.state_dict())
+    both = zip(typicality.scores, unseen, judged, strict=True)
+    scores = [torch.cat([image.scores, other], dim=1)[kept] for image, other, kept in both]
+    largest = torch.cat(scores).amax(dim=1)
+    fitted.threshold.fill_(threshold_at_false_positive_rate(largest, false_positive_rate))
+    rejected = [table.amax(dim=1) > fitted.threshold for table in scores]
+    reference = fit_volume_reference(
+        scores, rejected, subjects, names=SCREEN_SCORES, causes=SCREEN_CAUSES, rate=false_positive_rate
+    )
+    fitted.reference.store(reference)
+    screen.load_state_dict(fitted.state_dict())
+    return _record(screen, subjects, rejected, reference)
+
+
+def check_subjects(subjects: int, false_positive_rate: float) -> None:
+    """Refuse a rate that so many subjects cannot carry.
+
+    Raises:
+        InputError: the rate is not between 0 and 1.
+        CalibrationError: it needs more subjects; the message says how many.
+    """
+    needed = minimum_scores(false_positive_rate)
+    if subjects < needed:
+        raise CalibrationError(
+            f"volumes: expected those of at least {needed} subjects for a false alarm rate of {false_positive_rate:g}, "
+            f"found {subjects}: add volumes of others, or ask for a rate of {1 / (subjects + 1):.2g} or more"
+        )
+
+
+def _check_finite(volumes: Sequence[CleanVolume]) -> None:
+    for volume in volumes:
+        tables = (volume.prediction.divergence, volume.prediction.area, volume.image.clean.features["histogram"])
+        if not all(torch.isfinite(table).all() for table in tables):
+            raise InputError(
+                f"volume of {volume.subject}: expected finite predictions, found NaN or infinity: leave it out, or "
+                "look for untrained weights"
+            )
+
+
+def _record(
+    screen: Screen, subjects: Sequence[str], rejected: Sequence[Tensor], reference: VolumeReference
+) -> dict[str, Any]:
+    shares = [float(flags.double().mean()) for flags in rejected]
+    return {
+        "false_positive_rate": reference.rate,
+        "threshold": float(screen.threshold),
+        "subjects": len(set(subjects)),
+        "volumes": len(subjects),
+        "judged_slices": sum(map(len, rejected)),
+        "smallest_area": float(screen.typicality.smallest_area),
+        "rejected_share": {"mean": sum(shares) / len(shares), "worst_volume": max(shares)},
+        "volume_limit": reference.limit,
+        "scores": list(SCREEN_SCORES),
+    }

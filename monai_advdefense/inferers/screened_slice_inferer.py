@@ -1,0 +1,111 @@
+"""Labels of a volume whose slices a screen judges together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from monai_advdefense.class_indices import label_type
+from monai_advdefense.errors import InputError
+from monai_advdefense.guard.accelerated import accelerated
+from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.guard.prediction_typicality import PredictionNumbers, prediction_numbers
+from monai_advdefense.guard.scores.foreground import area, foreground, slice_position
+from monai_advdefense.guard.screen import Screen
+from monai_advdefense.inferers.guarded_slice_inferer import GuardedSliceInferer
+
+__all__ = ["ScreenedSliceInferer"]
+
+
+class ScreenedSliceInferer(GuardedSliceInferer):
+    """Segments the slices of a volume, lets a screen judge them together, and marks those rejected.
+
+    Of the network, a :class:`~monai_advdefense.guard.DefendedSegmenter`, reformer and segmenter run; its detector and
+    its decision do not. The segmenter sees the image and the reformed image. Blank slices are background, whatever the
+    networks would make of them. Neither logits of the whole volume nor predictions for blank slices are computed.
+
+    Args:
+        screen: a :class:`~monai_advdefense.guard.screen.Screen`; it judges each volume once.
+        args: as for ``monai.inferers.SliceInferer``.
+        kwargs: as for ``monai.inferers.SliceInferer``, and ``accelerate`` as for :class:`GuardedSliceInferer`.
+    """
+
+    def __init__(self, *args: Any, screen: Screen, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.screen = screen
+
+    def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
+        """Return labels ``(B, 1, X, Y, Z)`` of ``inputs`` ``(B, C, X, Y, Z)``, ``num_classes`` in rejected slices.
+
+        Raises:
+            InputError: ``network`` is no guard, or the slices have another size than ``roi_size``.
+        """
+        if not isinstance(network, DefendedSegmenter):
+            raise InputError(
+                f"network: expected a DefendedSegmenter, found {type(network).__name__}: give the guard itself, "
+                "without a wrapper"
+            )
+        sides = [n for axis, n in enumerate(inputs.shape[2:]) if axis != self.spatial_dim]
+        if inputs.ndim != 5 or sides != list(self.orig_roi_size):
+            raise InputError(
+                f"inputs: expected slices of {tuple(self.orig_roi_size)}, found {tuple(sides)}: make the padding in "
+                "the preprocessing and roi_size agree"
+            )
+        return super().__call__(inputs, network, *args, **kwargs)
+
+    def _volume(self, volume: Tensor, network: Any) -> Tensor:
+        """Labels ``(1, X, Y, Z)`` of a volume ``(C, X, Y, Z)``."""
+        axis, classes = self.spatial_dim + 1, self.screen.num_classes
+        slices = volume.movedim(axis, 0)
+        if self.accelerate and not torch.is_grad_enabled():
+            network = accelerated(network, self._batch(slices[:1]))
+        numbers = _no_numbers(slices, classes)
+        labels = torch.zeros((len(slices), *slices.shape[2:]), dtype=label_type(classes + 1), device=slices.device)
+        for index in torch.nonzero(~is_blank(slices)).flatten().split(self.sw_batch_size):
+            batch = self._batch(slices[index])
+            logits = network.segmenter(network.reformer(batch))
+            _check_classes(logits, classes)
+            labels[index] = logits.max(dim=1).indices.to(labels)
+            place = (numbers.position[index].to(batch), numbers.log_area[index].to(batch))
+            _put(numbers, index, prediction_numbers(network.segmenter(batch), logits, batch, *place))
+        home = self.screen.threshold.device
+        screened = self.screen(slices.to(home), _moved(numbers, home))
+        labels[~screened.accepted.to(labels.device)] = classes
+        return labels.unsqueeze(1).movedim(0, axis)
+
+
+_TABLES: Sequence[str] = ("divergence", "entropy", "count", "area", "centroid")
+
+
+def _no_numbers(slices: Tensor, classes: int) -> PredictionNumbers:
+    """Numbers of slices of which none was predicted."""
+    areas = torch.cat([area(foreground(batch)) for batch in slices.split(16)])
+    table = torch.zeros(len(slices), classes, device=slices.device)
+    centroid = torch.zeros(*table.shape, slices.dim() - 2, device=slices.device)
+    position, log_area = slice_position(areas.cpu()).to(slices.device), areas.clamp_min(1).float().log()
+    return PredictionNumbers(table.clone(), table.clone(), table.clone(), table.clone(), centroid, position, log_area)
+
+
+def _put(numbers: PredictionNumbers, index: Tensor, part: PredictionNumbers) -> None:
+    """Write those of some slices."""
+    for name in _TABLES:
+        table: Tensor = getattr(numbers, name)
+        table[index] = getattr(part, name).to(table)
+
+
+def _moved(numbers: PredictionNumbers, device: torch.device) -> PredictionNumbers:
+    names = (*_TABLES, "position", "log_area")
+    return replace(numbers, **{name: getattr(numbers, name).to(device) for name in names})
+
+
+def _check_classes(logits: Tensor, classes: int) -> None:
+    if logits.shape[1] != classes:
+        raise InputError(
+            f"network: expected a segmenter of {classes} classes, found {logits.shape[1]}: give the screen the number "
+            "of classes of the network"
+        )

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
+from monai_advdefense.guard.screen import SCREEN_SCORES, Screen
+from tests.guard.phantom_screen import CLASSES, RATE, clean_volumes, numbers, phantom
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    screen = Screen(CLASSES)
+    return screen, fit_screen(screen, clean_volumes(), false_positive_rate=RATE)
+
+
+def test_record_says_what_it_was_fitted_on(fitted):
+    screen, record = fitted
+    record = json.loads(json.dumps(record, allow_nan=False))
+    assert record["threshold"] == float(screen.threshold)
+    assert (record["subjects"], record["volumes"], record["scores"]) == (9, 9, list(SCREEN_SCORES))
+    assert 0.5 * RATE < record["rejected_share"]["mean"] <= RATE <= record["rejected_share"]["worst_volume"]
+    assert screen.reference.reference().limit == record["volume_limit"]
+
+
+def test_every_number_is_finite(fitted):
+    assert all(torch.isfinite(value).all() for value in fitted[0].state_dict().values())
+
+
+def test_new_clean_volumes_are_mostly_clean(fitted):
+    found = [fitted[0](phantom(seed)[0], numbers(seed)) for seed in range(30, 36)]
+    shares = [float((~each.accepted & each.judged).sum() / each.judged.sum()) for each in found]
+    assert sum(shares) / len(shares) < 2.5 * RATE
+    assert sum(each.verdict.verdict == "clean" for each in found) >= 4
+
+
+def test_a_rate_that_the_subjects_cannot_carry_is_refused_with_their_number():
+    screen = Screen(CLASSES)
+    with pytest.raises(CalibrationError, match="at least 19 subjects for a false alarm rate of 0.05, found 9"):
+        fit_screen(screen, clean_volumes(), false_positive_rate=0.05)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        fit_screen(screen, clean_volumes(), false_positive_rate=5)
+    assert torch.isnan(screen.threshold)
+
+
+def test_a_volume_that_failed_is_refused_by_its_subject():
+    volumes = clean_volumes()
+    old = volumes[3].prediction
+    spoilt = CleanVolume(volumes[3].image, replace(old, divergence=torch.full_like(old.divergence, torch.nan)))
+    screen = Screen(CLASSES)
+    with pytest.raises(InputError, match="P03: expected finite predictions"):
+        fit_screen(screen, [*volumes[:3], spoilt, *volumes[4:]], false_positive_rate=RATE)
+    assert torch.isnan(screen.threshold)
