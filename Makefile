@@ -8,13 +8,14 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit mutants bundles deploy label docs benchmarks results paper clean
+.PHONY: help demo samples test lint types unit mutants configs bundles deploy label docs benchmarks results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
 	@echo "make test        install, linter, types and tests"
 	@echo "make mutants     change single lines of the core, one by one, and see whether the tests notice it"
 	@echo "make samples     generated brains, part of the training data of detector and reformer"
+	@echo "make configs     write the JSON configurations of the bundles from bundle_configs/"
 	@echo "make bundles     check the bundles as the model zoo does, and pack them into dist/"
 	@echo "make deploy      the guard in a MONAI Deploy application equals monai.bundle run (own environment)"
 	@echo "make label       the guard in a MONAI Label server equals monai.bundle run (own environment)"
@@ -52,6 +53,9 @@ unit: $(READY)
 
 mutants: $(READY)
 	$(BIN)/python -m mutants
+
+configs: $(READY)
+	$(BIN)/python -m bundle_configs
 
 bundles: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/bundles/test_metadata.py tests/bundles/test_configs.py \

@@ -27,6 +27,8 @@ from monai_advdefense.weights import load_weights
 # The first sample of the test split: nothing was trained or calibrated on it.
 _SEED = 900
 _SLICES = 24
+# The samples are written in RAS.
+_CORONAL = 1
 _STEPS = 4
 _INPUTS = ("clean.nii.gz", "attacked.nii.gz")
 
@@ -147,8 +149,8 @@ def _compare(bundle: Path, folder: Path, tissue_path: Path) -> list[Row]:
         ("  the other slices of that copy", "attacked", set(decisions["attacked"]) - touched),
     ):
         accepted = sorted(i for i in group if decisions[name].get(i) == "accepted")
-        with_guard = tissue_dice(guarded[name], tissue, accepted)
-        without = tissue_dice(alone[name], tissue, sorted(group))
+        with_guard = tissue_dice(guarded[name], tissue, accepted, slice_dim=_CORONAL)
+        without = tissue_dice(alone[name], tissue, sorted(group), slice_dim=_CORONAL)
         rows.append(Row(title, len(accepted), len(group) - len(accepted), with_guard, without))
     return rows
 

@@ -58,7 +58,7 @@ def tissue_of_classes(labels: Tensor) -> Tensor:
     return grey.long() + 2 * white.long()
 
 
-def tissue_dice(labels: Tensor, tissue: Tensor, slices: Sequence[int], slice_dim: int = 1) -> tuple[float, float]:
+def tissue_dice(labels: Tensor, tissue: Tensor, slices: Sequence[int], *, slice_dim: int) -> tuple[float, float]:
     """Dice of grey and of white matter over some slices of a volume, their voxels taken together.
 
     Args:

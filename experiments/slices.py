@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from monai.bundle import ConfigParser
-from monai.transforms import Compose
 from torch import Tensor
 
 from monai_advdefense.data import SliceDataset, malc2012_datalist
@@ -46,8 +45,9 @@ class Slices:
 
 def load_slices(config: ConfigParser, dataset_dir: Path, split: str) -> Slices:
     """All slices of a split that are not blank."""
-    transform = Compose(config.get_parsed_content("volume_transforms"))
-    items = SliceDataset(malc2012_datalist(dataset_dir, split), transform).data
+    transform = config.get_parsed_content("train#preprocessing")
+    sizes = {name: config.get_parsed_content(name) for name in ("slice_size", "slice_dim")}
+    items = SliceDataset(malc2012_datalist(dataset_dir, split), transform, **sizes).data
     image = torch.stack([torch.as_tensor(item["image"]) for item in items]).float()
     label = torch.stack([torch.as_tensor(item["label"]) for item in items])[:, 0].long()
     return Slices(image, label, *(np.array([item[name] for item in items]) for name in ("volume", "subject", "slice")))

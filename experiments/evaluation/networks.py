@@ -10,6 +10,7 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from experiments.bundles import bundle_config
+from experiments.spelled_out import spelled_out
 from monai_advdefense.weights import file_sha256, load_weights
 
 
@@ -49,7 +50,7 @@ def _load(parser: ConfigParser, weights: Path, *, require_calibrated: bool = Fal
         return None
     network = parser.get_parsed_content("network").eval()
     load_weights(weights, network, require_calibrated=require_calibrated)
-    definition = parser["network_def"]
+    definition = spelled_out(parser.config, parser["network_def"])
     return Network(network, file_sha256(weights), definition, _describe(network, definition))
 
 

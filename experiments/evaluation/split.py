@@ -19,6 +19,7 @@ from experiments.attacks import INFORMED, AttackSetting
 from experiments.evaluation.networks import Network, segmenter_config
 from experiments.measure import craft, guarded, overlaps
 from experiments.slices import Slices, evenly_spaced, load_slices
+from experiments.spelled_out import spelled_out
 from monai_advdefense.data import malc2012_datalist
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.weights import file_sha256
@@ -81,7 +82,7 @@ class Split:
             "weights": network.sha256,
             "network": network.definition,
             "data": self.data,
-            "preprocessing": self.config["volume_transforms"],
+            "preprocessing": spelled_out(self.config.config, self.config["train#preprocessing"]),
             **others,
         }
 

@@ -149,11 +149,9 @@ def _defense_gan(preset: Preset, seed: int) -> Training:
         "learning_rate": 5e-4,
         "optimizer": {**adam, "params": "$@network.parameters()"},
         "critic_optimizer": {**adam, "params": "$@critic.parameters()"},
-        "train#handlers#3#output_transform": "$monai.handlers.from_engine(['g_loss'], first=True)",
-        "train#handlers#4#output_transform": "$monai.handlers.from_engine(['g_loss'], first=True)",
-        "train#handlers#5#loss": "g_loss",
-        "train#handlers#6#objects#critic": "@critic",
-        "train#handlers#6#objects#critic_optimizer": "@critic_optimizer",
+        "loss_name": "g_loss",
+        "resumed_objects#critic": "@critic",
+        "resumed_objects#critic_optimizer": "@critic_optimizer",
         "train#trainer": trainer,
     }
     return Training("reformer", _GAN, _GAN, "brain_mri_reformer", overrides, cost=GAN_COST * preset.every)

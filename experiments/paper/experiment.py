@@ -21,6 +21,7 @@ from experiments.paper.names import CALIBRATION, DETECTORS, FALSE_POSITIVE_RATE,
 from experiments.paper.networks import paper_networks
 from experiments.paper.presets import Preset
 from experiments.slices import Slices, evenly_spaced, load_slices
+from experiments.spelled_out import spelled_out
 from experiments.tables import CLEAN
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.guard.calibration import standardization, threshold_at_false_positive_rate
@@ -65,7 +66,8 @@ class Experiment:
 
     def slice_settings(self, split: str) -> dict[str, Any]:
         """What the clean slices of a split depend on."""
-        transforms = training.configuration(self.trainings["target", TARGETS[0]], self.bundles)["volume_transforms"]
+        config = training.configuration(self.trainings["target", TARGETS[0]], self.bundles)
+        transforms = spelled_out(config, config["train"]["preprocessing"])
         count = self.preset.slices if split == "test" else None
         return {"data": self.data, "split": split, "slices": count, "transforms": transforms}
 

@@ -94,7 +94,8 @@ def common_overrides(preset: Preset, seed: int, epochs: int) -> dict[str, Any]:
         "seed": seed,
         "epochs": epochs,
         "every": preset.every,
-        "volume_transforms#5": {"_target_": "Compose", "transforms": _coarse_slices(preset)},
+        "slice_size": [preset.side, preset.side],
+        "pad_slices": {"_target_": "Compose", "transforms": _coarse_slices(preset)},
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,6 +29,7 @@ from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import setting_of
 from monai_advdefense.bundle_tools.guard_parts import load_detector, load_reformer
+from monai_advdefense.bundle_tools.overrides import check_overrides, refuse_unknown_overrides
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.transforms import DetectAdversariald, Reformd, RejectSlicesd
@@ -74,7 +75,7 @@ class Guard:
     Example:
         >>> from monai.transforms import NormalizeIntensityd
         >>> detector = ReconstructionDetector(nn.Identity())
-        >>> guard = Guard(detector=detector, reformer=nn.Identity(), slice_size=(8, 8))
+        >>> guard = Guard(detector=detector, reformer=nn.Identity(), slice_size=(8, 8), slice_dim=1)
         >>> theirs = Compose([LoadImaged("image"), EnsureChannelFirstd("image"), NormalizeIntensityd("image")])
         >>> [type(transform).__name__ for transform in guard.preprocessing(theirs).transforms]
         ['LoadImaged', 'EnsureChannelFirstd', 'DetectAdversariald', 'Reformd', 'NormalizeIntensityd']
@@ -83,7 +84,7 @@ class Guard:
     detector: ReconstructionDetector
     reformer: nn.Module
     slice_size: Sequence[int] | None
-    slice_dim: int | None = 1
+    slice_dim: int | None
     axcodes: str | None = "RAS"
     channels: Sequence[int] | None = None
     value_range: Sequence[float] | None = None
@@ -102,7 +103,7 @@ class Guard:
         device: str | torch.device = "cpu",
         **settings: Any,
     ) -> Guard:
-        """The guard of a bundle, with the size of slices on which its networks were trained.
+        """The guard of a bundle, with size and axis of the slices on which its networks were trained.
 
         Args:
             bundle: folder of a defended segmenter, or of a detector.
@@ -112,11 +113,16 @@ class Guard:
             settings: other attributes of the class.
 
         Raises:
-            InputError: if a folder holds no such network.
+            InputError: if a folder holds no such network, or there is no such setting.
             CalibrationError: if the detector is not calibrated.
         """
-        if "slice_size" not in settings:
-            settings["slice_size"] = setting_of(bundle, "inferer#roi_size")
+        # What an overlay names is built before all else of a run.
+        refuse_unknown_overrides()
+        known = [each.name for each in fields(cls)]
+        check_overrides(settings, dict.fromkeys(known))
+        for name in ("slice_size", "slice_dim"):
+            if name not in settings:
+                settings[name] = setting_of(bundle, name)
         return cls(
             detector=load_detector(bundle, device),
             reformer=load_reformer(bundle if reformer_bundle is None else reformer_bundle, device),

@@ -22,7 +22,6 @@ _SETTINGS: dict[str, Any] = {
     "bundle": f"$@bundle_root + '/{_WHERE}/detector'",
     "reformer_bundle": f"$@bundle_root + '/{_WHERE}/reformer'",
     "device": "cpu",
-    "slice_dim": 1,
     "axcodes": "RAS",
     "channels": None,
     "value_range": None,

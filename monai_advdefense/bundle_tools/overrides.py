@@ -7,12 +7,13 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from pydoc import locate
 from typing import Any
 
 from monai.bundle import ComponentLocator, ConfigParser
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import AdvDefenseError
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["check_overrides", "command_line_overrides", "refuse_unknown_overrides"]
@@ -84,7 +85,7 @@ def _entry(entry: Any, part: str) -> Any:
     return entry[int(part)] if isinstance(entry, list) else None
 
 
-def _unknown(name: str, path: list[str], part: str, known: set[str]) -> InputError:
+def _unknown(name: str, path: list[str], part: str, known: set[str]) -> AdvDefenseError:
     nearest = difflib.get_close_matches(part, known, 1, cutoff=0.5)
     names = ", ".join(sorted(key for key in known if not key.startswith("_")))
     remedy = f"did you mean --{'#'.join([*path, nearest[0]])}?" if nearest else f"choose one of {names or 'none'}"
@@ -116,7 +117,7 @@ def refuse_unknown_overrides() -> None:
     Raises:
         InputError: see :func:`check_overrides`.
     """
-    if sys.argv[1:2] != ["run"]:
+    if Path(sys.argv[0]).parts[-3:-1] != ("monai", "bundle") or sys.argv[1:2] != ["run"]:
         return
     files, overrides = command_line_overrides(sys.argv[2:])
     if files and overrides:

@@ -3,7 +3,7 @@
 The generator of sample brains is the module :mod:`monai_advdefense.data.template_sample`.
 """
 
-from monai_advdefense.data.checks.brain_box import check_brain_box
+from monai_advdefense.data.checks.slice_size import check_slice_size
 from monai_advdefense.data.checks.volume_file import check_volume_file
 from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.data.load_volume import load_volume, load_volumes
@@ -17,7 +17,7 @@ __all__ = [
     "SliceDataset",
     "VolumeDataset",
     "brain_phantom",
-    "check_brain_box",
+    "check_slice_size",
     "check_volume_file",
     "load_volume",
     "load_volumes",

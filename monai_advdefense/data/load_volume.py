@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from monai_advdefense.data.checks.brain_box import check_brain_box
+from monai_advdefense.data.checks.slice_size import check_slice_size
 from monai_advdefense.data.checks.volume_file import check_volume_file
 from monai_advdefense.errors import InputError
 from monai_advdefense.messages import broken_rule, one_line
@@ -25,8 +25,8 @@ def load_volume(
     transform: Callable[..., Any],
     *,
     keys: Sequence[str] = ("image", "label"),
-    max_slice_size: Sequence[int] = (192, 192),
-    slice_dim: int = 1,
+    slice_size: Sequence[int],
+    slice_dim: int,
 ) -> dict[str, Any]:
     """Load and preprocess one case.
 
@@ -34,16 +34,16 @@ def load_volume(
         case: the paths of the volumes, and further entries; an array in place of a path is not checked as a file.
         transform: loading and preprocessing; it leaves a tensor ``(1, X, Y, Z)`` under the first key, RAS, 1 mm.
         keys: the entries that are volumes, the image first; those that the case lacks are left out.
-        max_slice_size: largest extent of the brain in a slice, in voxels.
-        slice_dim: spatial axis along which slices are stacked; 1 is coronal.
+        slice_size: sides of the slices that ``transform`` gives, in voxels.
+        slice_dim: spatial axis that counts the slices; 1 is coronal.
 
     Returns:
         What ``transform`` gives.
 
     Raises:
         InputError: if a file breaks a rule of :func:`~monai_advdefense.data.check_volume_file`, the volumes of the case
-            do not lie on one grid, preprocessing fails, or its result is not finite or too large; the message is one
-            line that names the file.
+            do not lie on one grid, preprocessing fails, or its result is not finite or has slices of another size; the
+            message is one line that names the file.
     """
     paths = {key: case[key] for key in keys if isinstance(case.get(key), (str, os.PathLike))}
     for key, path in paths.items():
@@ -63,7 +63,7 @@ def load_volume(
     image = loaded[keys[0]]
     if not torch.isfinite(torch.as_tensor(image)).all():
         raise broken_rule(name, "finite intensities after preprocessing", "NaN or infinity", "check them")
-    check_brain_box(image, max_slice_size, slice_dim=slice_dim, path=name)
+    check_slice_size(image, slice_size, slice_dim=slice_dim, path=name)
     return loaded
 
 
@@ -72,17 +72,15 @@ def load_volumes(
     transform: Callable[..., Any],
     *,
     keys: Sequence[str] = ("image", "label"),
-    max_slice_size: Sequence[int] = (192, 192),
-    slice_dim: int = 1,
+    slice_size: Sequence[int],
+    slice_dim: int,
 ) -> list[dict[str, Any]]:
     """Load and preprocess cases that are all needed, such as those of a test split; see :func:`load_volume`.
 
     Raises:
         InputError: for the first case that cannot be used.
     """
-    return [
-        load_volume(case, transform, keys=keys, max_slice_size=max_slice_size, slice_dim=slice_dim) for case in data
-    ]
+    return [load_volume(case, transform, keys=keys, slice_size=slice_size, slice_dim=slice_dim) for case in data]
 
 
 def _check_grids(paths: Sequence[str | os.PathLike[str]]) -> None:

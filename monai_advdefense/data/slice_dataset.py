@@ -23,12 +23,12 @@ class SliceDataset(Dataset):
     Args:
         data: cases, dictionaries with ``image`` and perhaps ``label`` and further entries.
         volume_transform: loading and preprocessing of a volume; gives channel-first ``(C, *spatial)`` arrays.
-        slice_dim: spatial axis across which the slices lie, counted without the channel.
+        slice_size: sides of the slices, in voxels; a volume whose slices have other ones is refused.
+        slice_dim: spatial axis that counts the slices; 1 is coronal.
         every: take only each n-th slice; neighbouring slices are near copies.
         transform: applied to each slice when it is fetched, for example an augmentation.
         keys: the entries that are cut into slices, the image first.
         shared_keys: the entries that every slice of a case repeats.
-        max_slice_size: largest extent of a brain in a slice, in voxels.
 
     Raises:
         InputError: if a volume cannot be used (see :func:`~monai_advdefense.data.load_volume`), no slice is left, or
@@ -42,18 +42,19 @@ class SliceDataset(Dataset):
         self,
         data: Sequence[Mapping[str, Any]],
         volume_transform: Callable[..., Any],
-        slice_dim: int = 1,
+        *,
+        slice_size: Sequence[int],
+        slice_dim: int,
         every: int = 1,
         transform: Callable[..., Any] | None = None,
         keys: Sequence[str] = ("image", "label"),
         shared_keys: Sequence[str] = ("subject", "domain"),
-        max_slice_size: Sequence[int] = (192, 192),
     ) -> None:
         if every < 1:
             raise broken_rule("every", "1 or more", every, "1 takes all slices")
         items: list[dict[str, Any]] = []
         for index, case in enumerate(data):
-            volume = load_volume(case, volume_transform, keys=keys, max_slice_size=max_slice_size, slice_dim=slice_dim)
+            volume = load_volume(case, volume_transform, keys=keys, slice_size=slice_size, slice_dim=slice_dim)
             sliced = {key: _tensor(volume[key]).movedim(slice_dim + 1, 0) for key in keys if key in volume}
             shared = {key: case[key] for key in shared_keys if key in case}
             filled = torch.nonzero(~is_blank(sliced[keys[0]])).flatten().tolist()

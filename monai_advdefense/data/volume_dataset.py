@@ -31,8 +31,8 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         data: items with the path of the volume under ``key``, or a folder (or one file) as for
             :func:`~monai_advdefense.data.volume_datalist`.
         transform: preprocessing of one item; it leaves a tensor ``(1, X, Y, Z)`` under ``key``, RAS, 1 mm, cropped to
-            the brain, its slices padded to ``max_slice_size``.
-        max_slice_size: size of the slices that the networks take, in voxels.
+            the brain, its slices padded to ``slice_size``.
+        slice_size: sides of the slices that the networks take, in voxels.
         slice_dim: spatial axis along which slices are stacked; 1 is coronal.
         key: name of the volume in an item.
         exclude: folder inside ``data`` that holds no inputs, usually the one to which results are written.
@@ -49,8 +49,8 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         data: Sequence[Mapping[str, Any]] | str | os.PathLike[str],
         transform: Callable[[dict[str, Any]], Any],
         *,
-        max_slice_size: Sequence[int] = (192, 192),
-        slice_dim: int = 1,
+        slice_size: Sequence[int],
+        slice_dim: int,
         key: str = "image",
         exclude: str | os.PathLike[str] | None = None,
         min_slices: int = 0,
@@ -58,7 +58,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
     ) -> None:
         self.data = data
         self.transform = transform
-        self.max_slice_size = tuple(max_slice_size)
+        self.slice_size = tuple(slice_size)
         self.slice_dim = slice_dim
         self.key = key
         self.exclude = exclude
@@ -94,17 +94,12 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         path = item.get(self.key)
         if not isinstance(path, (str, os.PathLike)):
             raise broken_rule("data", f"one path under {self.key!r}", path, "check the datalist")
-        loaded = load_volume(
-            item, self.transform, keys=(self.key,), max_slice_size=self.max_slice_size, slice_dim=self.slice_dim
-        )
+        sizes: dict[str, Any] = {"slice_size": self.slice_size, "slice_dim": self.slice_dim}
+        loaded = load_volume(item, self.transform, keys=(self.key,), **sizes)
         self._check_slices(path, loaded[self.key])
         return loaded
 
     def _check_slices(self, path: str | os.PathLike[str], image: torch.Tensor) -> None:
-        found = tuple(n for axis, n in enumerate(image.shape[1:]) if axis != self.slice_dim)
-        if found != self.max_slice_size:
-            rule = f"slices of {self.max_slice_size} voxels after preprocessing"
-            raise broken_rule(path, rule, f"{found}", "make the padding in the preprocessing and max_slice_size agree")
         filled = int((~is_blank(image.movedim(self.slice_dim + 1, 0))).sum())
         if filled < self.min_slices:
             rule = f"at least {self.min_slices} slices that are not blank"

@@ -95,6 +95,8 @@ class StoredDicePredictor(nn.Module):
         if not int(self.fitted):
             return None
         values: dict[str, Tensor] = dict(self.named_buffers())
-        arrays = (values[name].cpu().numpy() for name in ("center", "scale", "intercept", "slope"))
+        center, scale, intercept, slope = (
+            values[name].cpu().numpy() for name in ("center", "scale", "intercept", "slope")
+        )
         (below, above), (lower, upper) = (values[name].tolist() for name in ("structure_error", "volume_error"))
-        return DicePredictor(*arrays, (below, above), (lower, upper))
+        return DicePredictor(center, scale, intercept, slope, (below, above), (lower, upper))

@@ -88,30 +88,47 @@ class Typicality(nn.Module):
         self.threshold = nn.Buffer(torch.tensor(float("nan")))
         self.smallest_area = nn.Buffer(torch.tensor(float("nan")))
 
-    def forward(self, image: Tensor, covariates: Tensor | None = None) -> SliceScores:
-        """Score all slices of one volume.
+    def forward(
+        self, image: Tensor, covariates: Tensor | None = None, *, position: Tensor | None = None
+    ) -> SliceScores:
+        """Score all slices of one volume, or some of which the position is known.
 
         Args:
             image: the slices of one volume in their order ``(S, C, H, W)``, in [0, 1].
             covariates: ``(covariates,)``, the same for all slices.
+            position: place of each slice in the object's extent ``(S,)`` in [0, 1], for slices that are not all of a
+                volume: they are then not compared with their neighbours. None finds it.
         """
         parts = [slice_features(batch) for batch in image.split(8)]
         features = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        if position is not None:
+            return self.score(features, position, covariates, neighbours=False)
         return self.score(features, slice_position(features["area"]).to(image), covariates)
 
-    def score(self, features: Mapping[str, Tensor], position: Tensor, covariates: Tensor | None = None) -> SliceScores:
+    def score(
+        self,
+        features: Mapping[str, Tensor],
+        position: Tensor,
+        covariates: Tensor | None = None,
+        *,
+        neighbours: bool = True,
+    ) -> SliceScores:
         """Score slices by their :func:`~.scores.slice_features.slice_features`; the rest as of :meth:`forward`.
 
         Args:
             features: numbers of the slices in their order.
             position: place of each slice in the object's extent ``(S,)`` in [0, 1].
             covariates: ``(covariates,)``.
+            neighbours: slices that follow each other are neighbours; else the scores of jumps between them are 0.
         """
         judged = features["area"] >= self.smallest_area
         given = position.new_zeros(len(position), 0) if covariates is None else covariates.expand(len(position), -1)
         log_area = features["area"].clamp_min(1).log()
         z = self.standardized(features, position, log_area, given)
         scores = self.calibration(self.raw_scores(z, judged), position, log_area, given) / self.tail
+        if not neighbours:
+            kept = [not name.startswith("neighbour") for name in SCORES]
+            scores = torch.where(torch.tensor(kept, device=scores.device), scores, 0.0)
         largest = scores.amax(dim=1)
         unknown = ~torch.isfinite(self.smallest_area + self.threshold)
         rejected = unknown | (judged & ~(largest <= self.threshold))
@@ -122,7 +139,7 @@ class Typicality(nn.Module):
     def standardized(
         self, features: Mapping[str, Tensor], position: Tensor, log_area: Tensor, covariates: Tensor
     ) -> dict[str, Tensor]:
-        """Compressed z values of each kind of numbers."""
+        """Compressed z values ``(N, F)`` of each kind of numbers."""
         return {
             name: compressed(standardization(features[name], position, log_area, covariates))
             for name, standardization in self.standardizations.items()

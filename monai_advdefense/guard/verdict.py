@@ -54,7 +54,7 @@ class VolumeReference:
     rate: float
 
     def suspicion(self, statistics: Tensor) -> float:
-        """Largest standardized statistic; it never falls when a score rises or one more slice is rejected."""
+        """Largest of the standardized statistics ``(S,)``; never falls when a score rises or a slice is rejected."""
         center, scale = statistics.new_tensor(self.center), statistics.new_tensor(self.scale)
         return float(((statistics - center) / scale).max())
 

@@ -92,7 +92,7 @@ class AttackWriter:
         network: DefendedSegmenter,
         preprocessing: Compose,
         *,
-        slice_dim: int = 1,
+        slice_dim: int,
         image_key: str = "image",
         perturbation_key: str = "pred",
         inverted_key: str = "perturbation",

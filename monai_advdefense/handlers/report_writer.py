@@ -67,7 +67,7 @@ class ReportWriter:
         scores: ScoreRecorder,
         segmentation: VolumeWriter,
         *,
-        slice_dim: int = 1,
+        slice_dim: int,
         suspicious: int = 4,
         image_key: str = "image",
         metadata: str | os.PathLike[str] | None = None,

@@ -42,7 +42,7 @@ class ScoreTableWriter:
         run_log: RunLog,
         network: ReconstructionDetector,
         *,
-        slice_dim: int = 1,
+        slice_dim: int,
         image_key: str = "image",
         residual_key: str = "pred",
     ) -> None:

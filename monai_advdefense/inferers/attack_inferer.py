@@ -19,22 +19,24 @@ class AttackInferer(Inferer):
     """Inferer whose output is the perturbation of each volume, 0 in slices that are not attacked.
 
     Args:
-        attack: attack on the slices of a volume; it has its own network, that of the evaluator is not used.
+        attack: attack on the slices of a volume, counted by its ``slice_dim``; it has its own network, that of the
+            evaluator is not used.
         slices: number of slices to attack, evenly spaced among those that are not blank; None attacks them all.
-        slice_dim: spatial axis that counts the slices, as in ``attack``; 1 is coronal.
 
     Raises:
-        InputError: if ``slices`` is no whole number above 0, or a volume has fewer slices that are not
-            blank; let the dataset refuse such volumes (min_slices).
+        InputError: if ``slices`` is no whole number above 0, ``attack`` has no ``slice_dim``, or a volume has fewer
+            slices that are not blank; let the dataset refuse such volumes (min_slices).
     """
 
-    def __init__(self, attack: DAGAttack, slices: int | None = None, slice_dim: int = 1) -> None:
+    def __init__(self, attack: DAGAttack, slices: int | None = None) -> None:
         super().__init__()
         if slices is not None and not (isinstance(slices, int) and slices >= 1):
             raise broken_rule("slices", "a whole number from 1 on, or null for all", repr(slices), "give one of them")
+        if attack.slice_dim is None:
+            raise broken_rule("attack", "the axis that counts the slices", "slice_dim None", "give it to the attack")
         self.attack = attack
         self.slices = slices
-        self.slice_dim = slice_dim
+        self.slice_dim = attack.slice_dim
 
     def __call__(self, inputs: Tensor, network: Any = None, *args: Any, **kwargs: Any) -> Tensor:
         """Perturbations ``(B, 1, X, Y, Z)`` of volumes of the same shape, in [0, 1]."""

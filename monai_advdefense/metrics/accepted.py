@@ -36,7 +36,7 @@ def accepted_pairs(output: Sequence[dict[str, Tensor]], rejected: int) -> tuple[
     return [pred for pred, _ in pairs], [label for _, label in pairs]
 
 
-def accepted_slices(output: Sequence[dict[str, Tensor]], rejected: int, slice_dim: int = 1) -> tuple[Tensor, Tensor]:
+def accepted_slices(output: Sequence[dict[str, Tensor]], rejected: int, *, slice_dim: int) -> tuple[Tensor, Tensor]:
     """Decisions about slices, and what they should be for clean ones: ``ignite.metrics.Accuracy`` is the coverage.
 
     Blank slices are left out.
@@ -51,7 +51,7 @@ def accepted_slices(output: Sequence[dict[str, Tensor]], rejected: int, slice_di
 
     Example:
         >>> volume = {"pred": torch.tensor([[[0, 2, 1]]]), "image": torch.tensor([[[0.0, 0.5, 0.5]]])}
-        >>> accepted_slices([volume], rejected=2)
+        >>> accepted_slices([volume], rejected=2, slice_dim=1)
         (tensor([0, 1]), tensor([1, 1]))
     """
     decisions = []

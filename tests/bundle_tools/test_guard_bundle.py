@@ -29,7 +29,7 @@ def guard():
     """Rejects slices with a norm above 2, and halves what it accepts."""
     detector = ReconstructionDetector(nn.Threshold(10.0, 0.0), domain="image")
     detector.threshold.fill_(2.0)
-    return Guard(detector=detector, reformer=nn.Conv2d(1, 1, 1), slice_size=(6, 6), value_range=(0, 1))
+    return Guard(detector=detector, reformer=nn.Conv2d(1, 1, 1), slice_size=(6, 6), slice_dim=1, value_range=(0, 1))
 
 
 def _kinds(compose):
@@ -53,7 +53,7 @@ def test_the_guard_comes_after_what_loads_and_before_the_rest(guard, nested):
 def test_the_place_can_be_given(guard):
     theirs = Compose([Identityd("image"), Flipd("image", 0)])
     assert _kinds(guard.preprocessing(theirs))[:2] == [DetectAdversariald, Reformd]
-    placed = Guard(detector=guard.detector, reformer=guard.reformer, slice_size=None, position=1)
+    placed = Guard(detector=guard.detector, reformer=guard.reformer, slice_size=None, slice_dim=1, position=1)
     assert _kinds(placed.preprocessing(theirs)) == [Identityd, DetectAdversariald, Reformd, Flipd]
 
 
@@ -118,3 +118,8 @@ def test_a_label_that_is_saved_as_another_one_is_refused(guard):
         labelled.postprocessing(Compose([Identityd("pred"), byte]))
     wide = SaveImaged("pred", output_dtype="int16", print_log=False)
     assert _kinds(labelled.postprocessing(Compose([image, wide]))) == [RejectSlicesd, SaveImaged, SaveImaged]
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match="did you mean --label"):
+        Guard.from_bundle("anywhere", lable=3)

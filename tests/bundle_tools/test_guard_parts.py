@@ -25,7 +25,7 @@ def write(tmp_path):
     """Writes a bundle with random weights, and gives its folder and its network."""
 
     def write(name, definition, threshold=1.5):
-        config = {"network_def": definition, "inferer": {"_target_": "SliceInferer", "roi_size": [40, 48]}}
+        config = {"network_def": definition, "slice_size": [40, 48], "slice_dim": 0}
         network = ConfigParser(config).get_parsed_content("network_def")
         for key, value in network.state_dict().items():
             if key in ("threshold", "detector.threshold"):
@@ -66,6 +66,7 @@ def test_bundles_of_the_parts(write):
     assert list(guard.slice_size) == [40, 48]
     assert (guard.slice_dim, guard.label) == (2, 9)
     assert Guard.from_bundle(first, second, slice_size=None).slice_size is None
+    assert Guard.from_bundle(first, second).slice_dim == 0
 
 
 def test_a_network_of_another_kind_is_refused(write):

@@ -9,7 +9,7 @@ from monai_advdefense.errors import InputError
 
 CONFIG = {
     "output_dir": "eval",
-    "guard": {"_target_": "monai_advdefense.bundle_tools.guard_from_bundle", "bundle": "x", "label": 255},
+    "guard": {"_target_": "monai_advdefense.bundle_tools.Guard.from_bundle", "bundle": "x", "label": 255},
     "inferer": {"_target_": "SlidingWindowInferer", "roi_size": 3},
     "dataset": {"_target_": "DataLoader", "dataset": "@data"},
     "plain": {"a": {"b": 1}},
@@ -58,7 +58,7 @@ def test_files_and_ids_of_a_command_line():
 def test_the_running_command_is_checked(tmp_path, monkeypatch):
     file = tmp_path / "inference.json"
     file.write_text('{"output_dir": "eval"}')
-    words = ["monai.bundle", "run", "--config_file", str(file), "--outputdir", "x"]
+    words = ["/x/monai/bundle/__main__.py", "run", "--config_file", str(file), "--outputdir", "x"]
     monkeypatch.setattr("sys.argv", words)
     with pytest.raises(InputError, match="did you mean --output_dir"):
         refuse_unknown_overrides()

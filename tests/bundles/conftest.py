@@ -21,12 +21,9 @@ NAMES = ("brain_mri_segmentation", "brain_mri_detector", "brain_mri_reformer", "
 # Phantoms fit into slices of 48 x 48, which are 16 times quicker than the real ones.
 SIDE = 48
 CLASSES = 4
-SMALL_INFERENCE = {
-    "preprocessing#transforms#5#spatial_size": [SIDE, -1, SIDE],
-    "slice_size": [SIDE, SIDE],
-}
+SMALL_INFERENCE = {"slice_size": [SIDE, SIDE]}
 SMALL_TRAINING = {
-    "volume_transforms#5#spatial_size": [SIDE, -1, SIDE],
+    "slice_size": [SIDE, SIDE],
     "train_size": [SIDE, SIDE],
     "num_classes": CLASSES,
     "epochs": 2,

@@ -11,7 +11,6 @@ import torch
 # A U-Net with random weights gives one class everywhere; a single layer gives more than one.
 LAYER = {"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 28, "kernel_size": 3, "padding": 1}
 SMALL = {"network_def#segmenter": LAYER}
-INFERER = {"_target_": "monai_advdefense.inferers.AttackInferer", "attack": "@attack", "slices": "@slices"}
 
 
 def test_attacked_copies_are_written_and_measured(copy_bundle, write_weights, workflow, phantoms, tmp_path):
@@ -19,7 +18,7 @@ def test_attacked_copies_are_written_and_measured(copy_bundle, write_weights, wo
     bundle = copy_bundle("brain_mri_defended_segmentation")
     state = write_weights(bundle, threshold=1000.0, **SMALL)
     scan = phantoms / "images" / "1000.nii.gz"
-    options = {"dataset_dir": str(scan), "slices": 3, "steps": 5, "step_size": 1.0, "inferer": INFERER, **SMALL}
+    options = {"dataset_dir": str(scan), "slices": 3, "steps": 5, "step_size": 1.0, **SMALL}
     run = workflow(bundle, "inference", "attack", kind="infer", output_dir=str(tmp_path / "attacked"), **options)
     assert run.check_properties() == []
     run.run()
@@ -57,7 +56,7 @@ def test_a_volume_with_fewer_slices_than_asked_for_fails_alone(
     few = np.asarray(volume.dataobj).copy()
     few[:, :14] = few[:, 18:] = 0
     nib.save(nib.Nifti1Image(few, volume.affine), folder / "few.nii.gz")
-    options = {"dataset_dir": str(folder), "slices": 10, "steps": 1, "inferer": INFERER, **SMALL}
+    options = {"dataset_dir": str(folder), "slices": 10, "steps": 1, **SMALL}
     run = workflow(bundle, "inference", "attack", kind="infer", output_dir=str(tmp_path / "out"), **options)
     with pytest.raises(SystemExit) as stop:
         run.run()

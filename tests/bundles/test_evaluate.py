@@ -25,8 +25,7 @@ def evaluate(copy_bundle, write_weights, workflow, tmp_path):
     def run(name, threshold=None, **overrides):
         bundle = copy_bundle(name)
         write_weights(bundle, threshold=threshold, num_classes=CLASSES)
-        small = {"validate#inferer#roi_size": [48, 48]} if "segmentation" in name else {}
-        evaluation = workflow(bundle, "train", "evaluate", output_dir=str(tmp_path / "out"), **small, **overrides)
+        evaluation = workflow(bundle, "train", "evaluate", output_dir=str(tmp_path / "out"), **overrides)
         if not overrides:
             assert evaluation.check_properties() == []
         evaluation.run()

@@ -157,7 +157,8 @@ def guard_dir(tmp_path_factory):
             "reformer": {"_target_": "monai_advdefense.guard.Reformer", "network": CONVOLUTION},
             "segmenter": CONVOLUTION,
         },
-        "inferer": {"_target_": "SliceInferer", "roi_size": [SIDE, SIDE], "spatial_dim": 1},
+        "slice_size": [SIDE, SIDE],
+        "slice_dim": 1,
     }
     state = _write_bundle(folder, config)
     for key in ("detector.network.weight", "detector.network.bias", "reformer.network.bias"):

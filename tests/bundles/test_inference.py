@@ -55,11 +55,6 @@ def test_segmenter_writes_labels_on_the_grid_of_each_input(inputs, copy_bundle, 
 @pytest.mark.parametrize(("overlay", "size"), [("segnet", 64), ("densenet", 64)])
 def test_other_segmenters_run_with_their_own_weights(overlay, size, phantoms, copy_bundle, workflow, tmp_path):
     bundle = copy_bundle("brain_mri_segmentation")
-    small = {
-        "preprocessing#transforms#5#spatial_size": [size, -1, size],
-        "inferer#roi_size": [size, size],
-        "dataset#max_slice_size": [size, size],
-    }
     run = workflow(
         bundle,
         "inference",
@@ -67,7 +62,7 @@ def test_other_segmenters_run_with_their_own_weights(overlay, size, phantoms, co
         kind="infer",
         dataset_dir=str(phantoms / "images" / "1000.nii.gz"),
         output_dir=str(tmp_path / "out"),
-        **small,
+        slice_size=[size, size],
     )
     weights = bundle / "models" / overlay / "model.pt"
     weights.parent.mkdir(parents=True)
@@ -154,12 +149,10 @@ def test_guard_defends_volumes_end_to_end(assembled, inputs, tmp_path):
     whole, _ = assembled
     out = tmp_path / "out"
     (inputs / "broken.nii.gz").write_bytes((inputs / "a.nii.gz").read_bytes()[:2000])
-    small = {"preprocessing#transforms#5#spatial_size": [48, -1, 48], "inferer#roi_size": [48, 48]}
     command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--bundle_root", str(whole)]
     command += ["--config_file", str(whole / "configs" / "inference.json")]
     command += ["--dataset_dir", str(inputs), "--output_dir", str(out), "--device", "cpu"]
-    for key, value in {**small, "dataset#max_slice_size": [48, 48]}.items():
-        command += [f"--{key}", str(value)]
+    command += ["--slice_size", "[48, 48]"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 2, done.stderr

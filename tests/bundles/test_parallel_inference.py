@@ -14,10 +14,8 @@ import torch
 
 NAME = "brain_mri_defended_segmentation"
 SMALL = {
-    "preprocessing#transforms#5#spatial_size": [48, -1, 48],
-    "inferer#roi_size": [48, 48],
-    "dataset#max_slice_size": [48, 48],
-    "handlers#3#suspicious": 0,
+    "slice_size": [48, 48],
+    "write_report#suspicious": 0,
 }
 
 

@@ -119,7 +119,6 @@ def test_attacked_copies_are_measured_by_the_combined_score(bundle, phantoms, wo
         "output_dir": str(tmp_path / "out"),
         "steps": 1,
         "slices": 2,
-        "inferer": {"_target_": "monai_advdefense.inferers.AttackInferer", "attack": "@attack", "slices": "@slices"},
     }
     run = workflow(bundle, "inference", "attack", kind="infer", **options)
     run.run()
@@ -163,8 +162,7 @@ def test_evaluation_counts_what_the_combined_score_accepts(copy_bundle, write_we
     state = write_weights(whole, threshold=1000.0, num_classes=4)
     state["detector.threshold"].fill_(-1.0)
     torch.save(state, whole / "models" / "model.pt")
-    options = {"output_dir": str(tmp_path / "out"), "validate#inferer#roi_size": [48, 48]}
-    run = workflow(whole, "train", "evaluate", **options)
+    run = workflow(whole, "train", "evaluate", output_dir=str(tmp_path / "out"))
     assert run.check_properties() == []
     run.run()
     with (tmp_path / "out" / "metrics.csv").open(newline="") as file:

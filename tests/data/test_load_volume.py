@@ -13,6 +13,7 @@ from monai_advdefense.errors import InputError
 from monai_advdefense.transforms import MergeLabelsd
 
 KEYS = ("image", "label")
+SIZES = {"slice_size": (24, 24), "slice_dim": 1}
 LABELS = [[0], [11, 12], [21, 22], [31, 32]]
 
 
@@ -41,12 +42,12 @@ def _change(path, function):
 
 
 def test_a_good_case_comes_out_as_the_transform_makes_it(case, transform):
-    loaded, expected = load_volume(case, transform), transform(case)
+    loaded, expected = load_volume(case, transform, **SIZES), transform(case)
     assert all(torch.equal(loaded[key], expected[key]) for key in KEYS)
     assert loaded["subject"] == "P0"
-    assert [torch.equal(item["image"], expected["image"]) for item in load_volumes([case, case], transform)] == [
-        True
-    ] * 2
+    assert [
+        torch.equal(item["image"], expected["image"]) for item in load_volumes([case, case], transform, **SIZES)
+    ] == [True] * 2
 
 
 def _cut_off(path):
@@ -72,14 +73,15 @@ def _remove(path):
 def test_a_broken_file_is_named(case, transform, key, damage, expected):
     damage(case[key])
     with pytest.raises(InputError) as raised:
-        load_volume(case, transform)
+        load_volume(case, transform, **SIZES)
     assert str(raised.value).startswith(f"{case[key]}: expected {expected}")
     assert str(raised.value).isprintable()
 
 
 def test_files_that_are_not_asked_for_are_not_checked(case, transform):
     _remove(case["label"])
-    load_volume(case, transform.transforms[0].__class__("image", ensure_channel_first=True), keys=("image",))
+    load = LoadImaged("image", ensure_channel_first=True)
+    load_volume(case, load, keys=("image",), slice_size=(20, 20), slice_dim=1)
 
 
 @pytest.mark.parametrize(
@@ -93,13 +95,13 @@ def test_files_that_are_not_asked_for_are_not_checked(case, transform):
 def test_a_label_map_on_another_grid_is_refused(case, transform, change, found):
     change(case["label"])
     with pytest.raises(InputError, match=f"{case['label']}: expected the voxel grid of {case['image']}, found {found}"):
-        load_volume(case, transform)
+        load_volume(case, transform, **SIZES)
 
 
 def test_a_label_that_no_class_names_is_said_with_its_file(case, transform):
     _change(case["label"], lambda a: np.where(a == 21, 99, a).astype(np.int16))
     with pytest.raises(InputError, match=rf"^{case['label']}: expected source labels of the classes, found 99 in \d+ "):
-        load_volume(case, transform)
+        load_volume(case, transform, **SIZES)
 
 
 def test_an_error_in_the_transform_names_the_file_and_the_first_cause(case):
@@ -110,7 +112,7 @@ def test_an_error_in_the_transform_names_the_file_and_the_first_cause(case):
             raise RuntimeError("applying transform") from error
 
     with pytest.raises(InputError, match=f"{case['image']}: expected a volume that can be preprocessed, found MemoryE"):
-        load_volume(case, transform)
+        load_volume(case, transform, **SIZES)
 
 
 @pytest.mark.parametrize(
@@ -120,23 +122,23 @@ def test_an_error_in_the_transform_names_the_file_and_the_first_cause(case):
 )
 def test_a_result_that_the_networks_cannot_take_is_refused(case, image, expected):
     with pytest.raises(InputError, match=f"{case['image']}: expected {expected}"):
-        load_volume(case, lambda item: {"image": image}, max_slice_size=(8, 8))
+        load_volume(case, lambda item: {"image": image}, slice_size=(8, 8), slice_dim=1)
 
 
 def test_the_first_of_several_that_cannot_be_used_ends_the_run(case, transform):
     with pytest.raises(InputError, match="^nowhere.nii: expected a volume, found no such file"):
-        load_volumes([case, {"image": "nowhere.nii"}], transform)
+        load_volumes([case, {"image": "nowhere.nii"}], transform, **SIZES)
 
 
 def test_an_image_of_one_value_is_refused_and_a_label_map_is_not(case, transform):
     _change(case["label"], np.zeros_like)
-    assert not load_volume(case, transform)["label"].any()
+    assert not load_volume(case, transform, **SIZES)["label"].any()
     _change(case["image"], np.zeros_like)
     with pytest.raises(InputError, match=f"{case['image']}: expected an image, found the value 0 in every voxel"):
-        load_volume(case, transform)
+        load_volume(case, transform, **SIZES)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_preprocessing_may_end_on_a_gpu(case, transform):
-    found = load_volume(case, lambda item: {key: value.cuda() for key, value in transform(item).items()})
+    found = load_volume(case, lambda item: {key: value.cuda() for key, value in transform(item).items()}, **SIZES)
     assert found["image"].is_cuda

@@ -36,7 +36,7 @@ def _preprocessing(size=SIZE):
 
 
 def _dataset(data, **arguments):
-    return VolumeDataset(data, _preprocessing(), max_slice_size=(SIZE, SIZE), **arguments)
+    return VolumeDataset(data, _preprocessing(), slice_size=(SIZE, SIZE), slice_dim=1, **arguments)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_the_field_of_view_does_not_matter_but_the_brain_does(tmp_path):
     assert item["image"].shape == (1, SIZE, 50, SIZE)
     ((path, message),) = dataset.run_log.failures
     assert path.endswith("voxels_of_2mm.nii")
-    assert "expected a brain (voxels above 0) of at most 40 x 40 mm" in message
+    assert "expected a brain (voxels above 0) of at most 40 x 40 voxels" in message
 
 
 def test_a_preprocessing_that_fails_names_the_file_and_the_first_cause(folder):
@@ -142,7 +142,7 @@ def test_a_preprocessing_that_fails_names_the_file_and_the_first_cause(folder):
         except MemoryError as error:
             raise RuntimeError("applying transform <object at 0x1>") from error
 
-    dataset = VolumeDataset(folder, transform)
+    dataset = VolumeDataset(folder, transform, slice_size=(SIZE, SIZE), slice_dim=1)
     assert list(dataset) == []
     assert len(dataset.run_log.failures) == 3
     for path, message in dataset.run_log.failures:
@@ -161,7 +161,7 @@ def test_a_preprocessing_that_fails_names_the_file_and_the_first_cause(folder):
     ids=["NaN", "large brain", "padded too far", "not padded"],
 )
 def test_a_tensor_that_the_networks_cannot_take_is_refused(image, rule, folder):
-    dataset = VolumeDataset(folder, lambda item: {"image": image}, max_slice_size=(SIZE, SIZE))
+    dataset = VolumeDataset(folder, lambda item: {"image": image}, slice_size=(SIZE, SIZE), slice_dim=1)
     assert list(dataset) == []
     assert all(f"expected {rule}" in message for _, message in dataset.run_log.failures)
 

@@ -29,17 +29,17 @@ def test_dice_of_tissues_counts_only_the_chosen_slices():
     labels = torch.where(tissue == 1, 3, 2)
     labels[:, 1] = 28
     labels[1, 2] = 1
-    assert tissue_dice(labels, tissue, [0]) == (1.0, 1.0)
-    assert tissue_dice(labels, tissue, [1]) == (0.0, 0.0)
+    assert tissue_dice(labels, tissue, [0], slice_dim=1) == (1.0, 1.0)
+    assert tissue_dice(labels, tissue, [1], slice_dim=1) == (0.0, 0.0)
     # Slice 2: grey 2 of 4 voxels found, white 4 of 4 with 2 more. Intersection twice over the sum of the sizes.
-    assert tissue_dice(labels, tissue, [2]) == pytest.approx((2 * 2 / (2 + 4), 2 * 4 / (6 + 4)))
-    assert tissue_dice(labels, tissue, [0, 2]) == pytest.approx((2 * 6 / (6 + 8), 2 * 8 / (10 + 8)))
-    assert all(math.isnan(value) for value in tissue_dice(labels, tissue, []))
+    assert tissue_dice(labels, tissue, [2], slice_dim=1) == pytest.approx((2 * 2 / (2 + 4), 2 * 4 / (6 + 4)))
+    assert tissue_dice(labels, tissue, [0, 2], slice_dim=1) == pytest.approx((2 * 6 / (6 + 8), 2 * 8 / (10 + 8)))
+    assert all(math.isnan(value) for value in tissue_dice(labels, tissue, [], slice_dim=1))
 
 
 def test_dice_of_volumes_of_other_shape_is_refused():
     with pytest.raises(InputError, match="same shape"):
-        tissue_dice(torch.zeros(4, 3, 2), torch.zeros(4, 3, 3), [0])
+        tissue_dice(torch.zeros(4, 3, 2), torch.zeros(4, 3, 3), [0], slice_dim=1)
 
 
 def test_decisions_are_by_slice_of_the_input_without_blank_ones(tmp_path):
@@ -140,3 +140,74 @@ def test_attacked_slices_are_those_that_differ(tmp_path):
     for name, volume in (("clean", clean), ("attacked", attacked)):
         nib.save(nib.Nifti1Image(volume, np.eye(4)), tmp_path / "input" / f"{name}.nii.gz")
     assert demo._attacked_slices(tmp_path) == {2, 5}
+
+
+def _results(folder, decisions):
+    """What the bundle writes: both volumes, segmentations in which all is grey, and the decisions of each slice."""
+    (folder / "input").mkdir()
+    (folder / "output").mkdir()
+    clean = np.full((4, 6, 5), 10, np.float32)
+    attacked = clean.copy()
+    attacked[:, 1:3] += 1
+    for name, volume in (("clean", clean), ("attacked", attacked)):
+        nib.save(nib.Nifti1Image(volume, np.eye(4)), folder / "input" / f"{name}.nii.gz")
+        nib.save(
+            nib.Nifti1Image(np.full(clean.shape, 3, np.uint8), np.eye(4)), folder / "output" / f"{name}_seg.nii.gz"
+        )
+        lines = [f"{index},{decision}" for index, decision in enumerate(decisions[name])]
+        text = "\n".join(["input_index,decision", *lines]) + "\n"
+        (folder / "output" / f"{name}_scores.csv").write_text(text)
+    tissue = np.ones(clean.shape, np.uint8)
+    nib.save(nib.Nifti1Image(tissue, np.eye(4)), folder / "tissue.nii.gz")
+    return folder / "tissue.nii.gz"
+
+
+def test_slices_are_compared_by_whether_they_were_attacked(tmp_path, monkeypatch):
+    yes, no, blank = "accepted", "rejected", "blank"
+    decisions = {"clean": [yes, yes, no, yes, yes, blank], "attacked": [yes, no, yes, no, yes, blank]}
+    tissue = _results(tmp_path, decisions)
+    alone = torch.full((4, 6, 5), 2)
+    monkeypatch.setattr(demo, "_segment_alone", lambda bundle, paths: [alone for _ in paths])
+    rows = demo._compare(tmp_path, tmp_path, tissue)
+    assert [row.name.strip() for row in rows] == [
+        "clean",
+        "the slices attacked below",
+        "attacked",
+        "the other slices of that copy",
+    ]
+    # Slices 1 and 2 are attacked; of five that are not blank.
+    assert [(row.accepted, row.rejected) for row in rows] == [(4, 1), (1, 1), (1, 1), (2, 1)]
+    assert all(row.guarded[0] == 1.0 for row in rows)
+    assert all(row.alone[0] == 0.0 for row in rows)
+
+
+def test_an_attacked_copy_that_cannot_be_moved_is_named(tmp_path):
+    with pytest.raises(OutputError, match=r"attacked.nii.gz: expected to move .*clean_attacked"):
+        demo._move(tmp_path / "clean_attacked.nii.gz", tmp_path / "attacked.nii.gz")
+
+
+def test_steps_are_told_in_order(tmp_path, monkeypatch, capsys):
+    bundle, out = _bundle(tmp_path / "bundle"), tmp_path / "out"
+    calls = []
+
+    def run(bundle, names, dataset, output, *options):
+        calls.append(names)
+        if "attack" in names:
+            output.mkdir(parents=True)
+            (output / "clean_attacked.nii.gz").write_text("attacked")
+
+    def make_sample(folder, clean):
+        clean.parent.mkdir(parents=True)
+        clean.write_text("clean")
+        return folder / "tissue.nii.gz"
+
+    monkeypatch.setattr(demo, "_run_bundle", run)
+    monkeypatch.setattr(demo, "_make_sample", make_sample)
+    monkeypatch.setattr(demo, "_compare", lambda *_: [Row("clean", 5, 0, (0.9, 0.8), (0.9, 0.8))])
+    demo.main(["--output_dir", str(out), "--bundle_root", str(bundle)])
+    shown = capsys.readouterr().out
+    assert calls == [["inference", "attack"], ["inference"]]
+    assert [line[:5] for line in shown.splitlines() if line.startswith("[")] == [f"[{n}/4]" for n in (1, 2, 3, 4)]
+    assert (out / "input" / "attacked.nii.gz").read_text() == "attacked"
+    assert str(out / "output" / "attacked_report.html") in shown
+    assert "5 (100%)" in shown

@@ -39,7 +39,7 @@ def bundles(tmp_path):
         config["network_def"] = _convolution("@num_classes")
         if name == "train":
             config["num_classes"] = CLASSES
-            config["volume_transforms"][5]["spatial_size"] = [SIDE, -1, SIDE]
+            config["slice_size"] = [SIDE, SIDE]
         (folder / "brain_mri_segmentation" / "configs" / f"{name}.json").write_text(json.dumps(config))
     guard = {
         "_target_": "monai_advdefense.guard.DefendedSegmenter",

@@ -9,6 +9,7 @@ from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.errors import CalibrationError, InputError
 from monai_advdefense.guard.causes import CAUSES
 from monai_advdefense.guard.fit_typicality import fit_typicality
+from monai_advdefense.guard.scores.foreground import slice_position
 from monai_advdefense.guard.typicality import SCORES, TYPICALITY_CAUSES, Typicality
 
 
@@ -89,3 +90,14 @@ def test_too_few_subjects_and_unlike_volumes_are_refused():
 def test_names_differ_and_causes_can_be_explained():
     assert len(set(SCORES)) == len(SCORES)
     assert set(TYPICALITY_CAUSES) < set(CAUSES)
+
+
+def test_slices_that_are_not_neighbours_are_not_compared(fitted):
+    image = _volume(25)
+    whole = fitted.model(image)
+    position = slice_position((image > 0.02).flatten(1).sum(dim=1))
+    alone = fitted.model(image[5:25:5], position=position[5:25:5])
+    jumps = [row for row, name in enumerate(SCORES) if name.startswith("neighbour")]
+    others = [row for row in range(len(SCORES)) if row not in jumps]
+    assert not alone.scores[:, jumps].any()
+    torch.testing.assert_close(alone.scores[:, others], whole.scores[5:25:5][:, others], rtol=1e-3, atol=1e-2)

@@ -108,7 +108,7 @@ def _run(scan, output, network, preprocessing, added_to, log=None, **options):
     engine = Engine(lambda engine, batch: [{"image": image, "pred": added, "perturbation": inverted}])
     engine.logger = logging.getLogger("test")
     log = RunLog() if log is None else log
-    AttackWriter(Outputs(scan.parent, output), log, network, preprocessing, **options).attach(engine)
+    AttackWriter(Outputs(scan.parent, output), log, network, preprocessing, slice_dim=1, **options).attach(engine)
     engine.run([0])
     return image, added
 
@@ -179,7 +179,7 @@ def test_a_copy_that_cannot_be_measured_is_not_left_behind(scan, network, prepro
 
 def test_preprocessing_without_scaling_is_refused(network, tmp_path):
     with pytest.raises(InputError, match="ScaleIntensityRangePercentilesd"):
-        AttackWriter(Outputs(tmp_path, tmp_path), RunLog(), network, Compose([LoadImaged("image")]))
+        AttackWriter(Outputs(tmp_path, tmp_path), RunLog(), network, Compose([LoadImaged("image")]), slice_dim=1)
 
 
 def test_a_failed_measurement_keeps_copy_and_table_of_an_earlier_run(scan, network, preprocessing, tmp_path):

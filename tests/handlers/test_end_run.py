@@ -68,7 +68,7 @@ def test_an_error_passes(error):
 
 
 def test_a_missing_folder_ends_an_evaluator(tmp_path):
-    dataset = VolumeDataset(tmp_path / "nowhere", lambda item: item)
+    dataset = VolumeDataset(tmp_path / "nowhere", lambda item: item, slice_size=(8, 8), slice_dim=1)
     evaluator = SupervisedEvaluator(
         device=torch.device("cpu"),
         val_data_loader=DataLoader(dataset, batch_size=1, num_workers=0),
@@ -81,7 +81,7 @@ def test_a_missing_folder_ends_an_evaluator(tmp_path):
 
 def test_an_evaluator_without_any_usable_volume_ends_with_an_error(tmp_path, capsys):
     (tmp_path / "a.nii").write_text("no volume")
-    dataset = VolumeDataset(tmp_path, lambda item: item)
+    dataset = VolumeDataset(tmp_path, lambda item: item, slice_size=(8, 8), slice_dim=1)
     evaluator = SupervisedEvaluator(
         device=torch.device("cpu"),
         val_data_loader=DataLoader(dataset, batch_size=1, num_workers=0),

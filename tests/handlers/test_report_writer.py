@@ -55,7 +55,7 @@ def _dataset(folder):
         CropForegroundd("image", source_key="image"),
         SpatialPadd("image", [16, -1, 16]),
     ]
-    return VolumeDataset(folder / "in", Compose(steps), max_slice_size=(16, 16))
+    return VolumeDataset(folder / "in", Compose(steps), slice_size=(16, 16), slice_dim=1)
 
 
 class _NoSegmentation(VolumeWriter):
@@ -68,7 +68,7 @@ class _NoSegmentation(VolumeWriter):
 def _writers(folder, network, recorder, log, **options):
     outputs = Outputs(folder / "in", folder / "out")
     segmentation = _NoSegmentation(outputs, log)
-    return segmentation, ReportWriter(outputs, log, network, recorder, segmentation, **options)
+    return segmentation, ReportWriter(outputs, log, network, recorder, segmentation, slice_dim=1, **options)
 
 
 def _run(folder, network, *, dataset=None, sw_batch_size=3, repeats=1, **options):
@@ -196,7 +196,7 @@ def test_volume_that_failed_before_gets_no_report(folder, network):
             return loaded
 
     plain = _dataset(folder)
-    dataset = Failing(plain.data, plain.transform, max_slice_size=(16, 16))
+    dataset = Failing(plain.data, plain.transform, slice_size=(16, 16), slice_dim=1)
     _run(folder, network, dataset=dataset, suspicious=1)
     assert len(dataset.run_log.failures) == 1
     assert sorted(path.name for path in (folder / "out").rglob("*.*")) == [

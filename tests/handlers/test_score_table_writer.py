@@ -41,8 +41,8 @@ def folder(tmp_path):
 
 
 def _run(folder, output, detector):
-    dataset = VolumeDataset(str(folder), LoadImaged("image", ensure_channel_first=True), max_slice_size=(8, 8))
-    writer = ScoreTableWriter(Outputs(folder, output), dataset.run_log, detector)
+    dataset = VolumeDataset(str(folder), LoadImaged("image", ensure_channel_first=True), slice_size=(8, 8), slice_dim=1)
+    writer = ScoreTableWriter(Outputs(folder, output), dataset.run_log, detector, slice_dim=1)
     SupervisedEvaluator(
         device=torch.device("cpu"),
         val_data_loader=DataLoader(dataset, batch_size=1),
@@ -97,7 +97,7 @@ def test_slices_are_numbered_as_in_the_preprocessed_volume_and_as_in_the_input(d
     image.meta.update(filename_or_obj=str(folder / "a.nii.gz"), original_affine=np.diag([1.0, -2.0, 1.0, 1.0]))
     image.meta["original_affine"][1, 3] = 6.0
     engine = Engine(lambda engine, batch: [{"image": image, "pred": image}])
-    ScoreTableWriter(Outputs(folder, tmp_path / "out"), RunLog(), detector).attach(engine)
+    ScoreTableWriter(Outputs(folder, tmp_path / "out"), RunLog(), detector, slice_dim=1).attach(engine)
     engine.run([0])
     rows = json.loads((tmp_path / "out" / "a_scores.json").read_text())["slices"]
     assert [(row["slice"], row["position_mm"], row["input_index"]) for row in rows] == [(0, 0, 3), (1, 2, 2), (2, 4, 1)]

@@ -268,7 +268,7 @@ def test_the_whole_way_brings_each_voxel_back_to_its_place(tmp_path):
         ]
     )
     log = RunLog()
-    dataset = VolumeDataset(tmp_path / "in", preprocessing, run_log=log, max_slice_size=(32, 32))
+    dataset = VolumeDataset(tmp_path / "in", preprocessing, run_log=log, slice_size=(32, 32), slice_dim=1)
     inverse = Invertd("pred", preprocessing, orig_keys="image", nearest_interp=True)
     SupervisedEvaluator(
         device=torch.device("cpu"),

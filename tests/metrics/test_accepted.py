@@ -34,10 +34,10 @@ def test_dice_of_the_pairs_is_that_of_the_accepted_slices(volume):
 
 def test_coverage_is_the_share_of_slices_that_are_neither_blank_nor_rejected(volume):
     coverage = Accuracy()
-    coverage.update(accepted_slices([volume], REJECTED))
+    coverage.update(accepted_slices([volume], REJECTED, slice_dim=1))
     assert coverage.compute() == pytest.approx(2 / 4)
     everything = {**volume, "pred": torch.zeros_like(volume["pred"])}
-    coverage.update(accepted_slices([everything], REJECTED))
+    coverage.update(accepted_slices([everything], REJECTED, slice_dim=1))
     assert coverage.compute() == pytest.approx((2 + 4) / 8)
 
 

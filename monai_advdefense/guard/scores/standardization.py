@@ -11,7 +11,7 @@ __all__ = ["Standardization"]
 
 # Huber's constant: 95 % efficient for normal residuals.
 HUBER = 1.345
-ITERATIONS = 20
+ITERATIONS = 8
 # Median of the absolute value of a standard normal variable.
 MEDIAN_ABSOLUTE = 0.6745
 # A scale smaller than this share of the scale over all positions is chance.

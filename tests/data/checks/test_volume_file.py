@@ -4,9 +4,7 @@ import os
 import nibabel as nib
 import numpy as np
 import pytest
-import torch
 
-from monai_advdefense.data.checks.brain_box import check_brain_box
 from monai_advdefense.data.checks.volume_file import check_volume_file
 from monai_advdefense.errors import InputError
 
@@ -165,19 +163,3 @@ def test_no_header_damage_of_one_byte_passes_and_means_nonsense(tmp_path, brain,
         assert abs(np.linalg.det(volume.affine[:3, :3])) >= 0.5 * lengths.prod()
     assert all(message.startswith(f"{path}: expected ") for message in messages)
     assert 20 < len(messages) < 180
-
-
-@pytest.mark.parametrize("slice_dim", [0, 1, 2])
-def test_the_brain_box_counts_and_not_the_field_of_view(slice_dim):
-    image = torch.zeros(1, 30, 30, 30)
-    image[:, 2:22, 2:22, 2:22] = 1
-    check_brain_box(image, (20, 20), slice_dim=slice_dim)
-    image = image.amax(slice_dim + 1, keepdim=True).expand(-1, 30, 30, 30)  # the number of slices does not matter
-    check_brain_box(image, (20, 20), slice_dim=slice_dim)
-    for limit in [(19, 20), (20, 19)]:
-        with pytest.raises(InputError, match="scan.nii: expected a brain .* found 20 x 20 mm"):
-            check_brain_box(image, limit, slice_dim=slice_dim, path="scan.nii")
-
-
-def test_an_empty_volume_fits():
-    check_brain_box(np.zeros((1, 300, 300, 300), np.int8), (192, 192))

@@ -49,6 +49,6 @@ def test_a_folder_without_bundles_is_named(tmp_path):
 
 def test_an_overlay_changes_the_network_alone(bundles, phantoms):
     plain, other = segmenter_config(bundles, phantoms), segmenter_config(bundles, phantoms, "segnet")
-    assert plain["volume_transforms"] == other["volume_transforms"]
+    assert plain["train#preprocessing"] == other["train#preprocessing"]
     assert plain["ckpt_path"] != other["ckpt_path"]
     assert plain["dataset_dir"] == str(phantoms)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigParser
-from monai.transforms import Compose
 
 import monai_advdefense
 from experiments.paper.networks import paper_networks
@@ -66,5 +65,5 @@ def _slices(preset, path):
     """Coronal slices ``(Y, X, Z)`` of a volume, as detectors see them."""
     training = next(t for t in paper_networks(preset, 0) if (t.role, t.name) == ("detector", "UNet shifted"))
     parser = ConfigParser(configuration(training, BUNDLES))
-    image = Compose(parser.get_parsed_content("volume_transforms"))({"image": str(path)})["image"]
+    image = parser.get_parsed_content("train#preprocessing")({"image": str(path)})["image"]
     return image.as_tensor()[0].movedim(1, 0)

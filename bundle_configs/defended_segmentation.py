@@ -1,0 +1,279 @@
+"""Configurations of ``brain_mri_defended_segmentation``: detector, reformer and segmenter in one."""
+
+from __future__ import annotations
+
+from bundle_configs.autoencoder import CLEAN_IMAGES
+from bundle_configs.entries import (
+    CHECK_OVERRIDES,
+    DEVICE,
+    IMPORTS,
+    RESULTS,
+    WEIGHTS,
+    Entries,
+    compose,
+    handler,
+    loader,
+    references,
+)
+from bundle_configs.evaluation import evaluate_volumes
+from bundle_configs.inference import inference, invert, load_weights, slice_inferer, write_volume
+from bundle_configs.metadata import GUARD_LIMITS, LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
+from bundle_configs.networks import DEFENDED_SEGMENTER
+from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
+from bundle_configs.training import DATA, METRICS, Training
+
+__all__ = ["configs"]
+
+_REJECTED = (*STRUCTURES, "rejected")
+
+
+def configs() -> dict[str, Entries]:
+    """All configurations by name."""
+    training = _training()
+    return {
+        "train": training.config(),
+        "multi_gpu_train": training.multi_gpu(),
+        "evaluate": _evaluate(),
+        "inference": _inference(),
+        "multi_gpu_inference": _MULTI_GPU_INFERENCE,
+        "calibrate": _calibrate(),
+        "spectral": {"network_def#decision#_target_": "monai_advdefense.guard.SpectralDecision"},
+        "attack": _attack(),
+        "guard": _GUARD,
+        "metadata": _metadata(),
+    }
+
+
+def _training() -> Training:
+    settings = {
+        "dataset_dir": "data/malc2012",
+        "guard_path": WEIGHTS,
+        "ckpt_path": "$os.path.join(@run_dir, 'model.pt')",
+        "run_dir": "$os.path.join(@bundle_root, 'runs', 'finetune')",
+        "seed": 0,
+        **DEVICE,
+        "epochs": 5,
+        "val_interval": 1,
+        "learning_rate": 0.0001,
+        "batch_size": 8,
+        "every": 2,
+        "train_size": [144, 144],
+        **NUM_CLASSES,
+    }
+    reformed = {"_target_": "monai_advdefense.engines.ReformedBatch", "reformer": "$@network.reformer"}
+    return Training(
+        settings=settings,
+        network_def=DEFENDED_SEGMENTER,
+        trained="segmenter",
+        networks={"segmenter": "$@network.segmenter", "reformed_batch": reformed},
+        batches={"prepare_batch": "@reformed_batch"},
+        start=(load_weights("@guard_path"),),
+        best={"metric": "val_mean_dice", "calibrated": "$@network.decision"},
+        imports=(METRICS,),
+        **SEGMENTATION_TRAINING,
+    )
+
+
+def _evaluate() -> Entries:
+    coverage = {
+        "_target_": "ignite.metrics.Accuracy",
+        "output_transform": "$lambda output: metrics.accepted_slices(output, @num_classes, slice_dim=@slice_dim)",
+    }
+    load = load_weights("@guard_path", require_calibrated=True)
+    return {
+        **evaluate_volumes(load, "$lambda output: metrics.accepted_pairs(output, @num_classes)"),
+        "validate#evaluator#network": "@network",
+        "validate#evaluator#prepare_batch": {"_target_": "monai.engines.PrepareBatchDefault"},
+        "validate#evaluator#additional_metrics": {"val_coverage": coverage},
+    }
+
+
+def _inference() -> Entries:
+    return inference(
+        DEFENDED_SEGMENTER,
+        settings={
+            **NUM_CLASSES,
+            "report_metadata": "$os.path.join(@bundle_root, 'configs', 'metadata.json')",
+            "weights_license": "CC BY-NC 4.0",
+            "group_report": {"_target_": "monai_advdefense.runs.GroupReport", **RESULTS},
+        },
+        inferer=_LABEL_INFERER,
+        last=(_INVERT_LABELS, _DISCRETIZE, _INVERT, _SLICE_DECISIONS),
+        handlers={
+            "load_weights": load_weights(require_calibrated=True),
+            "scores": handler("ScoreRecorder", network="@network"),
+            "write_segmentation": write_volume(),
+            "write_report": handler(
+                "ReportWriter",
+                **RESULTS,
+                network="@network",
+                scores="@scores",
+                segmentation="@write_segmentation",
+                metadata="@report_metadata",
+                weights="@ckpt_path",
+                weights_license="@weights_license",
+                slice_dim="@slice_dim",
+            ),
+            "release_memory": handler("ReleaseMemory"),
+            "end_run": handler("EndRun", run_log="@run_log", group_report="@group_report"),
+        },
+    )
+
+
+# An exported bundle runs without the package too: then MONAI's own makes labels of logits and inverts them.
+_INSTALLED = "monai.utils.optional_import('monai_advdefense')[1]"
+_LABEL_INFERER: Entries = {
+    **slice_inferer(2),
+    "_desc_": "gives labels; logits where an exported bundle runs without the package",
+    "_target_": f"$'monai_advdefense.inferers.GuardedSliceInferer' if {_INSTALLED} else 'SliceInferer'",
+}
+_INVERT_LABELS: Entries = {
+    "_target_": "monai_advdefense.transforms.InvertLabelsd",
+    "_disabled_": f"$not {_INSTALLED}",
+    "keys": "pred",
+    "transform": "@preprocessing",
+    "orig_keys": "image",
+}
+_DISCRETIZE: Entries = {
+    "_target_": "Lambdad",
+    "_disabled_": f"${_INSTALLED}",
+    "keys": "pred",
+    "func": "$lambda logits: logits.max(dim=0, keepdim=True).indices.float()",
+}
+_INVERT: Entries = {**invert("pred", nearest=True), "_disabled_": f"${_INSTALLED}"}
+_SLICE_DECISIONS: Entries = {
+    "_target_": "monai_advdefense.transforms.SliceDecisionsd",
+    "_desc_": "MONAI Label puts what lies under 'result' into its JSON answer; left out where an exported bundle "
+    "runs without the package",
+    "_disabled_": f"$not {_INSTALLED}",
+    "keys": "pred",
+    "rejected": "@num_classes",
+    "slice_dim": "@slice_dim",
+}
+_MULTI_GPU_INFERENCE = {
+    "device": "$torch.device('cuda', int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()) "
+    "if torch.cuda.is_available() else torch.device('cpu')",
+    "initialize": [
+        CHECK_OVERRIDES,
+        "$import datetime",
+        "$import torch.distributed as dist",
+        "$dist.is_initialized() or dist.init_process_group(backend='gloo', timeout=datetime.timedelta(days=30))",
+    ],
+    "finalize": ["$dist.is_initialized() and dist.destroy_process_group()"],
+}
+_GUARD = {
+    "guard_dir": "bundles/brain_mri_defended_segmentation",
+    "exit_code": "$import monai_advdefense.exit_code",
+    "guard": {
+        "_target_": "monai_advdefense.bundle_tools.Guard.from_bundle",
+        "bundle": "@guard_dir",
+        "device": "cpu",
+        "axcodes": "RAS",
+        "channels": None,
+        "value_range": None,
+        "label": 255,
+        "keys": "image",
+        "pred_keys": "pred",
+    },
+    "dataset#transform": "$@guard.preprocessing(@preprocessing)",
+    "evaluator#postprocessing": "$@guard.postprocessing(@postprocessing)",
+}
+
+
+def _calibrate() -> Entries:
+    """Over inference.json: the sum of the scores anew."""
+    dataset = {
+        "_target_": "monai_advdefense.data.SliceDataset",
+        "data": CLEAN_IMAGES.format(split="calibration"),
+        "volume_transform": "@preprocessing",
+        "slice_size": "@slice_size",
+        "slice_dim": "@slice_dim",
+        "keys": ["image"],
+    }
+    calibrate = handler(
+        "CalibrateCombination",
+        network="@network",
+        save_path="@ckpt_path",
+        false_positive_rate="@false_positive_rate",
+    )
+    return {
+        "imports": [*IMPORTS, DATA],
+        "dataset_dir": "data/malc2012",
+        "sample_dir": "$os.path.join(@bundle_root, 'runs', 'template_samples')",
+        "false_positive_rate": 0.05,
+        "calibration": {"dataset": dataset, "dataloader": loader("@calibration#dataset", 16)},
+        "load_weights#require_calibrated": False,
+        "print_metrics": handler("ConciseStatsHandler", iteration_log=False),
+        "calibrate_combination": calibrate,
+        "handlers": references(["load_weights", "print_metrics", "calibrate_combination"]),
+        "evaluator#val_data_loader": "@calibration#dataloader",
+        "evaluator#inferer": "$lambda image, network, *args, **kwargs: network.scores(image)",
+        "evaluator#postprocessing": None,
+    }
+
+
+def _attack() -> Entries:
+    """Over inference.json: attacked copies of volumes."""
+    postprocessing = {
+        "copy_perturbation": {"_target_": "CopyItemsd", "keys": "pred", "names": "perturbation"},
+        "invert_perturbation": invert("perturbation", nearest=False),
+    }
+    write_attack = handler(
+        "AttackWriter",
+        **RESULTS,
+        network="@network",
+        preprocessing="@preprocessing",
+        slice_dim="@slice_dim",
+    )
+    return {
+        "target": "background",
+        "step_size": 0.375,
+        "steps": 20,
+        "slices": None,
+        "seed": 0,
+        "attack": {
+            "_target_": "monai_advdefense.transforms.DAGAttack",
+            "network": "$@network.segmenter",
+            "target": "@target",
+            "step_size": "@step_size",
+            "steps": "@steps",
+            "brain_only": True,
+            "slice_dim": "@slice_dim",
+            "seed": "@seed",
+        },
+        "dataset#min_slices": "$@slices or 0",
+        "inferer": {"_target_": "monai_advdefense.inferers.AttackInferer", "attack": "@attack", "slices": "@slices"},
+        **postprocessing,
+        "postprocessing": compose(postprocessing),
+        "write_attack": write_attack,
+        "end_run#group_report": None,
+        "handlers": references(["load_weights", "write_attack", "end_run"]),
+    }
+
+
+def _metadata() -> Entries:
+    texts = {
+        "name": "Defended segmentation of 27 structures in brain MRI",
+        "task": "Segmentation of 27 brain structures in skull-stripped T1 MRI behind a guard that rejects "
+        "adversarial slices",
+        "description": "Detector, reformer and segmenter in one network: slices are rejected whose spectrum the "
+        "detector cannot reconstruct, or whose segmentation changes by the reformer, accepted ones are reformed and "
+        "segmented. Self-contained; assembled from brain_mri_detector, brain_mri_reformer and brain_mri_segmentation.",
+        "data_source": MALC,
+        **LABEL_CLASSES,
+        "pred_classes": "29 channels of logits: background, 27 structures and the class rejected, which holds over a "
+        "whole slice or nowhere in it",
+        "eval_metrics": {"mean_dice_accepted": 0.837, "coverage": 0.973},
+        "intended_use": f"{USE}Segments slices that look like the clean ones of its training, marks the others as "
+        f"rejected, and reports score and decision of every slice.{GUARD_LIMITS}",
+    }
+    return metadata(
+        texts,
+        changes="decides by the sum of spectral and divergence score (spectral.json: by the spectral one alone; "
+        "calibrate.json); group report (report.html, report.csv); inference by several processes "
+        "(multi_gpu_inference.json); guard in front of other bundles (guard.json); channels-last layout; faster "
+        "inference",
+        references=["Park", "Meng", "Xie", "Ronneberger", "Roy", "Landman", "Marcus"],
+        outputs=tensor("segmentation", 2 * ["16*n"], [], _REJECTED),
+        post_processed_outputs=labels(_REJECTED),
+    )

@@ -1,0 +1,70 @@
+"""Entries that configurations consist of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+__all__ = [
+    "BUNDLE_ROOT",
+    "CHECK_OVERRIDES",
+    "DEVICE",
+    "EVAL_DIR",
+    "IMPORTS",
+    "OUTPUTS",
+    "RESULTS",
+    "SLICES",
+    "WEIGHTS",
+    "Entries",
+    "compose",
+    "handler",
+    "loader",
+    "references",
+]
+
+Entries: TypeAlias = dict[str, Any]
+
+# The second makes every run of monai.bundle end with its exit code and one line, whatever is wrong.
+IMPORTS = [
+    "$import os",
+    "$import monai_advdefense.exit_code",
+    "$import monai_advdefense.bundle_tools.overrides as overrides",
+]
+# The first of what a run initializes: a misspelt override would change nothing and say nothing.
+CHECK_OVERRIDES = "$overrides.refuse_unknown_overrides()"
+BUNDLE_ROOT = {"bundle_root": "."}
+DEVICE = {"device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"}
+EVAL_DIR = {"output_dir": "$os.path.join(@bundle_root, 'eval')"}
+OUTPUTS = {
+    "_target_": "monai_advdefense.runs.Outputs",
+    "dataset_dir": "@dataset_dir",
+    "output_dir": "@output_dir",
+}
+# What handlers that write are told.
+RESULTS = {"outputs": "@outputs", "run_log": "@run_log"}
+WEIGHTS = "$os.path.join(@bundle_root, 'models', 'model.pt')"
+# Slices that the networks take: axis 1 of RAS is coronal.
+SLICES = {"slice_dim": 1, "slice_size": [192, 192], "pixdim": [1.0, 1.0, 1.0]}
+
+
+def references(names: Iterable[str]) -> list[str]:
+    """References to entries at top level."""
+    return [f"@{name}" for name in names]
+
+
+def compose(names: Iterable[str], *last: Entries) -> Entries:
+    """Transforms that are entries at top level, one after the other, and those after them that may be disabled.
+
+    A disabled component leaves the list that it stands in, but a reference to it is None.
+    """
+    return {"_target_": "Compose", "transforms": [*references(names), *last]}
+
+
+def handler(name: str, **arguments: Any) -> Entries:
+    """A handler of the package."""
+    return {"_target_": f"monai_advdefense.handlers.{name}", **arguments}
+
+
+def loader(dataset: str, batch_size: int | str, **arguments: Any) -> Entries:
+    """A data loader; worker processes would lose the failures of a dataset."""
+    return {"_target_": "DataLoader", "dataset": dataset, "batch_size": batch_size, **arguments, "num_workers": 0}

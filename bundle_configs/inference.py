@@ -1,0 +1,128 @@
+"""inference.json: volumes in, results on their own grids out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bundle_configs.entries import (
+    BUNDLE_ROOT,
+    CHECK_OVERRIDES,
+    DEVICE,
+    EVAL_DIR,
+    IMPORTS,
+    OUTPUTS,
+    RESULTS,
+    SLICES,
+    WEIGHTS,
+    Entries,
+    compose,
+    handler,
+    loader,
+    references,
+)
+from bundle_configs.networks import FEATURES, NETWORK
+from bundle_configs.preprocessing import volume_transforms
+
+__all__ = ["END_RUN", "inference", "invert", "load_weights", "slice_inferer", "write_volume"]
+
+END_RUN = {"end_run": handler("EndRun", run_log="@run_log")}
+
+
+def inference(
+    network_def: Entries,
+    *,
+    handlers: Entries,
+    settings: Entries | None = None,
+    inferer: Entries | None = None,
+    postprocessing: Entries | None = None,
+    last: tuple[Entries, ...] = (),
+) -> Entries:
+    """The configuration.
+
+    Args:
+        network_def: definition of the network.
+        handlers: handlers of the evaluator by name, in their order.
+        settings: further values that users set.
+        inferer: what passes the slices of a volume through the network; None is MONAI's.
+        postprocessing: transforms of the output by name, in their order.
+        last: transforms after them that may be disabled.
+    """
+    before, after = volume_transforms(label=False), postprocessing or {}
+    evaluator: Entries = {
+        "_target_": "SupervisedEvaluator",
+        "device": "@device",
+        "val_data_loader": "@dataloader",
+        "network": "@network",
+        "inferer": "@inferer",
+        **({"postprocessing": "@postprocessing"} if after or last else {}),
+        "val_handlers": "@handlers",
+    }
+    return {
+        "imports": IMPORTS,
+        **BUNDLE_ROOT,
+        "dataset_dir": "data",
+        **EVAL_DIR,
+        "ckpt_path": WEIGHTS,
+        **DEVICE,
+        **SLICES,
+        **(settings or {}),
+        **FEATURES,
+        "network_def": network_def,
+        **NETWORK,
+        **before,
+        "preprocessing": compose(before),
+        "outputs": OUTPUTS,
+        "run_log": {"_target_": "monai_advdefense.runs.RunLog"},
+        "dataset": _VOLUMES,
+        "dataloader": loader("@dataset", 1),
+        "inferer": inferer or slice_inferer(2),
+        **({**after, "postprocessing": compose(after, *last)} if after or last else {}),
+        **handlers,
+        "handlers": references(handlers),
+        "evaluator": evaluator,
+        "initialize": [CHECK_OVERRIDES],
+        "run": ["$@evaluator.run()"],
+    }
+
+
+_VOLUMES = {
+    "_target_": "monai_advdefense.data.VolumeDataset",
+    "data": "@dataset_dir",
+    "transform": "@preprocessing",
+    "exclude": "@output_dir",
+    "slice_size": "@slice_size",
+    "slice_dim": "@slice_dim",
+    "run_log": "@run_log",
+}
+
+
+def slice_inferer(batch_size: int) -> Entries:
+    """Passes the slices of a volume through a 2-D network."""
+    return {
+        "_target_": "SliceInferer",
+        "roi_size": "@slice_size",
+        "sw_batch_size": batch_size,
+        "spatial_dim": "@slice_dim",
+    }
+
+
+def invert(key: str, *, nearest: bool) -> Entries:
+    """Back on the grid of the input."""
+    return {
+        "_target_": "Invertd",
+        "keys": key,
+        "transform": "@preprocessing",
+        "orig_keys": "image",
+        "nearest_interp": nearest,
+        "to_tensor": True,
+    }
+
+
+def load_weights(path: str = "@ckpt_path", **arguments: Any) -> Entries:
+    """Handler that loads the weights; ``require_calibrated`` refuses a guard without a threshold."""
+    return handler("StrictCheckpointLoader", load_path=path, network="@network", **arguments)
+
+
+def write_volume(**arguments: Any) -> Entries:
+    """Handler that writes each result on the grid of its input."""
+    return handler("VolumeWriter", **RESULTS, **arguments)
