@@ -62,5 +62,5 @@ def test_decisions_of_a_detector_are_its_own():
 
 def test_a_slice_with_one_rejected_voxel_is_rejected(volume):
     volume["pred"][0, 3, 1, 3] = REJECTED
-    accepted, _ = accepted_slices([volume], REJECTED)
+    accepted, _ = accepted_slices([volume], REJECTED, slice_dim=1)
     assert accepted.tolist() == [0, 0, 1, 0]
