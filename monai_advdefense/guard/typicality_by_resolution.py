@@ -1,0 +1,102 @@
+"""TypicalityByResolution: one model for volumes on their own grid, one for those that were resampled to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from monai_advdefense.guard.fit_typicality import FittedTypicality, fit_typicality, fit_typicality_numbers
+from monai_advdefense.guard.scores.native_resolution import (
+    RESOLUTION_COVARIATES,
+    as_from_spacing,
+    is_resampled,
+    resolution_covariates,
+)
+from monai_advdefense.guard.typicality import SliceScores, Typicality
+from monai_advdefense.guard.volume_numbers import volume_numbers
+
+__all__ = ["NATIVE_SIZES", "FittedByResolution", "TypicalityByResolution", "fit_typicality_by_resolution"]
+
+NATIVE_SIZES = (0.7, 1.25, 0.9, 1.5, 0.8, 1.1, 1.35, 0.6, 1.2, 0.75, 1.45, 0.95, 1.05)
+"""Voxel sizes, as shares of the grid's, of the copies that the second model is fitted on, in turn."""
+
+
+class TypicalityByResolution(nn.Module):
+    """Scores slices by the model that fits how they came to the grid: interpolation smooths what was not on it.
+
+    Args:
+        channels: channels of the image.
+        spacing: voxel size of the grid in mm along the slices' axis, rows and columns.
+    """
+
+    def __init__(self, channels: int = 1, spacing: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
+        super().__init__()
+        self.spacing = tuple(spacing)
+        self.on_grid = Typicality(channels)
+        self.resampled = Typicality(channels, RESOLUTION_COVARIATES)
+
+    def forward(
+        self, image: Tensor, native_spacing: Sequence[float] | None = None, *, position: Tensor | None = None
+    ) -> SliceScores:
+        """Score the slices of one volume.
+
+        Args:
+            image: its slices in their order ``(S, C, H, W)``, in [0, 1].
+            native_spacing: voxel size of the scan in mm in the order of ``spacing``; None is that of the grid.
+            position: see :meth:`Typicality.forward`.
+        """
+        native = self.spacing if native_spacing is None else native_spacing
+        if is_resampled(native, self.spacing):
+            covariates = resolution_covariates(native, self.spacing).to(image)
+            scores: SliceScores = self.resampled(image, covariates, position=position)
+        else:
+            scores = self.on_grid(image, position=position)
+        return scores
+
+
+@dataclass(frozen=True)
+class FittedByResolution:
+    """Both models, and what each says of the volumes that it was fitted on."""
+
+    model: TypicalityByResolution
+    on_grid: FittedTypicality
+    resampled: FittedTypicality
+
+
+def fit_typicality_by_resolution(
+    volumes: Sequence[Tensor],
+    subjects: Sequence[str],
+    *,
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+    false_positive_rate: float = 0.05,
+    seed: int = 0,
+) -> FittedByResolution:
+    """Fit both models on clean volumes, the second on a copy of each as from a scan of another voxel size.
+
+    Args:
+        volumes: slices of each volume in their order ``(S, C, H, W)``, in [0, 1], scanned on the grid.
+        subjects: whose each volume is.
+        spacing: voxel size of the grid in mm along the slices' axis, rows and columns.
+        false_positive_rate: share of clean slices that may be rejected.
+        seed: seed of synthetic noise and faults.
+
+    Raises:
+        InputError: volumes and subjects do not fit each other.
+        CalibrationError: there are fewer than 5 subjects, or too few slices.
+    """
+    on_grid = fit_typicality(volumes, subjects, false_positive_rate=false_positive_rate, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    copies = []
+    for number, (volume, subject) in enumerate(zip(volumes, subjects, strict=True)):
+        native = [NATIVE_SIZES[number % len(NATIVE_SIZES)] * size for size in spacing]
+        copy = as_from_spacing(volume, native, spacing)
+        covariates = resolution_covariates(native, spacing)
+        copies.append(volume_numbers(copy, subject, generator=generator, covariates=covariates))
+    channels = volumes[0].shape[1]
+    resampled = fit_typicality_numbers(copies, channels=channels, false_positive_rate=false_positive_rate)
+    model = TypicalityByResolution(channels, spacing)
+    model.on_grid, model.resampled = on_grid.model, resampled.model
+    return FittedByResolution(model, on_grid, resampled)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from monai_advdefense.data.phantom import brain_phantom
+from monai_advdefense.guard.scores.native_resolution import as_from_spacing
+from monai_advdefense.guard.typicality_by_resolution import TypicalityByResolution, fit_typicality_by_resolution
+
+
+def _volume(seed):
+    image, _ = brain_phantom((40, 30, 40), seed=seed)
+    return (torch.from_numpy(image / 2000).float().movedim(1, 0))[:, None]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit_typicality_by_resolution([_volume(seed) for seed in range(8)], [f"P{seed}" for seed in range(8)])
+
+
+def test_a_resampled_volume_is_clean_if_its_voxel_size_is_known(fitted):
+    native = (1.3, 1.3, 1.3)
+    copy = as_from_spacing(_volume(20), native)
+    unknown, known = (fitted.model(copy, size) for size in (None, native))
+    assert unknown.rejected[unknown.judged].float().mean() > 0.7
+    assert known.rejected[known.judged].float().mean() < 0.3
+
+
+def test_a_volume_on_the_grid_has_the_scores_of_the_first_model(fitted):
+    image = _volume(21)
+    expected = fitted.on_grid.model(image).scores
+    for native in (None, (1.0, 1.0, 1.0), (1.0, 1.004, 0.999)):
+        assert torch.equal(fitted.model(image, native).scores, expected)
+
+
+def test_not_fitted_rejects_all_and_state_travels(fitted):
+    other, image = TypicalityByResolution(), _volume(22)
+    assert other(image).rejected.all()
+    assert other(image, (0.8, 0.8, 0.8)).rejected.all()
+    other.load_state_dict(fitted.model.state_dict())
+    for native in (None, (0.8, 0.8, 0.8)):
+        assert torch.equal(other(image, native).scores, fitted.model(image, native).scores)
