@@ -24,6 +24,8 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+# Else the fields of a named tuple are described twice.
+napoleon_use_ivar = True
 # Ours alone: nothing is fetched while the site is built.
 html_theme = "furo"
 html_title = f"monai_advdefense {release}"
