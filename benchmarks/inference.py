@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
+from monai.inferers import SliceInferer
 from torch import Tensor
 
 from benchmarks.table import Row
@@ -21,16 +22,18 @@ __all__ = ["EXPLANATION", "SPECTRAL", "measure", "preprocessed"]
 EXPLANATION = (
     "One sample brain, with the transforms, the inferer and the handlers of the composite bundle's inference.json: the "
     "guard decides by the combined score, the default. *Total* is what happens between the preprocessed volume and the "
-    "labels in the input grid: the inferer (three networks, the segmenter twice, decision, stitching; scores recorded) "
+    "labels in the input grid: the inferer (three networks, the segmenter twice, decision, labels; scores recorded) "
     "and the postprocessing. Load and save are listed apart; all three together are the seconds that a volume takes. "
     "The baseline is the sum of the bare forward passes of the networks, each on its own input, over the same slices "
-    "in the same batches. Both take turns; medians over {repeats} turns, after one that is not counted. No bar was set."
+    "in the same batches; MONAI's inferer with the guard as it is runs beside them. All take turns; medians over "
+    "{repeats} turns, after one that is not counted. No bar was set."
 )
 SPECTRAL = (
     "The same with the overlay spectral.json: the guard decides by the spectral score alone, without the second pass "
     "through the segmenter, which the baseline does not have either."
 )
 _BAR = 1.20
+_STITCHED = "MONAI's SliceInferer with the guard as it is, and the largest logit"
 _LOAD, _INFERER, _POST, _SAVE = "load: ", "inferer", "postprocessing: ", "save: "
 
 _Times = dict[str, list[float]]
@@ -47,7 +50,9 @@ def measure(parser: ConfigParser, path: str, *, repeats: int) -> list[Row]:
     engine = _engine(parser, times)
     for _ in range(repeats + 1):
         engine.run([path])
-        _bare(parser, engine.state.output[0]["image"].as_tensor(), times)
+        image = engine.state.output[0]["image"].as_tensor()
+        _bare(parser, image, times)
+        _stitched(parser, image, times)
     bar = None if parser.get_parsed_content("network").decision.uses_divergence else _BAR
     part = {name: median(seconds[1:]) for name, seconds in times.items()}
     bare = sum(seconds for name, seconds in part.items() if name.startswith("bare"))
@@ -59,6 +64,7 @@ def measure(parser: ConfigParser, path: str, *, repeats: int) -> list[Row]:
         Row("total: inferer and postprocessing", part[_INFERER] + post, unit=" s"),
         Row("inferer alone: ratio to the bare forward passes", part[_INFERER] / bare),
         Row("total: ratio to the bare forward passes", (part[_INFERER] + post) / bare, bar),
+        Row("MONAI's inferer: times as long as the inferer", part[_STITCHED] / part[_INFERER]),
     ]
 
 
@@ -100,6 +106,15 @@ def _start(started: list[float]) -> Callable[[Engine], None]:
 
 def _stop(started: list[float], times: _Times, name: str) -> Callable[[Engine], None]:
     return lambda _: times[name].append(time.perf_counter() - started.pop())
+
+
+@torch.no_grad()
+def _stitched(parser: ConfigParser, volume: Tensor, times: _Times) -> None:
+    """Time labels of stitched logits, as without folded normalization and windows."""
+    own = parser.get_parsed_content("inferer")
+    inferer = SliceInferer(roi_size=own.orig_roi_size, sw_batch_size=own.sw_batch_size, spatial_dim=own.spatial_dim)
+    with _clock(times, _STITCHED):
+        inferer(volume[None], parser.get_parsed_content("network")).argmax(1)
 
 
 @torch.no_grad()
