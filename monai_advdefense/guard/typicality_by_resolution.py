@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +15,17 @@ from monai_advdefense.guard.scores.native_resolution import (
     is_resampled,
     resolution_covariates,
 )
-from monai_advdefense.guard.typicality import SliceScores, Typicality
+from monai_advdefense.guard.typicality import TYPICALITY_CAUSES, SliceScores, Typicality
 from monai_advdefense.guard.volume_numbers import volume_numbers
 
 __all__ = ["NATIVE_SIZES", "FittedByResolution", "TypicalityByResolution", "fit_typicality_by_resolution"]
 
 NATIVE_SIZES = (0.7, 1.25, 0.9, 1.5, 0.8, 1.1, 1.35, 0.6, 1.2, 0.75, 1.45, 0.95, 1.05)
 """Voxel sizes, as shares of the grid's, of the copies that the second model is fitted on, in turn."""
+
+
+LARGEST_NATIVE = 1.55
+"""Beyond this voxel size, as a share of the grid's, a volume that is not clean is so for its low resolution."""
 
 
 class TypicalityByResolution(nn.Module):
@@ -52,9 +56,18 @@ class TypicalityByResolution(nn.Module):
         if is_resampled(native, self.spacing):
             covariates = resolution_covariates(native, self.spacing).to(image)
             scores: SliceScores = self.resampled(image, covariates, position=position)
+            if max(n / s for n, s in zip(native, self.spacing, strict=True)) > LARGEST_NATIVE:
+                scores = _named(scores, "smooth")
         else:
             scores = self.on_grid(image, position=position)
         return scores
+
+
+def _named(scores: SliceScores, cause: str) -> SliceScores:
+    """The same scores under a cause that is known."""
+    column = torch.arange(len(TYPICALITY_CAUSES), device=scores.by_cause.device) == TYPICALITY_CAUSES.index(cause)
+    largest = scores.by_cause.amax(dim=1, keepdim=True)
+    return replace(scores, by_cause=torch.where(column, largest, largest - 1))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import torch
 
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.guard.scores.native_resolution import as_from_spacing
+from monai_advdefense.guard.typicality import TYPICALITY_CAUSES
 from monai_advdefense.guard.typicality_by_resolution import TypicalityByResolution, fit_typicality_by_resolution
 
 
@@ -24,6 +25,15 @@ def test_a_resampled_volume_is_clean_if_its_voxel_size_is_known(fitted):
     unknown, known = (fitted.model(copy, size) for size in (None, native))
     assert unknown.rejected[unknown.judged].float().mean() > 0.7
     assert known.rejected[known.judged].float().mean() < 0.3
+
+
+def test_thick_slices_are_low_resolution_and_no_attack(fitted):
+    native = (1.0, 1.0, 3.0)
+    found = fitted.model(as_from_spacing(_volume(23), native), native)
+    assert found.rejected[found.judged].float().mean() > 0.7
+    named = {TYPICALITY_CAUSES[row] for row in found.by_cause[found.judged & found.rejected].argmax(dim=1)}
+    assert named == {"smooth"}
+    torch.testing.assert_close(found.by_cause[found.judged].amax(dim=1), found.scores[found.judged].amax(dim=1))
 
 
 def test_a_volume_on_the_grid_has_the_scores_of_the_first_model(fitted):
