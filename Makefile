@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit mutants configs bundles deploy label docs benchmarks results paper clean
+.PHONY: help demo samples test lint types unit mutants configs bundles dist deploy label docs benchmarks results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
@@ -17,6 +17,7 @@ help:
 	@echo "make samples     generated brains, part of the training data of detector and reformer"
 	@echo "make configs     write the JSON configurations of the bundles from bundle_configs/"
 	@echo "make bundles     check the bundles as the model zoo does, and pack them into dist/"
+	@echo "make dist        wheel, source archive and bundles with their checksums, in dist/"
 	@echo "make deploy      the guard in a MONAI Deploy application equals monai.bundle run (own environment)"
 	@echo "make label       the guard in a MONAI Label server equals monai.bundle run (own environment)"
 	@echo "make docs        the documentation site, docs/build/index.html"
@@ -61,6 +62,13 @@ bundles: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/bundles/test_metadata.py tests/bundles/test_configs.py \
 		tests/bundles/test_export.py
 	$(BIN)/python -m monai_advdefense.bundle_tools.package $(wildcard bundles/*/) --output_dir dist
+
+# The time of the last commit: the same source gives the same wheel.
+dist: $(READY)
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m monai_advdefense.bundle_tools.package $(wildcard bundles/*/) --output_dir dist
+	cd dist && sha256sum *.whl *.tar.gz *.zip > SHA256SUMS
 
 build/deploy/.installed: examples/monai_deploy/requirements.txt
 	$(PYTHON) -m venv $(@D)
