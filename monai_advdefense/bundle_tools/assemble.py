@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import config_of, network_of, weights_of
-from monai_advdefense.bundle_tools.guarded_copy import write_guarded_bundle
+from monai_advdefense.bundle_tools.write_guarded_bundle import write_guarded_bundle
 from monai_advdefense.errors import exit_on_error
 from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.weights import load_weights, save_weights
@@ -31,7 +31,7 @@ def assemble(
     """Write a self-contained bundle of a detector, a reformer and a segmenter.
 
     Where there is no bundle yet, it is a copy of the segmenter's, whatever network that is, with the guard in its
-    transforms: see :func:`~monai_advdefense.bundle_tools.guarded_copy.write_guarded_bundle`.
+    transforms: see :func:`~monai_advdefense.bundle_tools.write_guarded_bundle.write_guarded_bundle`.
 
     Where there is the bundle of a defended segmenter, whose three parts take the same slices, their weights and the
     detector's threshold become one file. The combined score depends on all three parts, so it is not calibrated

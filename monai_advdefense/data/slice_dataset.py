@@ -9,7 +9,7 @@ import torch
 from monai.data import Dataset
 
 from monai_advdefense.data.load_volume import load_volume
-from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["SliceDataset"]

@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.data.load_volume import load_volume
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.runs.run_log import RunLog
 

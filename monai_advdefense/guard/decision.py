@@ -1,4 +1,4 @@
-"""What a guard accepts: the rule, blank samples included, and the decisions by one score or by several."""
+"""What a guard accepts: the rule, and the decisions by one score or by several."""
 
 from __future__ import annotations
 
@@ -7,24 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CombinedDecision", "Decided", "Decision", "SpectralDecision", "accepts", "is_blank"]
+from monai_advdefense.guard.blank import is_blank
 
-
-def is_blank(image: Tensor, residue: float = 1e-4) -> Tensor:
-    """Return ``(B,)`` bool: the sample holds no tissue. Can be scripted.
-
-    Resampling leaves traces of its rounding beside the tissue, up to about 1e-5 in single precision; one grey value of
-    a scan of 12 bits is 2.4e-4.
-
-    Args:
-        image: ``(B, C, *spatial)``, 0 is background and 1 about the brightest tissue.
-        residue: what is not above this is no tissue.
-
-    Example:
-        >>> is_blank(torch.tensor([[[0.0, 0.5]], [[0.0, 1e-7]]]))
-        tensor([False,  True])
-    """
-    return torch.logical_not((image > residue).flatten(1).any(dim=1))
+__all__ = ["CombinedDecision", "Decided", "Decision", "SpectralDecision", "accepts"]
 
 
 def accepts(image: Tensor, score: Tensor, threshold: Tensor) -> Tensor:
@@ -56,7 +41,7 @@ class Decided(NamedTuple):
     Attributes:
         score: ``(B,)``, that in use; higher is more suspicious.
         accepted: ``(B,)`` bool; False is rejected.
-        blank: ``(B,)`` bool, see :func:`is_blank`.
+        blank: ``(B,)`` bool, see :func:`~monai_advdefense.guard.blank.is_blank`.
     """
 
     score: Tensor

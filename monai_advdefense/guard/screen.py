@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.causes import CAUSES
-from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.guard.predicted_dice import PredictedDice, dice_features
 from monai_advdefense.guard.prediction_typicality import (
     PREDICTION_CAUSES,
@@ -37,7 +37,7 @@ class Screened:
     Attributes:
         score: of each slice ``(S,)``, the largest of its scores; 0 for slices that are not judged.
         accepted: ``(S,)`` bool; False is rejected.
-        blank: ``(S,)`` bool, see :func:`~monai_advdefense.guard.decision.is_blank`.
+        blank: ``(S,)`` bool, see :func:`~monai_advdefense.guard.blank.is_blank`.
         judged: ``(S,)`` bool; the others show too little of the object to be judged, and are segmented.
         scores: ``(S, K)`` for :data:`SCREEN_SCORES`.
         spoke: name of the largest score of each slice; empty where it is accepted.

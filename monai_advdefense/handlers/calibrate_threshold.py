@@ -15,8 +15,8 @@ from monai.utils.enums import CommonKeys
 from torch import Tensor, nn
 
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.calibration import minimum_scores, threshold_at_false_positive_rate, threshold_over_domains
-from monai_advdefense.guard.decision import is_blank
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.weights import save_weights
 

@@ -9,7 +9,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.report import Case, case_from_scores, case_to_csv, case_to_json, slice_positions
 from monai_advdefense.runs.outputs import Outputs

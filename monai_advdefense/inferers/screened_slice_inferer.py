@@ -12,7 +12,7 @@ from torch import Tensor
 from monai_advdefense.class_indices import label_type
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard.accelerated import accelerated
-from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.guard.prediction_typicality import PredictionNumbers, prediction_numbers
 from monai_advdefense.guard.scores.foreground import area, foreground, slice_position

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from monai_advdefense.guard import rejected as rejection
-from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
 
 __all__ = ["accepted_pairs", "accepted_slices", "detector_decisions"]

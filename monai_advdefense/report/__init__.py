@@ -1,10 +1,10 @@
 """What the guard found in a volume, as tables, figures and a page."""
 
 from monai_advdefense.report.case import Case, Decision, SliceRecord, Verdict, case_from_scores, slice_positions
+from monai_advdefense.report.case_html import case_to_html
 from monai_advdefense.report.charts import color_bar, figure_to_data_uri, score_curve, slice_panels
 from monai_advdefense.report.group import GroupEntry, GroupVerdict, group_headline, group_to_csv, worst_first
 from monai_advdefense.report.group_html import group_to_html
-from monai_advdefense.report.html import case_to_html
 from monai_advdefense.report.label_colors import LABEL_COLORS, label_colors, structure_name
 from monai_advdefense.report.provenance import BundleFacts, Provenance, bundle_facts, package_versions
 from monai_advdefense.report.slice_view import Plane, SliceView, plane_of, slice_views

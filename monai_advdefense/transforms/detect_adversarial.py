@@ -13,10 +13,10 @@ from monai.utils import TransformBackends
 from torch import Tensor
 
 from monai_advdefense.errors import CalibrationError
-from monai_advdefense.guard.decision import is_blank
+from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.messages import broken_rule
-from monai_advdefense.transforms.channel_slices import GuardedChannels
+from monai_advdefense.transforms.guarded_channels import GuardedChannels
 
 __all__ = ["DetectAdversarial", "DetectAdversarialD", "DetectAdversarialDict", "DetectAdversariald"]
 

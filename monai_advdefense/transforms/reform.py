@@ -11,10 +11,10 @@ from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_dst_type
 from torch import nn
 
-from monai_advdefense.guard.decision import is_blank
-from monai_advdefense.guard.slices import join_slices
-from monai_advdefense.transforms.channel_slices import GuardedChannels
+from monai_advdefense.guard.blank import is_blank
+from monai_advdefense.guard.cut_slices import join_slices
 from monai_advdefense.transforms.each_key import EachKey
+from monai_advdefense.transforms.guarded_channels import GuardedChannels
 
 __all__ = ["Reform", "ReformD", "ReformDict", "Reformd"]
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from monai_advdefense.guard.rejected import mark_rejected
 from monai_advdefense.messages import broken_rule
-from monai_advdefense.transforms.channel_slices import GuardedChannels
 from monai_advdefense.transforms.each_key import EachKey
+from monai_advdefense.transforms.guarded_channels import GuardedChannels
 
 __all__ = ["RejectSlices", "RejectSlicesD", "RejectSlicesDict", "RejectSlicesd"]
 

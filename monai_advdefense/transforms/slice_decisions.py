@@ -11,7 +11,7 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_tensor
 
 from monai_advdefense.guard.rejected import accepted_slices
-from monai_advdefense.transforms.channel_slices import GuardedChannels
+from monai_advdefense.transforms.guarded_channels import GuardedChannels
 
 __all__ = ["SliceDecisions", "SliceDecisionsD", "SliceDecisionsDict", "SliceDecisionsd"]
 

@@ -8,7 +8,7 @@ from monai.transforms import Compose, CropForeground, Orientation, ScaleIntensit
 
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.slices import cut_slices, join_slices, reorient, reorient_back
+from monai_advdefense.guard.cut_slices import cut_slices, join_slices, reorient, reorient_back
 
 SIZE = (40, 44)
 

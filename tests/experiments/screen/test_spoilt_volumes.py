@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from experiments.guard2.spoilt_volumes import CAUSES, SPOILT_VOLUMES, changed_slices
+from experiments.screen.spoilt_volumes import CAUSES, SPOILT_VOLUMES, changed_slices
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.guard.causes import CAUSES as EXPLAINED
 

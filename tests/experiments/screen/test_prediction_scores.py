@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.guard2.prediction_figures import attack_line, clean_lines, erased_structures, fit
-from experiments.guard2.prediction_scores import ATTACKS, Networks, measured, positions, together
+from experiments.screen.prediction_figures import attack_line, clean_lines, erased_structures, fit
+from experiments.screen.prediction_scores import ATTACKS, Networks, measured, positions, together
 from experiments.slices import Slices
 
 SLICES, SIZE = 24, 32

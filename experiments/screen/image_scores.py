@@ -1,4 +1,4 @@
-"""What the image scores of guard 2 see: clean volumes, accidents, contrast, pose, missing parts and faint attacks."""
+"""What the image scores of the screen see: clean volumes, accidents, contrast, pose and faint attacks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from experiments.attacks import AttackSetting
 from experiments.bundles import BUNDLES
-from experiments.guard2.measured import Measured, SpoiltNumbers
-from experiments.guard2.spoilt_volumes import CAUSES, SPOILT_VOLUMES
+from experiments.screen.measured import Measured, SpoiltNumbers
+from experiments.screen.spoilt_volumes import CAUSES, SPOILT_VOLUMES
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import exit_on_error
 from monai_advdefense.guard.fit_typicality import FittedTypicality, fit_typicality_numbers
@@ -105,8 +105,8 @@ def _row(
 
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the image scores of guard 2 and write a CSV file."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.guard2.image_scores", description=main.__doc__)
+    """Measure the image scores of the screen and write a CSV file."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.screen.image_scores", description=main.__doc__)
     parser.add_argument("--dataset_dir", required=True, type=Path, metavar="DIR", help="in the layout of MALC 2012")
     parser.add_argument("--split", default="validation", help="what is measured; test once, at the end")
     parser.add_argument("--bundles", default=BUNDLES, type=Path, metavar="DIR", help="folder of the bundles")

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from experiments.attacks import AttackSetting
 from experiments.evaluation.networks import load_guard, segmenter_config
-from experiments.guard2.spoilt_volumes import SPOILT_VOLUMES, changed_slices
 from experiments.measure import craft
+from experiments.screen.spoilt_volumes import SPOILT_VOLUMES, changed_slices
 from experiments.slices import evenly_spaced
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data import malc2012_datalist
@@ -80,7 +80,7 @@ class Measured:
         return cast(VolumeNumbers, self._kept(f"clean/{case['scan']}", compute))
 
     def spoilt(self, case: dict[str, str], name: str) -> SpoiltNumbers:
-        """Numbers of a volume spoilt as :data:`~experiments.guard2.spoilt_volumes.SPOILT_VOLUMES` says."""
+        """Numbers of a volume spoilt as :data:`~experiments.screen.spoilt_volumes.SPOILT_VOLUMES` says."""
 
         def compute() -> SpoiltNumbers:
             image, _ = self._volume(case)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.guard2.smooth_attacks import FIELD_LIMIT, bias_field_attack, low_pass, soft_dice_pgd
+from experiments.screen.smooth_attacks import FIELD_LIMIT, bias_field_attack, low_pass, soft_dice_pgd
 from monai_advdefense.attacks.damage import dice_loss, segmentation_targets
 
 

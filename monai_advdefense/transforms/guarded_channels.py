@@ -13,7 +13,7 @@ from monai.utils import SpaceKeys, convert_to_tensor
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least
-from monai_advdefense.guard.slices import CutSlices, cut_slices, oriented_axis, reorient, reorient_back
+from monai_advdefense.guard.cut_slices import CutSlices, cut_slices, oriented_axis, reorient, reorient_back
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["GuardedChannels"]
@@ -30,7 +30,7 @@ class GuardedChannels:
         slice_dim: spatial axis that counts the slices, 0 is the first; None takes the image as one slice.
         axcodes: orientation in which ``slice_dim`` counts and the networks see the slices; None is that of the image.
         channels: numbers of the guarded channels; None is all of them.
-        value_range: see :func:`~monai_advdefense.guard.slices.cut_slices`, as for ``slice_size``.
+        value_range: see :func:`~monai_advdefense.guard.cut_slices.cut_slices`, as for ``slice_size``.
         slice_size: sides of the slices.
         batch_size: slices that pass a network at once.
     """

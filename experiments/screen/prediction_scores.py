@@ -1,6 +1,6 @@
 """What the scores of the predictions see: false alarms, verdicts, attacks that do not know them.
 
-``python -m experiments.guard2.prediction_scores --dataset_dir DATA --work_dir DIR`` prints the figures of the test
+``python -m experiments.screen.prediction_scores --dataset_dir DATA --work_dir DIR`` prints the figures of the test
 split, fitted on all others. What was measured stays in the folder: a run that was stopped goes on where it was.
 """
 
@@ -20,7 +20,7 @@ from tqdm import tqdm
 from experiments.artefact import Arrays, Artefact
 from experiments.bundles import BUNDLES
 from experiments.evaluation.networks import load_guard, segmenter_config
-from experiments.guard2.prediction_figures import (
+from experiments.screen.prediction_figures import (
     Measured,
     attack_line,
     clean_lines,
@@ -28,7 +28,7 @@ from experiments.guard2.prediction_figures import (
     fit,
     volume_rows,
 )
-from experiments.guard2.smooth_attacks import LOWEST, bias_field_attack, soft_dice_pgd
+from experiments.screen.smooth_attacks import LOWEST, bias_field_attack, soft_dice_pgd
 from experiments.slices import Slices, load_slices
 from monai_advdefense.attacks import all_background, dag, dilate_structure, erase_structure, frozen, step_size_for
 from monai_advdefense.errors import InputError

@@ -1,1 +1,0 @@
-"""Figures of guard 2: what its scores see of accidents, wrong poses and faint attacks."""

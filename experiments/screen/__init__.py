@@ -1,0 +1,1 @@
+"""Figures of the screen: what its scores see of accidents, wrong poses and faint attacks."""
