@@ -29,7 +29,7 @@ help:
 $(READY): setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sample,train,experiments,export,docs,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[sample,train,experiments,export,dicom,docs,dev]"
 	@touch $@
 
 demo: $(READY)

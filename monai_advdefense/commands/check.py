@@ -14,17 +14,21 @@ def check(data: str | os.PathLike[str]) -> dict[str, str | None]:
     """Check volumes as every run does before it computes anything.
 
     Args:
-        data: a NIfTI file, or a folder that is searched with its subfolders.
+        data: a NIfTI file, or a folder that is searched with its subfolders; or DICOM series.
 
     Returns:
-        For each absolute path None, or the one line that says what is wrong and what to do.
+        For each absolute path, or name of a series, None, or the one line that says what is wrong and what to do.
 
     Raises:
         InputError: if there is no volume.
     """
     from monai_advdefense.data.checks import check_volume_file
     from monai_advdefense.data.folder import volume_datalist
+    from monai_advdefense.dicom import check_input, check_series, holds_dicom
 
+    if holds_dicom(data):
+        check_input(data)
+        return check_series(data)
     found: dict[str, str | None] = {}
     for case in volume_datalist(data):
         try:
@@ -37,7 +41,9 @@ def check(data: str | os.PathLike[str]) -> dict[str, str | None]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("input", metavar="INPUT", help="a NIfTI file, or a folder that is searched with its subfolders")
+    parser.add_argument(
+        "input", metavar="INPUT", help="NIfTI file or DICOM series, or a folder of them with subfolders"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -46,6 +52,6 @@ def run(options: argparse.Namespace) -> None:
     failures = [message for message in found.values() if message]
     for path, message in found.items():
         print(f"failed: {message}" if message else f"ok: {path}")
-    print(f"{len(found) - len(failures)} of {len(found)} files can be used")
+    print(f"{len(found) - len(failures)} of {len(found)} inputs can be used")
     if failures:
-        raise InputError(f"{failures[-1]} ({len(failures)} of {len(found)} files failed)")
+        raise InputError(f"{failures[-1]} ({len(failures)} of {len(found)} inputs failed)")

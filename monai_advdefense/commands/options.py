@@ -7,9 +7,11 @@ import argparse
 __all__ = ["add_bundle_dir", "add_input_and_output"]
 
 
-def add_input_and_output(parser: argparse.ArgumentParser) -> None:
+def add_input_and_output(
+    parser: argparse.ArgumentParser, *, inputs: str = "a NIfTI file, or a folder that is searched with its subfolders"
+) -> None:
     """Add ``INPUT`` and ``-o``."""
-    parser.add_argument("input", metavar="INPUT", help="a NIfTI file, or a folder that is searched with its subfolders")
+    parser.add_argument("input", metavar="INPUT", help=inputs)
     parser.add_argument("-o", "--output-dir", required=True, metavar="DIR", help="folder of the results")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output
 
@@ -26,7 +28,8 @@ def screen(
     The same as ``monai.bundle run`` with the bundle's ``inference.json``.
 
     Args:
-        data: a NIfTI file, or a folder that is searched with its subfolders.
+        data: a NIfTI file, or a folder that is searched with its subfolders; or DICOM series, which are converted in
+            ``output_dir/dicom`` and get ``NAME_seg.dcm`` beside the other results.
         output_dir: folder of the results.
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
@@ -38,18 +41,26 @@ def screen(
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
+    from monai_advdefense.dicom import holds_dicom, screen_series
 
+    folder = find_bundle(bundle, bundle_dir)
     configs = ["inference", "spectral"] if spectral else ["inference"]
-    run_bundle(
-        find_bundle(bundle, bundle_dir),
-        configs,
-        {"dataset_dir": os.path.abspath(data), "output_dir": os.path.abspath(output_dir), "device": device},
-    )
+    results = os.path.abspath(output_dir)
+
+    def run_on(dataset_dir: str | os.PathLike[str], volumes: Sequence[Path] | None = None) -> None:
+        items = None if volumes is None else [{"image": str(path)} for path in volumes]
+        overrides = {"dataset_dir": os.path.abspath(dataset_dir), "output_dir": results, "device": device}
+        run_bundle(folder, configs, {**overrides, "dataset#data": items})
+
+    if holds_dicom(data, exclude=results):
+        screen_series(data, results, run_on, metadata=folder / "configs" / "metadata.json")
+    else:
+        run_on(data)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    add_input_and_output(parser)
+    add_input_and_output(parser, inputs="NIfTI file or DICOM series, or a folder of them with subfolders")
     parser.add_argument("--bundle", default=_BUNDLE, metavar="NAME", help="name or folder of the bundle (%(default)s)")
     add_bundle_dir(parser)
     parser.add_argument("--spectral", action="store_true", help="decide by the paper's detector alone")

@@ -28,8 +28,8 @@ def test_the_command_lists_all_and_fails(folder, capsys):
     assert main(["check", str(folder)]) == 2
     captured = capsys.readouterr()
     assert f"ok: {folder / 'good.nii'}" in captured.out
-    assert "1 of 2 files can be used" in captured.out
-    assert "(1 of 2 files failed)" in captured.err.splitlines()[-1]
+    assert "1 of 2 inputs can be used" in captured.out
+    assert "(1 of 2 inputs failed)" in captured.err.splitlines()[-1]
 
 
 def test_good_files_alone_are_fine(folder):

@@ -1,0 +1,23 @@
+"""The libraries of the extra ``dicom``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from monai_advdefense.messages import broken_rule
+
+__all__ = ["check_libraries"]
+
+_NEEDED = ("pydicom", "highdicom")
+
+
+def check_libraries() -> None:
+    """Check that pydicom and highdicom are installed; they are imported where they are used.
+
+    Raises:
+        InputError: if one is missing.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        found = f"no {' and no '.join(missing)}"
+        raise broken_rule("DICOM", "the libraries that read it", found, "pip install monai_advdefense[dicom]")

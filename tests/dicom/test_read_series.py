@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monai_advdefense.dicom.find_series import find_series
+from monai_advdefense.dicom.read_series import read_series
+from monai_advdefense.errors import InputError
+
+from .conftest import PLANES, ras_affine, stored_values
+
+
+def _read(folder):
+    (series,) = find_series(folder)
+    return read_series(series.files, name=series.name)
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_voxels_and_affine_are_those_of_the_volume(plane, make_series):
+    series = _read(make_series(plane=plane))
+    assert series.array.dtype == np.float32
+    assert np.array_equal(series.array, stored_values())
+    assert np.abs(series.affine - ras_affine(plane)).max() < 1e-4
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_simpleitk_makes_the_same_volume(plane, make_series):
+    sitk = pytest.importorskip("SimpleITK")
+    folder = make_series(plane=plane)
+    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
+    image = sitk.ReadImage(names)
+    series = _read(folder)
+    assert np.array_equal(series.array, sitk.GetArrayFromImage(image).transpose(2, 1, 0))
+    directions = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    expected = np.diag([-1, -1, 1]) @ np.column_stack([directions, image.GetOrigin()])
+    assert np.abs(series.affine[:3] - expected).max() < 1e-4
+
+
+def test_slices_that_run_down_are_sorted_along_the_normal(make_series):
+    """The order of the positions alone counts: a scanner that begins at the head gives the same volume."""
+
+    def last_first(header, index):
+        header.InstanceNumber = 100 - index
+
+    assert np.array_equal(_read(make_series(change=last_first)).array, stored_values())
+
+
+def test_rescale_is_applied(make_series):
+    def rescale(header, index):
+        header.RescaleSlope, header.RescaleIntercept, header.RescaleType = 0.25 * (1 + index), -3.5, "US"
+
+    slope = 0.25 * np.arange(1, 6)
+    assert np.array_equal(_read(make_series(change=rescale)).array, (stored_values() * slope - 3.5).astype(np.float32))
+
+
+def test_rle_is_decoded(make_series):
+    from pydicom.uid import RLELossless
+
+    series = _read(make_series(change=lambda header, _: header.compress(RLELossless, generate_instance_uid=False)))
+    assert np.array_equal(series.array, stored_values())
+    assert all("PixelData" not in header for header in series.headers)
+
+
+def _enhanced(folder, tmp_path):
+    """The series as one file with several slices, by highdicom."""
+    from highdicom.legacy import LegacyConvertedEnhancedMRImage
+    from pydicom import dcmread
+    from pydicom.uid import generate_uid
+
+    slices = [dcmread(path) for path in sorted(folder.iterdir())]
+    path = tmp_path / "enhanced" / "one.dcm"
+    path.parent.mkdir()
+    LegacyConvertedEnhancedMRImage(slices, generate_uid(), 9, generate_uid(), 1).save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("plane", ["coronal", "oblique"])
+def test_one_file_with_several_slices(plane, make_series, tmp_path):
+    series = _read(_enhanced(make_series(plane=plane), tmp_path))
+    assert np.array_equal(series.array, stored_values())
+    assert np.abs(series.affine - ras_affine(plane)).max() < 1e-4
+
+
+def test_a_gap_in_one_file_with_several_slices(make_series, tmp_path):
+    path = _enhanced(make_series(skip=[2]), tmp_path)
+    with pytest.raises(InputError, match="expected frames that make one volume"):
+        _read(path)
+
+
+def _set(tag, value, only=2):
+    def change(header, index):
+        if only is None or index == only:
+            setattr(header, tag, value)
+
+    return change
+
+
+def _other_size(header, index):
+    if index == 2:
+        header.Rows, header.PixelData = 3, header.PixelData[: 3 * 7 * 2]
+
+
+def _cut(header, index):
+    if index == 2:
+        header.PixelData = header.PixelData[:40]
+
+
+def _shifted(header, index):
+    x, y, z = header.ImagePositionPatient
+    header.ImagePositionPatient = [x + 0.3 * index, y, z]
+
+
+def _without_place(header, index):
+    del header.ImagePositionPatient
+
+
+def _undecodable(header, index):
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import JPEGLosslessSV1
+
+    header.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    header.PixelData = encapsulate([header.PixelData])
+    header["PixelData"].VR = "OB"
+
+
+def _no_image(header, index):
+    for tag in ("PixelData", "Rows", "Columns"):
+        delattr(header, tag)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_set("PhotometricInterpretation", "MONOCHROME1", None), "expected an image in MONOCHROME2, found MONOCHROME1"),
+        (_set("PresentationLUTShape", "INVERSE"), "expected an image in MONOCHROME2, .*INVERSE"),
+        (_set("ImageOrientationPatient", [0, 1, 0, 0, 0, -1]), "expected slices of one orientation, found another one"),
+        (_set("FrameOfReferenceUID", "1.2.3"), "expected slices with one FrameOfReferenceUID, found 1.2.3 in"),
+        (_set("PixelSpacing", [1.0, 1.5]), "expected slices with one PixelSpacing"),
+        (_other_size, "expected slices with one Rows, found 3 in"),
+        (
+            _set("ImagePositionPatient", [-12.5, 30.25, 7.75]),
+            "expected one slice at each position, found .* at the same",
+        ),
+        (_shifted, "expected slices right behind each other, found a shift of 1.2 mm"),
+        (_without_place, r"expected a place in the patient \(ImagePositionPatient\), found none"),
+        (_undecodable, "expected voxels that an installed decoder reads, found the transfer syntax JPEG Lossless"),
+        (_no_image, "expected an image, found MR Image Storage"),
+        (_cut, "expected voxels as the header says"),
+    ],
+)
+def test_what_is_no_volume_is_refused_by_name(change, message, make_series):
+    with pytest.raises(InputError, match=message) as raised:
+        _read(make_series(change=change))
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_missing_slice_is_refused_with_its_neighbours(make_series):
+    with pytest.raises(InputError, match=r"expected slices every 2 mm, found 4 mm between .*dcm and .*dcm: are slices"):
+        _read(make_series(skip=[2]))
+
+
+def test_one_slice_is_no_volume(make_series):
+    with pytest.raises(InputError, match="expected a volume of two slices or more, found 1"):
+        _read(make_series(skip=[0, 1, 2, 3]))
+
+
+def test_files_of_two_series_are_refused(make_series):
+    files = [*make_series().iterdir(), *make_series().iterdir()]
+    with pytest.raises(InputError, match="mixed: expected slices with one SeriesInstanceUID"):
+        read_series(files, name="mixed")
+
+
+def test_a_file_that_is_no_dicom_is_refused_with_the_series_beside_it(make_series):
+    folder = make_series()
+    (folder / "notes.dcm").write_text("not an image")
+    with pytest.raises(InputError, match=r"notes\.dcm: expected a DICOM file"):
+        _read(folder)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from monai_advdefense.commands.screen import screen
+from monai_advdefense.data.phantom import brain_phantom
+from monai_advdefense.dicom.screen_series import screen_series
+from monai_advdefense.errors import InputError
+
+from .conftest import ras_affine, stored_values
+
+
+@pytest.fixture
+def metadata(tmp_path):
+    outputs = {"pred": {"channel_def": {"0": "background", "1": "left caudate", "2": "rejected"}}}
+    path = tmp_path / "metadata.json"
+    path.write_text(json.dumps({"name": "m", "version": "1", "network_data_format": {"outputs": outputs}}))
+    return path
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Writes labels 0, 1 and 2 by brightness in place of a bundle, and records what it was given."""
+
+    def run(folder, volumes):
+        run.given.append((folder, volumes))
+        for path in volumes:
+            volume = nib.load(path)
+            labels = np.digitize(np.asarray(volume.dataobj), [1000, 2000]).astype(np.uint8)
+            target = tmp_path / "out" / path.relative_to(folder).parent / path.name.replace(".nii.gz", "_seg.nii.gz")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            nib.save(nib.Nifti1Image(labels, volume.affine), target)
+
+    run.given = []
+    return run
+
+
+def _screen(data, tmp_path, run, metadata):
+    screen_series(data, tmp_path / "out", run, metadata=metadata)
+
+
+def test_each_series_is_run_and_answered_beside_its_result(make_series, run, metadata, tmp_path):
+    make_series("study/t1")
+    make_series("study/deep/t2", plane="oblique")
+    _screen(tmp_path / "study", tmp_path, run, metadata)
+    work = tmp_path / "out" / "dicom"
+    assert run.given == [(work, [work / "deep/t2.nii.gz", work / "t1.nii.gz"])]
+    assert np.array_equal(np.asarray(nib.load(work / "t1.nii.gz").dataobj), stored_values())
+    assert np.abs(nib.load(work / "deep/t2.nii.gz").affine - ras_affine("oblique")).max() < 1e-4
+    from highdicom.seg import segread
+
+    for name in ("t1", "deep/t2"):
+        segmentation = segread(tmp_path / "out" / f"{name}_seg.dcm")
+        assert [s.segment_label for s in segmentation.SegmentSequence] == ["left caudate", "rejected"]
+
+
+def test_a_broken_series_costs_itself(make_series, run, metadata, tmp_path, capsys):
+    make_series("study/good")
+    make_series("study/gap", skip=[2])
+    with pytest.raises(InputError, match="expected DICOM series that can be read, found 1 of 2 that cannot"):
+        _screen(tmp_path / "study", tmp_path, run, metadata)
+    assert capsys.readouterr().err.startswith("failed: gap: expected slices every 2 mm")
+    assert (tmp_path / "out" / "good_seg.dcm").is_file()
+    assert not (tmp_path / "out" / "gap_seg.dcm").exists()
+
+
+def test_the_converted_file_is_left_as_it_is_if_it_is_the_same(make_series, run, metadata, tmp_path):
+    folder = make_series("t1")
+    _screen(folder, tmp_path, run, metadata)
+    nifti = tmp_path / "out" / "dicom" / "t1.nii.gz"
+    before = nifti.stat().st_mtime_ns
+    _screen(folder, tmp_path, run, metadata)
+    assert nifti.stat().st_mtime_ns == before
+    nib.save(nib.Nifti1Image(np.ones((2, 2, 2), np.float32), np.eye(4)), nifti)
+    _screen(folder, tmp_path, run, metadata)
+    assert np.array_equal(np.asarray(nib.load(nifti).dataobj), stored_values())
+
+
+def test_an_older_result_of_other_voxels_is_no_answer(make_series, run, metadata, tmp_path):
+    folder = make_series("t1")
+    run(tmp_path / "x", [])
+    old = tmp_path / "out" / "t1_seg.nii.gz"
+    old.parent.mkdir()
+    nib.save(nib.Nifti1Image(np.ones((7, 6, 5), np.uint8), np.eye(4)), old)
+    os.utime(old, (1, 1))
+    _screen(folder, tmp_path, lambda folder, volumes: None, metadata)
+    assert not (tmp_path / "out" / "t1_seg.dcm").exists()
+
+
+def test_an_error_of_the_run_is_told_after_the_answers_are_written(make_series, run, metadata, tmp_path):
+    def failing(folder, volumes):
+        run(folder, volumes)
+        raise InputError("t1: expected a brain, found none: look at it")
+
+    with pytest.raises(InputError, match="expected a brain"):
+        _screen(make_series("t1"), tmp_path, failing, metadata)
+    assert (tmp_path / "out" / "t1_seg.dcm").is_file()
+
+
+def test_nifti_files_beside_series_are_refused(make_series, run, metadata, tmp_path):
+    folder = make_series("t1")
+    (folder / "a.nii").touch()
+    with pytest.raises(InputError, match=r"expected DICOM series or NIfTI files, found both, such as .*a\.nii"):
+        _screen(folder, tmp_path, run, metadata)
+
+
+def test_results_into_the_folder_of_the_series_are_refused(make_series, run, metadata, tmp_path):
+    (tmp_path / "out").mkdir()
+    make_series("out/t1")
+    for data in (tmp_path / "out", tmp_path / "out" / "t1"):
+        with pytest.raises(InputError, match="expected results outside the folder of inputs"):
+            _screen(Path(data), tmp_path, run, metadata)
+    assert run.given == []
+
+
+def test_the_command_gives_the_labels_of_the_same_volume_as_nifti(make_series, tmp_path):
+    phantom = brain_phantom((24, 12, 24), seed=1)[0]
+    values = np.rint(phantom / phantom.max() * 1000).astype(np.int16)
+    nifti = tmp_path / "nifti" / "scan.nii.gz"
+    nifti.parent.mkdir()
+    volume = nib.Nifti1Image(values, ras_affine("oblique", spacing=(1, 1, 1)))
+    volume.header.set_xyzt_units("mm")
+    nib.save(volume, nifti)
+    screen(nifti, tmp_path / "a", device="cpu")
+    make_series("scan", plane="oblique", values=values, spacing=(1, 1, 1))
+    screen(tmp_path / "scan", tmp_path / "b", device="cpu")
+    labels = [nib.load(tmp_path / out / "scan_seg.nii.gz") for out in "ab"]
+    assert np.array_equal(*(np.asarray(each.dataobj) for each in labels))
+    assert np.abs(labels[0].affine - labels[1].affine).max() < 1e-4
+    tables = [(tmp_path / out / "scan_scores.csv").read_text().splitlines() for out in "ab"]
+    assert [row.split(",")[-1] for row in tables[0]] == [row.split(",")[-1] for row in tables[1]]
+    headline = json.loads((tmp_path / "b" / "scan_scores.json").read_text())["headline"]
+    from pydicom import dcmread
+
+    assert dcmread(tmp_path / "b" / "scan_seg.dcm").ContentDescription == headline

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monai_advdefense import __version__
+from monai_advdefense.dicom.find_series import find_series
+from monai_advdefense.dicom.read_series import read_series
+from monai_advdefense.dicom.write_segmentation import Answer, write_segmentation
+from monai_advdefense.errors import OutputError
+
+from .conftest import PLANES
+
+NAMES = {5: "left lateral ventricle", 26: "brain stem", 28: "rejected"}
+VERDICT = "1 of 6 slices was rejected"
+
+
+def _answer(series):
+    labels = np.zeros(series.array.shape, np.uint8)
+    labels[1:3, 2:4, 1:4] = 5
+    labels[4, 2:5, 2:] = 26
+    labels[:, 5, :] = 28  # a slice in another direction than those of the series
+    labels[0, 0, 0] = 7  # without a name
+    return Answer(labels, series.affine, NAMES, VERDICT, "brain 0.2.0", "ab" * 32)
+
+
+@pytest.fixture(params=PLANES)
+def written(request, make_series, tmp_path):
+    (found,) = find_series(make_series(plane=request.param))
+    series = read_series(found.files, name=found.name)
+    answer = _answer(series)
+    write_segmentation(answer, series.headers, tmp_path / "out" / "a_seg.dcm")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_seg.dcm"]
+    return tmp_path / "out" / "a_seg.dcm", answer, series
+
+
+def _numbers(answer):
+    """Number of the segment of each voxel: those of the classes that occur, in order."""
+    return np.searchsorted([0, 5, 7, 26, 28], answer.labels)
+
+
+def test_highdicom_reads_the_same_labels_on_the_same_grid(written):
+    from highdicom.seg import segread
+
+    path, answer, series = written
+    segmentation = segread(path)
+    volume = segmentation.get_volume(combine_segments=True)
+    # Empty slices at the ends are not stored: compare by place in the patient.
+    affine = np.linalg.inv(series.affine) @ np.diag([-1, -1, 1, 1]) @ volume.affine
+    found = np.zeros(answer.labels.shape, int)
+    for index in np.argwhere(volume.array):
+        place = affine @ [*index, 1]
+        assert np.abs(place - place.round()).max() < 1e-4
+        found[tuple(place[:3].round().astype(int))] = volume.array[tuple(index)]
+    assert np.array_equal(found, _numbers(answer))
+
+
+def test_simpleitk_reads_the_same_labels_on_the_same_grid(written):
+    sitk = pytest.importorskip("SimpleITK")
+    path, answer, series = written
+    image = sitk.ReadImage(str(path))
+    frames = sitk.GetArrayFromImage(image)
+    assert frames.shape[1:] == (answer.labels.shape[1], answer.labels.shape[0])
+    expected = sum((_numbers(answer) == number).sum() for number in range(1, 5))
+    assert (frames > 0).sum() == expected
+
+
+def test_segments_have_names_and_codes(written):
+    from highdicom.seg import segread
+
+    segmentation = segread(written[0])
+    segments = [segmentation.get_segment_description(number) for number in segmentation.segment_numbers]
+    assert [segment.segment_label for segment in segments] == [
+        "left lateral ventricle",
+        "class 7",
+        "brain stem",
+        "rejected",
+    ]
+    first = segments[0].SegmentedPropertyTypeCodeSequence[0]
+    assert (first.CodeValue, first.CodingSchemeDesignator) == ("66720007", "SCT")
+    assert first.SegmentedPropertyTypeModifierCodeSequence[0].CodeMeaning == "Left"
+    assert segments[3].SegmentedPropertyTypeCodeSequence[0].CodeValue == "rejected"
+    assert [segment.SegmentDescription for segment in segments][2] == "label 26 of the NIfTI file"
+
+
+def test_verdict_version_and_sources_are_in_the_file(written):
+    from pydicom import dcmread
+
+    path, _, series = written
+    segmentation = dcmread(path)
+    assert segmentation.ContentDescription == VERDICT
+    assert VERDICT in segmentation.SeriesDescription
+    assert segmentation.SoftwareVersions == __version__
+    assert segmentation.ManufacturerModelName == "brain 0.2.0"
+    assert segmentation.StudyInstanceUID == series.headers[0].StudyInstanceUID
+    assert segmentation.SeriesInstanceUID != series.headers[0].SeriesInstanceUID
+    (referred,) = segmentation.ReferencedSeriesSequence
+    assert referred.SeriesInstanceUID == series.headers[0].SeriesInstanceUID
+    uids = {item.ReferencedSOPInstanceUID for item in referred.ReferencedInstanceSequence}
+    assert uids == {header.SOPInstanceUID for header in series.headers}
+
+
+def test_each_frame_names_its_slice(written):
+    from pydicom import dcmread
+
+    path, _, series = written
+    places = {header.SOPInstanceUID: np.array(header.ImagePositionPatient, float) for header in series.headers}
+    for frame in dcmread(path).PerFrameFunctionalGroupsSequence:
+        source = frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+        position = np.array(frame.PlanePositionSequence[0].ImagePositionPatient, float)
+        assert np.abs(places[source] - position).max() < 1e-4
+
+
+def test_the_same_answer_has_the_same_uids(written, tmp_path):
+    from pydicom import dcmread
+
+    path, answer, series = written
+    write_segmentation(answer, series.headers, tmp_path / "again.dcm")
+    again, first = dcmread(tmp_path / "again.dcm"), dcmread(path)
+    assert (again.SOPInstanceUID, again.SeriesInstanceUID) == (first.SOPInstanceUID, first.SeriesInstanceUID)
+    answer.labels[1, 2, 1] = 26
+    write_segmentation(answer, series.headers, tmp_path / "other.dcm")
+    assert dcmread(tmp_path / "other.dcm").SOPInstanceUID != first.SOPInstanceUID
+
+
+def test_nothing_to_write_and_broken_headers_are_errors(make_series, tmp_path):
+    (found,) = find_series(make_series())
+    series = read_series(found.files, name=found.name)
+    with pytest.raises(OutputError, match="found background alone"):
+        write_segmentation(Answer(np.zeros((7, 6, 5), np.uint8), series.affine), series.headers, tmp_path / "a.dcm")
+    for header in series.headers:
+        del header.StudyInstanceUID
+    with pytest.raises(OutputError, match="expected to make a DICOM segmentation"):
+        write_segmentation(_answer(series), series.headers, tmp_path / "a.dcm")
+    assert not (tmp_path / "a.dcm").exists()
