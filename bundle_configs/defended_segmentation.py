@@ -37,7 +37,12 @@ def configs() -> dict[str, Entries]:
         "inference": _inference(),
         "multi_gpu_inference": _MULTI_GPU_INFERENCE,
         "calibrate": _calibrate(),
-        "spectral": {"network_def#decision#_target_": "monai_advdefense.guard.SpectralDecision"},
+        "calibrate_combined": _calibrate_combined(),
+        "combined": _WITHOUT_SCREEN,
+        "spectral": {
+            "network_def#decision#_target_": "monai_advdefense.guard.SpectralDecision",
+            **_WITHOUT_SCREEN,
+        },
         "attack": _attack(),
         "guard": _GUARD,
         "metadata": _metadata(),
@@ -96,12 +101,16 @@ def _inference() -> Entries:
             "report_metadata": "$os.path.join(@bundle_root, 'configs', 'metadata.json')",
             "weights_license": "CC BY-NC 4.0",
             "group_report": {"_target_": "monai_advdefense.runs.GroupReport", **RESULTS},
+            "screen_path": "$os.path.join(@bundle_root, 'models', 'screen', 'model.pt')",
         },
+        networks=_SCREEN,
+        evaluator={"inferer": "$@screened_inferer or @inferer"},
         inferer=_LABEL_INFERER,
         last=(_INVERT_LABELS, _DISCRETIZE, _INVERT, _SLICE_DECISIONS),
         handlers={
             "load_weights": load_weights(require_calibrated=True),
-            "scores": handler("ScoreRecorder", network="@network"),
+            "load_screen": _LOAD_SCREEN,
+            "scores": handler("ScoreRecorder", network="@network", screen="@screen"),
             "write_segmentation": write_volume(),
             "write_report": handler(
                 "ReportWriter",
@@ -111,6 +120,7 @@ def _inference() -> Entries:
                 segmentation="@write_segmentation",
                 metadata="@report_metadata",
                 weights="@ckpt_path",
+                screen_weights="@screen_path",
                 weights_license="@weights_license",
                 slice_dim="@slice_dim",
             ),
@@ -126,6 +136,24 @@ _LABEL_INFERER: Entries = {
     **slice_inferer(2),
     "_desc_": "gives labels; logits where an exported bundle runs without the package",
     "_target_": f"$'monai_advdefense.inferers.GuardedSliceInferer' if {_INSTALLED} else 'SliceInferer'",
+}
+# Hosts that take the inferer alone, such as MONAI Label, decide by the sum of both scores.
+_SCREEN: Entries = {
+    "screen_def": {"_target_": "monai_advdefense.guard.Screen", "num_classes": "@num_classes"},
+    "screen": "$@screen_def.to(@device)",
+    "screened_inferer": {
+        **slice_inferer(2),
+        "_target_": "monai_advdefense.inferers.ScreenedSliceInferer",
+        "screen": "@screen",
+    },
+}
+_LOAD_SCREEN = handler("StrictCheckpointLoader", load_path="@screen_path", network="@screen", require_calibrated=True)
+_WITHOUT_SCREEN: Entries = {
+    "screen": None,
+    "screened_inferer": None,
+    "handlers": references(
+        ["load_weights", "scores", "write_segmentation", "write_report", "release_memory", "end_run"]
+    ),
 }
 _INVERT_LABELS: Entries = {
     "_target_": "monai_advdefense.transforms.InvertLabelsd",
@@ -181,6 +209,28 @@ _GUARD = {
 
 
 def _calibrate() -> Entries:
+    """Over inference.json: the screen anew, on clean volumes."""
+    return {
+        "imports": [*IMPORTS, DATA],
+        "dataset_dir": "data/malc2012",
+        "clean_volumes": "$[case for split in ('train', 'validation', 'calibration') "
+        "for case in data.malc2012_datalist(@dataset_dir, split)]",
+        "false_positive_rate": 0.05,
+        "calibrate_screen": handler(
+            "CalibrateScreen",
+            run_log="@run_log",
+            screen="@screen",
+            save_path="@screen_path",
+            false_positive_rate="@false_positive_rate",
+        ),
+        "load_weights#require_calibrated": False,
+        "handlers": references(["load_weights", "calibrate_screen", "release_memory"]),
+        "dataset#data": "@clean_volumes",
+        "evaluator#postprocessing": None,
+    }
+
+
+def _calibrate_combined() -> Entries:
     """Over inference.json: the sum of the scores anew."""
     dataset = {
         "_target_": "monai_advdefense.data.SliceDataset",
@@ -243,6 +293,7 @@ def _attack() -> Entries:
         },
         "dataset#min_slices": "$@slices or 0",
         "inferer": {"_target_": "monai_advdefense.inferers.AttackInferer", "attack": "@attack", "slices": "@slices"},
+        "screened_inferer": None,
         **postprocessing,
         "postprocessing": compose(postprocessing),
         "write_attack": write_attack,

@@ -34,6 +34,8 @@ def inference(
     handlers: Entries,
     settings: Entries | None = None,
     inferer: Entries | None = None,
+    networks: Entries | None = None,
+    evaluator: Entries | None = None,
     postprocessing: Entries | None = None,
     last: tuple[Entries, ...] = (),
 ) -> Entries:
@@ -43,12 +45,14 @@ def inference(
         network_def: definition of the network.
         handlers: handlers of the evaluator by name, in their order.
         settings: further values that users set.
+        networks: further entries behind the network.
+        evaluator: further arguments of the evaluator.
         inferer: what passes the slices of a volume through the network; None is MONAI's.
         postprocessing: transforms of the output by name, in their order.
         last: transforms after them that may be disabled.
     """
     before, after = volume_transforms(label=False), postprocessing or {}
-    evaluator: Entries = {
+    arguments: Entries = {
         "_target_": "SupervisedEvaluator",
         "device": "@device",
         "val_data_loader": "@dataloader",
@@ -56,6 +60,7 @@ def inference(
         "inferer": "@inferer",
         **({"postprocessing": "@postprocessing"} if after or last else {}),
         "val_handlers": "@handlers",
+        **(evaluator or {}),
     }
     return {
         "imports": IMPORTS,
@@ -69,6 +74,7 @@ def inference(
         **FEATURES,
         "network_def": network_def,
         **NETWORK,
+        **(networks or {}),
         **before,
         "preprocessing": compose(before),
         "outputs": OUTPUTS,
@@ -79,7 +85,7 @@ def inference(
         **({**after, "postprocessing": compose(after, *last)} if after or last else {}),
         **handlers,
         "handlers": references(handlers),
-        "evaluator": evaluator,
+        "evaluator": arguments,
         "initialize": [CHECK_OVERRIDES],
         "run": ["$@evaluator.run()"],
     }

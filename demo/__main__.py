@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _move(folder / "attack" / "clean_attacked.nii.gz", attacked)
 
     _step(3, "segment both with the guard in front")
-    _run_bundle(bundle, ["inference"], inputs, outputs)
+    _run_bundle(bundle, ["inference", "combined"], inputs, outputs)
 
     _step(4, "segment both without the guard, and compare with the tissue maps of the sample")
     rows = _compare(bundle, folder, tissue)

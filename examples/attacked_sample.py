@@ -58,7 +58,7 @@ def defend(volume: Path, output: Path) -> tuple[Path, Path]:
         OutputError: if the run fails.
     """
     print("monai.bundle run ...", flush=True)
-    _run_bundle(["inference"], volume, output)
+    _run_bundle(["inference", "combined"], volume, output)
     name = volume.name.removesuffix(".nii.gz")
     return output / f"{name}_seg.nii.gz", output / f"{name}_scores.csv"
 

@@ -41,14 +41,15 @@ run detector "train calibrate" --dataset_dir "$work/data"
 bundles=$work/bundles/brain_mri_
 python -m monai_advdefense.bundle_tools.assemble --detector "${bundles}detector" --reformer "${bundles}reformer" \
     --segmenter "${bundles}segmentation" --output "${bundles}defended_segmentation" --overlay "$here/overrides.json"
-run defended_segmentation "inference calibrate" --dataset_dir "$work/data"
+run defended_segmentation "inference calibrate_combined" --dataset_dir "$work/data"
 
 # 1003 is of the test split. The step of the attack is three times that of the paper for slices of 64 x 64 (0.125):
 # a guard that was trained for a minute lets weaker ones through.
 clean=$work/data/images/1003.nii.gz
-run defended_segmentation inference --dataset_dir "$clean" --output_dir "$work/clean"
+# A screen needs more subjects than these four: the sum of two scores decides, slice by slice.
+run defended_segmentation "inference combined" --dataset_dir "$clean" --output_dir "$work/clean"
 run defended_segmentation "inference attack" --dataset_dir "$clean" --output_dir "$work/attack" \
     --slices 8 --step_size 0.375
-run defended_segmentation inference --dataset_dir "$work/attack/1003_attacked.nii.gz" \
+run defended_segmentation "inference combined" --dataset_dir "$work/attack/1003_attacked.nii.gz" \
     --output_dir "$work/attacked"
 echo "done: the reports are $work/clean/report.html and $work/attacked/report.html"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["add_arguments", "run", "screen"]
 
@@ -21,6 +22,8 @@ def screen(
     bundle: str | os.PathLike[str] = _BUNDLE,
     bundle_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
+    screen_file: str | os.PathLike[str] | None = None,
+    combined: bool = False,
     spectral: bool = False,
 ) -> None:
     """Segment volumes behind the guard, and write segmentations, scores and reports.
@@ -34,23 +37,27 @@ def screen(
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
+        screen_file: file that ``advdefense calibrate`` has written, in place of the bundle's own screen.
+        combined: decide by the sum of spectral and divergence score, slice by slice.
         spectral: decide by the paper's detector alone.
 
     Raises:
-        InputError: if the bundle is not found, or an input cannot be used; the others are written nevertheless.
+        InputError: if the bundle is not found, options exclude each other, or an input cannot be used; the other inputs
+            are written nevertheless.
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
     from monai_advdefense.dicom import holds_dicom, screen_series
 
     folder = find_bundle(bundle, bundle_dir)
-    configs = ["inference", "spectral"] if spectral else ["inference"]
+    configs = ["inference", *_one_way(screen_file, combined=combined, spectral=spectral)]
     results = os.path.abspath(output_dir)
+    file = None if screen_file is None else os.path.abspath(screen_file)
 
     def run_on(dataset_dir: str | os.PathLike[str], volumes: Sequence[Path] | None = None) -> None:
         items = None if volumes is None else [{"image": str(path)} for path in volumes]
         overrides = {"dataset_dir": os.path.abspath(dataset_dir), "output_dir": results, "device": device}
-        run_bundle(folder, configs, {**overrides, "dataset#data": items})
+        run_bundle(folder, configs, {**overrides, "dataset#data": items, "screen_path": file})
 
     if holds_dicom(data, exclude=results):
         screen_series(data, results, run_on, metadata=folder / "configs" / "metadata.json")
@@ -58,11 +65,22 @@ def screen(
         run_on(data)
 
 
+def _one_way(screen_file: object, **overlays: bool) -> list[str]:
+    """The overlay that was chosen, if one was."""
+    chosen = [name for name, on in overlays.items() if on]
+    if len(chosen) + (screen_file is not None) > 1:
+        found = ", ".join(f"--{name}" for name in [*chosen, *(["screen"] if screen_file else [])])
+        raise broken_rule("options", "one way to decide", found, "leave out all but one")
+    return chosen
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     add_input_and_output(parser, inputs="NIfTI file or DICOM series, or a folder of them with subfolders")
     parser.add_argument("--bundle", default=_BUNDLE, metavar="NAME", help="name or folder of the bundle (%(default)s)")
     add_bundle_dir(parser)
+    parser.add_argument("--screen", metavar="FILE", help="file of advdefense calibrate, in place of the bundle's own")
+    parser.add_argument("--combined", action="store_true", help="decide by the sum of two scores, slice by slice")
     parser.add_argument("--spectral", action="store_true", help="decide by the paper's detector alone")
 
 
@@ -74,5 +92,7 @@ def run(options: argparse.Namespace) -> None:
         bundle=options.bundle,
         bundle_dir=options.bundle_dir,
         device=options.device,
+        screen_file=options.screen,
+        combined=options.combined,
         spectral=options.spectral,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CAUSES", "explain"]
+__all__ = ["CAUSES", "cause_in_words", "explain", "remedy"]
 
 # Cause: what it is called in a sentence, and what to do about it.
 _WORDS = {
@@ -37,6 +37,21 @@ _WORDS = {
 CAUSES = tuple(_WORDS)
 
 
+def cause_in_words(cause: str) -> str:
+    """What a cause is called in a sentence.
+
+    Example:
+        >>> cause_in_words("ghosting")
+        'ghosts, as of motion'
+    """
+    return _WORDS[cause][0]
+
+
+def remedy(cause: str) -> str:
+    """What to do about a cause."""
+    return _WORDS[cause][1]
+
+
 def explain(verdict: str, cause: str, found: str) -> str:
     """Say a verdict in words, with the likely cause and what to do.
 
@@ -54,5 +69,5 @@ scan if structures are doubled'
         return f"clean: as clean volumes are ({found})"
     if verdict == "not_checked":
         return f"could not be checked: {found}; do not take it for clean"
-    words, remedy = _WORDS[cause]
-    return f"{'look at it' if verdict == 'review' else 'do not use it'}: {words} ({found}); {remedy}"
+    what = "look at it" if verdict == "review" else "do not use it"
+    return f"{what}: {cause_in_words(cause)} ({found}); {remedy(cause)}"

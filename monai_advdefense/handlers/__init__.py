@@ -3,6 +3,7 @@
 from monai_advdefense.handlers.attack_writer import AttackWriter
 from monai_advdefense.handlers.best_weights import BestWeights
 from monai_advdefense.handlers.calibrate_combination import CalibrateCombination
+from monai_advdefense.handlers.calibrate_screen import CalibrateScreen
 from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
 from monai_advdefense.handlers.concise_stats_handler import ConciseStatsHandler
 from monai_advdefense.handlers.end_run import EndRun
@@ -21,6 +22,7 @@ __all__ = [
     "AttackWriter",
     "BestWeights",
     "CalibrateCombination",
+    "CalibrateScreen",
     "CalibrateThreshold",
     "ConciseStatsHandler",
     "EpochSeed",

@@ -53,6 +53,7 @@ class ReportWriter:
         image_key: name of the preprocessed image ``(1, X, Y, Z)``, whose metadata tell the path of the input.
         metadata: metadata.json of the bundle, for its name, version and class names.
         weights: weights file, for its checksum and the false positive rate in the record of its calibration.
+        screen_weights: file of the screen that decides, if one does, for the same.
         weights_license: terms of use of the weights.
 
     Raises:
@@ -72,6 +73,7 @@ class ReportWriter:
         image_key: str = "image",
         metadata: str | os.PathLike[str] | None = None,
         weights: str | os.PathLike[str] | None = None,
+        screen_weights: str | os.PathLike[str] | None = None,
         weights_license: str | None = None,
     ) -> None:
         if not 0 <= suspicious <= _MAX_SUSPICIOUS:
@@ -86,6 +88,7 @@ class ReportWriter:
         self.image_key = image_key
         self.metadata = metadata
         self.weights = weights
+        self.screen_weights = screen_weights
         self.weights_license = weights_license
         self._bundle = BundleFacts()
         self._provenance = Provenance()
@@ -106,12 +109,19 @@ class ReportWriter:
         self._provenance = Provenance(
             model=self._bundle.model,
             weights_sha256=None if self.weights is None else file_sha256(self.weights),
+            screen_sha256=None if self._screen_file is None else file_sha256(self._screen_file),
             weights_license=self.weights_license,
             false_positive_rate=self._rate(),
         )
 
+    @property
+    def _screen_file(self) -> str | os.PathLike[str] | None:
+        """File of the screen, if it decides."""
+        return None if self.scores.screen is None else self.screen_weights
+
     def _rate(self) -> float | None:
-        return None if self.weights is None else calibrated_rate(self.weights, float(self.scores.network.threshold))
+        file = self.weights if self.scores.screen is None else self.screen_weights
+        return None if file is None else calibrated_rate(file, self.scores.threshold)
 
     def __call__(self, engine: Engine) -> None:
         """Write the report of the volume of the current iteration."""
@@ -134,6 +144,7 @@ class ReportWriter:
         self.outputs.remove(table, record, page)
         image = output[0][self.image_key]
         case = self._case(source, image, len(output))
+        print(f"{self.outputs.name(source)}: {case.line}", flush=True)
         _write_text(table, case_to_csv(case))
         _write_text(record, case_to_json(case))
         volume = image.as_tensor()[0]
@@ -159,12 +170,13 @@ class ReportWriter:
             scores,
             self.scores.accepted,
             self.scores.blank,
-            threshold=float(self.scores.network.threshold),
+            threshold=self.scores.threshold,
             positions=positions,
             input_path=source,
             segmentation_path=str(self.segmentation.path(source)),
             position_axis=axis,
             provenance=self._provenance,
+            screened=self.scores.screened,
         )
 
 

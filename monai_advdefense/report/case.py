@@ -6,18 +6,22 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from monai_advdefense.guard.causes import cause_in_words
+from monai_advdefense.guard.predicted_dice import PredictedDice
+from monai_advdefense.guard.screen import Screened
+from monai_advdefense.guard.verdict import VolumeVerdict
 from monai_advdefense.report.provenance import Provenance
 
 __all__ = ["Case", "Decision", "SliceRecord", "Verdict", "case_from_scores", "slice_positions"]
 
-Decision = Literal["accepted", "rejected", "blank", "not_checked"]
-Verdict = Literal["accepted", "rejected", "not_checked"]
+Decision = Literal["accepted", "rejected", "blank", "not_judged", "not_checked"]
+Verdict = Literal["clean", "review", "reject", "not_checked"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,10 @@ class SliceRecord:
         position_mm: world coordinate of the slice's center along the world axis nearest to the slice axis, in mm.
         input_index: voxel index of the slice's center along the input's axis, from 0; None if it is not known.
         score: the detector's score; not finite if it could not be computed.
-        decision: a slice is ``not_checked`` if the threshold or its score is not finite; ``blank`` is never counted.
+        decision: a slice is ``not_checked`` if the threshold or its score is not finite; ``blank`` ones and those that
+            are ``not_judged``, which show too little tissue, are never counted.
+        spoke: name of the score that rejected the slice; empty if it was not rejected, or there is one score alone.
+        cause: its likely cause, one of :data:`~monai_advdefense.guard.causes.CAUSES`, or empty.
     """
 
     index: int
@@ -37,6 +44,8 @@ class SliceRecord:
     input_index: int | None
     score: float
     decision: Decision
+    spoke: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class Case:
         position_axis: world axis of the slices' ``position_mm``: ``"x"``, ``"y"`` or ``"z"``.
         provenance: programs and weights that made the result.
         created: time of the run, ISO 8601 in UTC.
+        found: what a screen says of the volume; None without a screen.
+        dice: predicted Dice; None if it is not predicted.
     """
 
     input_path: str
@@ -60,6 +71,8 @@ class Case:
     position_axis: str = "y"
     provenance: Provenance = field(default_factory=Provenance)
     created: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    found: VolumeVerdict | None = None
+    dice: PredictedDice | None = None
 
     def count(self, decision: Decision) -> int:
         """Number of slices with this decision."""
@@ -67,34 +80,55 @@ class Case:
 
     @property
     def checked(self) -> int:
-        """Number of slices that were compared with the threshold; blank ones are not among them."""
+        """Number of slices that were compared with the threshold; not those that are blank or not judged."""
         return self.count("accepted") + self.count("rejected")
 
     @property
+    def judged(self) -> tuple[SliceRecord, ...]:
+        """The slices that count: neither blank ones nor those that show too little tissue."""
+        return tuple(record for record in self.slices if record.decision not in ("blank", "not_judged"))
+
+    @property
     def verdict(self) -> Verdict:
-        """``accepted`` only if there was something to check, all of it could be checked, and nothing was rejected."""
+        """That of the screen. Without one the volume is compared with no others.
+
+        Then it is to be looked at as soon as one slice is rejected, and ``clean`` only if there was something to check,
+        and all of it could be checked.
+        """
+        if self.found is not None:
+            return cast(Verdict, self.found.verdict)
         if self.count("rejected"):
-            return "rejected"
+            return "review"
         if self.count("not_checked") or not self.checked or not math.isfinite(self.threshold):
             return "not_checked"
-        return "accepted"
+        return "clean"
 
     @property
     def headline(self) -> str:
         """The verdict in one plain sentence."""
-        if self.verdict == "accepted":
+        if self.found is not None:
+            return _found_headline(self.found)
+        if self.verdict == "clean":
             return "The only slice was accepted" if self.checked == 1 else f"All {self.checked} slices were accepted"
         unchecked = self.count("not_checked")
-        if self.verdict == "rejected":
+        if self.verdict == "review":
             counts = f"{self.count('rejected')} of {_slices(self.checked)} {_were(self.count('rejected'))} rejected"
             return f"{counts}, {unchecked} more could not be checked" if unchecked else counts
         if not self.checked:
             return "This volume was not checked"
         return f"{unchecked} of {_slices(self.checked + unchecked)} could not be checked"
 
+    @property
+    def line(self) -> str:
+        """The verdict in one line of a terminal."""
+        if self.found is None or self.verdict == "not_checked":
+            return f"{self.verdict}, {self.headline[0].lower()}{self.headline[1:]}"
+        verdict = f"{self.verdict}, {cause_in_words(self.found.cause)}" if self.found.cause else self.verdict
+        return f"{verdict}, {_counted(self.found)}"
+
     def most_suspicious(self, number: int) -> tuple[SliceRecord, ...]:
-        """The slices to look at first: not finite scores, then the highest; blank slices are never among them."""
-        shown = [record for record in self.slices if record.decision != "blank"]
+        """The slices to look at first: not finite scores, then the highest; never blank ones or those not judged."""
+        shown = list(self.judged)
         shown.sort(key=lambda record: -record.score if math.isfinite(record.score) else -math.inf)
         return tuple(shown[:number])
 
@@ -110,6 +144,7 @@ def case_from_scores(
     segmentation_path: str,
     position_axis: str = "y",
     provenance: Provenance | None = None,
+    screened: Screened | None = None,
 ) -> Case:
     """Gather what the detector said about every slice.
 
@@ -123,6 +158,7 @@ def case_from_scores(
         segmentation_path: where its segmentation is written.
         position_axis: world axis of the positions.
         provenance: programs and weights that made the result.
+        screened: what a screen found, if one decided.
 
     Returns:
         The case; scores and threshold rounded to 9 significant digits, which keeps every float32 distinct.
@@ -136,11 +172,13 @@ def case_from_scores(
         >>> case.headline
         '1 of 2 slices was rejected'
     """
+    nothing = [""] * len(scores)
+    judged = [True] * len(scores) if screened is None else screened.judged.tolist()
+    spoke, causes = (nothing, nothing) if screened is None else (screened.spoke, screened.causes)
+    columns = zip(positions, scores.tolist(), accepted.tolist(), blank.tolist(), judged, spoke, causes, strict=True)
     records = [
-        SliceRecord(index, position, input_index, _rounded(score), _decision(score, threshold, kept, empty))
-        for index, ((position, input_index), score, kept, empty) in enumerate(
-            zip(positions, scores.tolist(), accepted.tolist(), blank.tolist(), strict=True)
-        )
+        SliceRecord(index, mm, voxel, _rounded(score), _decision(score, threshold, kept, empty, enough), why, cause)
+        for index, ((mm, voxel), score, kept, empty, enough, why, cause) in enumerate(columns)
     ]
     return Case(
         input_path=input_path,
@@ -149,6 +187,8 @@ def case_from_scores(
         slices=tuple(records),
         position_axis=position_axis,
         provenance=provenance or Provenance(),
+        found=None if screened is None else screened.verdict,
+        dice=None if screened is None else screened.dice,
     )
 
 
@@ -184,12 +224,26 @@ def slice_positions(
     return "xyz"[world_axis], list(zip(millimeters, indices, strict=True))
 
 
-def _decision(score: float, threshold: float, accepted: bool, blank: bool) -> Decision:
+def _decision(score: float, threshold: float, accepted: bool, blank: bool, judged: bool) -> Decision:
     if not (math.isfinite(score) and math.isfinite(threshold)):
         return "not_checked"
     if not accepted:
         return "rejected"
-    return "blank" if blank else "accepted"
+    if blank:
+        return "blank"
+    return "accepted" if judged else "not_judged"
+
+
+def _found_headline(found: VolumeVerdict) -> str:
+    if found.verdict == "clean":
+        return f"Clean: {_counted(found)}"
+    if found.verdict == "not_checked":
+        return "This volume could not be checked"
+    return f"{'Look at it' if found.verdict == 'review' else 'Do not use it'}: {cause_in_words(found.cause)}"
+
+
+def _counted(found: VolumeVerdict) -> str:
+    return f"{found.rejected} of {_slices(found.judged)} rejected ({found.expected_rejected:.1f} expected)"
 
 
 def _rounded(value: float) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from monai_advdefense.guard.causes import cause_in_words, remedy
 from monai_advdefense.report.case import Case
 from monai_advdefense.report.charts import color_bar, figure_to_data_uri, score_curve, slice_panels
 from monai_advdefense.report.label_colors import label_colors, structure_name
@@ -41,10 +42,12 @@ def case_to_html(
     labels = sorted({label for found in shown_labels for label in found} - {0})
     colors = label_colors(max([*labels, *names]) + 1, names) if labels else {}
     limit = max([float(np.quantile(view.residual, 0.995)) for view in views], default=0.0)
-    finite = [record.score for record in case.slices if record.decision != "blank" and math.isfinite(record.score)]
+    finite = [record.score for record in case.judged if math.isfinite(record.score)]
     return page_template("case.html.j2").render(
         case=case,
-        counts={name: case.count(name) for name in ("accepted", "rejected", "blank", "not_checked")},
+        cause=cause_in_words,
+        remedy=remedy,
+        counts={name: case.count(name) for name in ("accepted", "rejected", "blank", "not_judged", "not_checked")},
         file_name=PurePath(case.input_path).name,
         segmentation_name=PurePath(case.segmentation_path).name,
         highest=max(finite, default=math.nan),

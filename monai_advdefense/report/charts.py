@@ -27,6 +27,7 @@ DECISION_COLORS: dict[Decision, str] = {
     "accepted": "#0072B2",
     "rejected": "#C2410C",
     "not_checked": "#7b8794",
+    "not_judged": "#7b8794",
     "blank": "#7b8794",
 }
 _DIRECTION = {"x": "left to right", "y": "posterior to anterior", "z": "inferior to superior"}
@@ -45,7 +46,7 @@ def score_curve(case: Case, *, narrow: bool = False) -> Figure:
     """
     figure = Figure(figsize=(3.5, 3.7) if narrow else (10.0, 3.7), dpi=160, layout="constrained")
     axes = figure.subplots()
-    finite = [record for record in case.slices if record.decision != "blank" and math.isfinite(record.score)]
+    finite = [record for record in case.judged if math.isfinite(record.score)]
     curve = np.full(len(case.slices), np.nan)
     curve[[record.index for record in finite]] = [record.score for record in finite]
     axes.plot(curve, color="#9fb3c8", linewidth=1.2, zorder=1, gid="curve")

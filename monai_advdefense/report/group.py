@@ -15,7 +15,7 @@ from monai_advdefense.report.case import Case, SliceRecord
 
 __all__ = ["GroupEntry", "GroupVerdict", "group_headline", "group_to_csv", "worst_first"]
 
-GroupVerdict = Literal["failed", "rejected", "not_checked", "accepted"]
+GroupVerdict = Literal["failed", "reject", "review", "not_checked", "clean"]
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class GroupEntry:
 
     @cached_property
     def scores(self) -> tuple[float, ...]:
-        """The finite scores of the slices that are not blank."""
+        """The finite scores of the slices that were judged."""
         return tuple(record.score for record in self.records if math.isfinite(record.score))
 
     @property
     def records(self) -> tuple[SliceRecord, ...]:
-        """The slices that are not blank."""
-        return () if self.case is None else tuple(s for s in self.case.slices if s.decision != "blank")
+        """The slices that were judged, or could not be."""
+        return () if self.case is None else self.case.judged
 
     @property
     def threshold(self) -> float:
@@ -85,16 +85,17 @@ class GroupEntry:
 def worst_first(entries: Iterable[GroupEntry]) -> list[GroupEntry]:
     """Order volumes by how much they need a look.
 
-    Failed ones come first, then those with the largest share of slices not accepted (rejected, or not checked), then
-    those whose highest score exceeds the threshold most, or comes nearest to it.
+    Failed ones come first, then those not to be used, then those to be looked at or not checked. Within each, those
+    with the largest share of slices not accepted (rejected, or not checked), then those whose highest score exceeds the
+    threshold most, or comes nearest to it.
     """
 
-    def badness(entry: GroupEntry) -> tuple[bool, float, float, str]:
+    def badness(entry: GroupEntry) -> tuple[int, float, float, str]:
         accepted = sum(record.decision == "accepted" for record in entry.records)
         share = accepted / len(entry.records) if entry.records else 0.0
         # The difference, because a combined score and its threshold can be negative.
         excess = entry.highest - entry.threshold
-        return entry.case is not None, share, -excess if math.isfinite(excess) else -math.inf, entry.name
+        return _RANKS[entry.verdict], share, -excess if math.isfinite(excess) else -math.inf, entry.name
 
     return sorted(entries, key=badness)
 
@@ -109,26 +110,31 @@ def group_headline(entries: Sequence[GroupEntry]) -> str:
     counts = {verdict: sum(entry.verdict == verdict for entry in entries) for verdict in _WORDS}
     if len(entries) < 2:
         return f"The only volume {_WORDS[entries[0].verdict][0]}" if entries else "No volume was processed"
-    if counts["accepted"] == len(entries):
-        return f"All {len(entries)} volumes were accepted"
-    found = [(n, _WORDS[verdict][n > 1]) for verdict, n in counts.items() if n and verdict != "accepted"]
+    if counts["clean"] == len(entries):
+        return f"All {len(entries)} volumes are clean"
+    found = [(n, _WORDS[verdict][n > 1]) for verdict, n in counts.items() if n and verdict != "clean"]
     (number, words), *others = found
     return ", ".join([f"{number} of {len(entries)} volumes {words}", *(f"{n} {more}" for n, more in others)])
 
 
 _WORDS: dict[GroupVerdict, tuple[str, str]] = {
-    "rejected": ("has rejected slices", "have rejected slices"),
-    "not_checked": ("could not be fully checked", "could not be fully checked"),
+    "reject": ("is not to be used", "are not to be used"),
+    "review": ("needs a look", "need a look"),
+    "not_checked": ("could not be checked", "could not be checked"),
     "failed": ("failed", "failed"),
-    "accepted": ("was accepted", "were accepted"),
+    "clean": ("is clean", "are clean"),
 }
+_RANKS: dict[GroupVerdict, int] = {"failed": 0, "reject": 1, "review": 2, "not_checked": 2, "clean": 3}
 
 
 def group_to_csv(entries: Iterable[GroupEntry]) -> str:
     """One line per volume in the order given; values that are not finite or not known are empty.
 
-    Columns: ``input``, ``verdict`` (failed, rejected, not_checked, accepted), ``reason`` (of a failure), ``slices``,
-    ``checked``, ``rejected``, ``not_checked``, ``blank`` (numbers of slices), ``rejected_share`` (of the checked),
+    Columns: ``input``, ``verdict`` (failed, reject, review, not_checked, clean), ``cause`` (likely, see
+    :mod:`monai_advdefense.guard.causes`), ``p_value`` (of a clean volume being as suspicious), ``expected_rejected``
+    (slices of a clean volume), ``predicted_dice``, ``predicted_dice_low``, ``predicted_dice_high`` (ends of the
+    interval), ``reason`` (of a failure), ``slices``, ``checked``, ``rejected``, ``not_checked``, ``not_judged``,
+    ``blank`` (numbers of slices), ``rejected_share`` (of the checked),
     ``highest_score``, ``threshold``, ``highest_to_threshold``, ``median_score``, ``first_rejected_slice`` (from 0,
     preprocessed volume), ``report``, ``segmentation``.
     """
@@ -144,11 +150,13 @@ def _csv_row(entry: GroupEntry) -> dict[str, object]:
     return {
         "input": entry.name,
         "verdict": entry.verdict,
+        **_found_columns(case),
         "reason": entry.failure,
         "slices": case and len(case.slices),
         "checked": case and case.checked,
         "rejected": case and case.count("rejected"),
         "not_checked": case and case.count("not_checked"),
+        "not_judged": case and case.count("not_judged"),
         "blank": case and case.count("blank"),
         "rejected_share": _finite(entry.rejected_share),
         "highest_score": _finite(entry.highest),
@@ -158,6 +166,20 @@ def _csv_row(entry: GroupEntry) -> dict[str, object]:
         "first_rejected_slice": first and first.index,
         "report": entry.report,
         "segmentation": entry.segmentation,
+    }
+
+
+def _found_columns(case: Case | None) -> dict[str, object]:
+    """What a screen says of the volume; empty without one."""
+    found, dice = (case.found, case.dice) if case else (None, None)
+    mean, low, high = dice.volume if dice else (math.nan, math.nan, math.nan)
+    return {
+        "cause": found.cause if found else None,
+        "p_value": _finite(found.p_value) if found else None,
+        "expected_rejected": _finite(found.expected_rejected) if found else None,
+        "predicted_dice": _finite(mean),
+        "predicted_dice_low": _finite(low),
+        "predicted_dice_high": _finite(high),
     }
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from monai_advdefense.guard.causes import cause_in_words
 from monai_advdefense.report.case import Case
 from monai_advdefense.report.charts import figure_to_data_uri
 from monai_advdefense.report.group import GroupEntry, group_headline, worst_first
@@ -40,7 +41,7 @@ def group_to_html(entries: Iterable[GroupEntry], *, inputs: str = "") -> str:
         state=_state(ordered),
         rows=[_row(entry, histogram_paths(entry, edges)) for entry in ordered],
         size=(WIDTH, HEIGHT),
-        counts={verdict: verdicts.count(verdict) for verdict in ("accepted", "rejected", "not_checked", "failed")},
+        counts={verdict: verdicts.count(verdict) for verdict in ("clean", "review", "reject", "not_checked", "failed")},
         checked=sum(case.checked for case in cases),
         rejected=sum(case.count("rejected") for case in cases),
         histogram={
@@ -69,13 +70,21 @@ def _row(entry: GroupEntry, paths: dict[str, str]) -> dict[str, Any]:
         "report": quote(entry.report),
         "segmentation": quote(entry.segmentation),
         "paths": paths,
+        "cause": _cause(entry),
     }
+
+
+def _cause(entry: GroupEntry) -> str:
+    """The likely cause in words; empty without one."""
+    cause = entry.case.found.cause if entry.case and entry.case.found else ""
+    return cause_in_words(cause) if cause else ""
 
 
 def _state(entries: Sequence[GroupEntry]) -> str:
     """The worst verdict, which gives the page its color."""
     found = {entry.verdict for entry in entries}
-    return next((verdict for verdict in ("rejected", "failed", "not_checked") if verdict in found), "accepted")
+    order = ("reject", "failed", "review", "not_checked")
+    return next((verdict for verdict in order if verdict in found), "clean")
 
 
 def _same(values: Sequence[Any]) -> Any:
@@ -91,6 +100,7 @@ def _about(cases: Sequence[Case]) -> dict[str, str]:
         named = {
             "Model": about.model or "not stated",
             "Weights (SHA-256)": about.weights_sha256 or "not stated",
+            **({"Screen (SHA-256)": about.screen_sha256} if about.screen_sha256 else {}),
             "License of the weights": about.weights_license or "not stated",
             **about.versions,
         }

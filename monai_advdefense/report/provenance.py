@@ -34,6 +34,7 @@ class Provenance:
         versions: package name to version.
         model: name and version of the model.
         weights_sha256: checksum of the weights file.
+        screen_sha256: checksum of the file of the screen that decided.
         weights_license: terms of use of the weights.
         false_positive_rate: fraction of clean slices that the threshold was calibrated to reject, in [0, 1].
     """
@@ -41,6 +42,7 @@ class Provenance:
     versions: Mapping[str, str] = field(default_factory=package_versions)
     model: str | None = None
     weights_sha256: str | None = None
+    screen_sha256: str | None = None
     weights_license: str | None = None
     false_positive_rate: float | None = None
 

@@ -9,6 +9,10 @@ import json
 import math
 from typing import Any
 
+import numpy as np
+
+from monai_advdefense.guard.predicted_dice import PredictedDice
+from monai_advdefense.guard.verdict import VolumeVerdict
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.report.case import Case, SliceRecord
 from monai_advdefense.report.provenance import Provenance
@@ -20,11 +24,12 @@ def case_to_csv(case: Case) -> str:
     """One line per slice; values that are not finite or not known are empty.
 
     Columns: ``slice`` (from 0, preprocessed volume), ``position_mm`` (world), ``input_index`` (voxel, from 0),
-    ``score``, ``threshold``, ``decision`` (accepted, rejected, blank, not_checked).
+    ``score``, ``threshold``, ``decision`` (accepted, rejected, blank, not_judged, not_checked), and of a rejected slice
+    ``spoke``, the name of the score that rejected it, and ``cause``, the likely cause.
     """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["slice", "position_mm", "input_index", "score", "threshold", "decision"])
+    writer.writerow(["slice", "position_mm", "input_index", "score", "threshold", "decision", "spoke", "cause"])
     writer.writerows(
         [
             record.index,
@@ -33,6 +38,8 @@ def case_to_csv(case: Case) -> str:
             _finite(record.score),
             _finite(case.threshold),
             record.decision,
+            record.spoke,
+            record.cause,
         ]
         for record in case.slices
     )
@@ -44,6 +51,7 @@ def case_to_json(case: Case) -> str:
     content = {
         "verdict": case.verdict,
         "headline": case.headline,
+        **_found_entries(case),
         "input": case.input_path,
         "segmentation": case.segmentation_path,
         "created": case.created,
@@ -54,6 +62,7 @@ def case_to_json(case: Case) -> str:
             "accepted": case.count("accepted"),
             "rejected": case.count("rejected"),
             "blank": case.count("blank"),
+            "not_judged": case.count("not_judged"),
             "not_checked": case.count("not_checked"),
         },
         "provenance": dataclasses.asdict(case.provenance),
@@ -65,6 +74,8 @@ def case_to_json(case: Case) -> str:
                 "input_index": record.input_index,
                 "score": _finite(record.score),
                 "decision": record.decision,
+                "spoke": record.spoke,
+                "cause": record.cause,
             }
             for record in case.slices
         ],
@@ -91,16 +102,67 @@ def case_from_json(text: str) -> Case:
                     entry["input_index"],
                     _number(entry["score"]),
                     entry["decision"],
+                    entry["spoke"],
+                    entry["cause"],
                 )
                 for entry in content["slices"]
             ),
             position_axis=content["position_axis"],
             provenance=Provenance(**content["provenance"]),
             created=content["created"],
+            found=_found(content),
+            dice=_dice(content["predicted_dice"]),
         )
     except (ValueError, TypeError, KeyError) as error:
         found = f"something else ({type(error).__name__})"
         raise broken_rule("scores", "the record of a volume's scores", found, "run the volume again") from error
+
+
+def _found_entries(case: Case) -> dict[str, Any]:
+    """What a screen says of the volume; empty or null without one."""
+    found = case.found
+    return {
+        "cause": found.cause if found else "",
+        "explanation": found.explanation if found else "",
+        "spoke": found.score if found else "",
+        "p_value": _finite(found.p_value) if found else None,
+        "judged": found.judged if found else None,
+        "rejected": found.rejected if found else None,
+        "expected_rejected": _finite(found.expected_rejected) if found else None,
+        "predicted_dice": _dice_entries(case.dice),
+    }
+
+
+def _found(content: dict[str, Any]) -> VolumeVerdict | None:
+    if content["judged"] is None:
+        return None
+    return VolumeVerdict(
+        content["verdict"],
+        content["cause"],
+        content["explanation"],
+        content["spoke"],
+        _number(content["p_value"]),
+        content["judged"],
+        content["rejected"],
+        _number(content["expected_rejected"]),
+    )
+
+
+def _dice_entries(dice: PredictedDice | None) -> dict[str, Any] | None:
+    """Predicted Dice of the volume and of each structure, by its label, with the ends of the intervals."""
+    if dice is None:
+        return None
+    keys = ("dice", "low", "high")
+    rows = enumerate(dice.structures.tolist(), start=1)
+    structures = {str(label): dict(zip(keys, map(_finite, row), strict=True)) for label, row in rows}
+    return {**dict(zip(keys, map(_finite, dice.volume), strict=True)), "structures": structures}
+
+
+def _dice(content: dict[str, Any] | None) -> PredictedDice | None:
+    if content is None:
+        return None
+    rows = [[_number(row[key]) for key in ("dice", "low", "high")] for row in content["structures"].values()]
+    return PredictedDice(np.array(rows), (_number(content["dice"]), _number(content["low"]), _number(content["high"])))
 
 
 def _number(value: float | None) -> float:

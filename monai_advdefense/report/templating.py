@@ -16,7 +16,7 @@ def page_template(name: str) -> jinja2.Template:
         name: file in ``report/templates``.
 
     Returns:
-        The template, with filters ``number``, ``millimeters`` and ``percent`` and the test ``finite``.
+        The template, with filters ``number``, ``millimeters``, ``percent`` and ``sentence`` and the test ``finite``.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("monai_advdefense.report"),
@@ -28,6 +28,7 @@ def page_template(name: str) -> jinja2.Template:
     environment.filters["number"] = _number
     environment.filters["millimeters"] = lambda position: f"{position:.1f}".replace("-", "\N{MINUS SIGN}")
     environment.filters["percent"] = lambda rate: f"{100 * rate:.3g} %"
+    environment.filters["sentence"] = lambda words: words[:1].upper() + words[1:]
     environment.tests["finite"] = math.isfinite
     return environment.get_template(name)
 

@@ -36,7 +36,7 @@ def test_attacked_copies_are_written_and_measured(copy_bundle, write_weights, wo
     assert difference.any(axis=(0, 2)).sum() == 3
 
     paths = {"dataset_dir": str(attacked), "output_dir": str(tmp_path / "defended")}
-    workflow(bundle, "inference", kind="infer", **paths, **SMALL).run()
+    workflow(bundle, "inference", "combined", kind="infer", **paths, **SMALL).run()
     with (tmp_path / "defended" / "1000_attacked_scores.csv").open(newline="") as file:
         scores = [float(row["score"]) for row in csv.DictReader(file)]
     np.testing.assert_allclose(scores, [float(row["score"]) for row in rows], rtol=1e-5)

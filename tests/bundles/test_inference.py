@@ -113,7 +113,7 @@ def test_detector_writes_the_score_of_every_slice(phantoms, copy_bundle, write_w
         expected = run.network_def.eval().score(slices)
     np.testing.assert_allclose([float(row["score"]) for row in rows], expected.numpy(), rtol=1e-5)
     assert {row["decision"] for row in rows} == {"accepted"}
-    assert json.loads((tmp_path / "out" / "1000_scores.json").read_text())["verdict"] == "accepted"
+    assert json.loads((tmp_path / "out" / "1000_scores.json").read_text())["verdict"] == "clean"
 
 
 def test_detector_without_a_threshold_is_refused(phantoms, copy_bundle, write_weights, workflow, tmp_path, capfd):
@@ -150,7 +150,7 @@ def test_guard_defends_volumes_end_to_end(assembled, inputs, tmp_path):
     out = tmp_path / "out"
     (inputs / "broken.nii.gz").write_bytes((inputs / "a.nii.gz").read_bytes()[:2000])
     command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--bundle_root", str(whole)]
-    command += ["--config_file", str(whole / "configs" / "inference.json")]
+    command += ["--config_file", str([str(whole / "configs" / f"{name}.json") for name in ("inference", "combined")])]
     command += ["--dataset_dir", str(inputs), "--output_dir", str(out), "--device", "cpu"]
     command += ["--slice_size", "[48, 48]"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -166,7 +166,7 @@ def test_guard_defends_volumes_end_to_end(assembled, inputs, tmp_path):
         assert np.array_equal(written.affine, nib.load(image).affine)
         record = json.loads((folder / "a_scores.json").read_text(encoding="utf-8"))
         assert record["threshold"] == 1000.0
-        assert record["verdict"] == "accepted"
+        assert record["verdict"] == "clean"
         assert len(_table(folder / "a_scores.csv")) == record["counts"]["slices"]
         assert "All" in (folder / "a_report.html").read_text(encoding="utf-8")
         assert REJECTED not in np.unique(written.dataobj)
@@ -182,6 +182,7 @@ def test_guard_segments_accepted_slices_as_its_parts_do_and_rejects_the_others(a
     run = workflow(
         whole,
         "inference",
+        "combined",
         kind="infer",
         dataset_dir=str(scan),
         output_dir=str(tmp_path / "out"),

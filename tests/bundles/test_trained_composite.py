@@ -26,10 +26,11 @@ MALC = ROOT.parent / "shared" / "data" / "malc2012"
 REJECTED = 28
 
 
-def run_composite(inputs: Path, outputs: Path) -> None:
+def run_composite(inputs: Path, outputs: Path, *overlays: str) -> None:
     """Run the bundle as the README says, from another working directory."""
+    configs = [str(BUNDLE / "configs" / f"{name}.json") for name in ("inference", *overlays)]
     command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--bundle_root", str(BUNDLE)]
-    command += ["--config_file", str(BUNDLE / "configs" / "inference.json")]
+    command += ["--config_file", str(configs)]
     command += ["--dataset_dir", str(inputs), "--output_dir", str(outputs)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=inputs.parent, env=environment, capture_output=True, text=True, check=False)
@@ -57,6 +58,19 @@ def test_the_shipped_weights_decide_by_the_sum_and_by_the_spectral_score(overlay
     assert seen[0].blank.tolist() == [True, False, False]
     # Noise is no brain.
     assert seen[0].accepted.tolist() == (labels != REJECTED).flatten(1).all(1).tolist() == [True, False, False]
+
+
+def test_the_shipped_screen_is_calibrated_and_its_record_agrees():
+    parser = ConfigParser(ConfigParser.load_config_file(BUNDLE / "configs" / "inference.json"))
+    screen = parser.get_parsed_content("screen_def")
+    path = BUNDLE / "models" / "screen" / "model.pt"
+    load_weights(path, screen, require_calibrated=True)
+    record = json.loads(path.with_suffix(".calibration.json").read_text(encoding="utf-8"))
+    reference = screen.reference.reference()
+    assert record["threshold"] == float(screen.threshold)
+    assert record["subjects"] == len(reference.subjects) >= 19
+    assert record["false_positive_rate"] == reference.rate == 0.05
+    assert path.stat().st_size < 3_000_000
 
 
 def with_skull(brain: np.ndarray) -> np.ndarray:
@@ -90,7 +104,8 @@ def sample_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     }
     for name, (array, affine) in volumes.items():
         nib.save(nib.Nifti1Image(array, affine), inputs / f"{name}.nii.gz")
-    run_composite(inputs, folder / "output")
+    # The screen knows scanned brains alone.
+    run_composite(inputs, folder / "output", "combined")
     return inputs, folder / "output"
 
 
@@ -152,5 +167,8 @@ def test_real_test_volume(tmp_path: Path) -> None:
     # The voxels of rejected slices are left out on both sides.
     kept = labels != REJECTED
     assert kept.float().mean() > 0.8
+    record = json.loads((tmp_path / "output" / "case_scores.json").read_text())
+    assert record["verdict"] == "clean"
+    assert record["p_value"] > 0.05
     counts = overlap_counts(labels[kept][None], classes[kept][None], REJECTED)
     assert torch.nanmean(dice_from_counts(counts)[0, 1:]) > 0.75

@@ -206,7 +206,7 @@ def test_steps_are_told_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo, "_compare", lambda *_: [Row("clean", 5, 0, (0.9, 0.8), (0.9, 0.8))])
     demo.main(["--output_dir", str(out), "--bundle_root", str(bundle)])
     shown = capsys.readouterr().out
-    assert calls == [["inference", "attack"], ["inference"]]
+    assert calls == [["inference", "attack"], ["inference", "combined"]]
     assert [line[:5] for line in shown.splitlines() if line.startswith("[")] == [f"[{n}/4]" for n in (1, 2, 3, 4)]
     assert (out / "input" / "attacked.nii.gz").read_text() == "attacked"
     assert str(out / "output" / "attacked_report.html") in shown

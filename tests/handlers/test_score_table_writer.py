@@ -70,6 +70,7 @@ def test_every_slice_has_a_row(folder, detector, tmp_path):
             "accepted": 2,
             "rejected": 2,
             "blank": 1,
+            "not_judged": 0,
             "not_checked": 0,
         }
 

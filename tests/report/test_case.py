@@ -14,15 +14,15 @@ NAN = math.nan
 @pytest.mark.parametrize(
     ("scores", "threshold", "blank", "verdict", "headline"),
     [
-        ([0.1, 0.5, 1.0], 1.0, (), "accepted", "All 3 slices were accepted"),
-        ([0.1, 2.0, 3.0], 1.0, (), "rejected", "2 of 3 slices were rejected"),
-        ([2.0], 1.0, (), "rejected", "1 of 1 slice was rejected"),
-        ([0.1, 2.0, NAN], 1.0, (), "rejected", "1 of 2 slices was rejected, 1 more could not be checked"),
+        ([0.1, 0.5, 1.0], 1.0, (), "clean", "All 3 slices were accepted"),
+        ([0.1, 2.0, 3.0], 1.0, (), "review", "2 of 3 slices were rejected"),
+        ([2.0], 1.0, (), "review", "1 of 1 slice was rejected"),
+        ([0.1, 2.0, NAN], 1.0, (), "review", "1 of 2 slices was rejected, 1 more could not be checked"),
         ([0.1, NAN, math.inf], 1.0, (), "not_checked", "2 of 3 slices could not be checked"),
         ([0.1, 0.2], NAN, (), "not_checked", "This volume was not checked"),
         ([0.1, 0.2], math.inf, (), "not_checked", "This volume was not checked"),
         ([9.0, 9.0], 1.0, (0, 1), "not_checked", "This volume was not checked"),
-        ([9.0, 0.5], 1.0, (0,), "accepted", "The only slice was accepted"),
+        ([9.0, 0.5], 1.0, (0,), "clean", "The only slice was accepted"),
         ([], 1.0, (), "not_checked", "This volume was not checked"),
     ],
 )

@@ -58,8 +58,8 @@ def test_every_picture_has_a_text_and_headings_do_not_skip(make_case, names, rea
 @pytest.mark.parametrize(
     ("scores", "threshold", "blank", "state"),
     [
-        ([0.1, 0.5], 1.0, (), "accepted"),
-        ([0.1, 3.0, math.nan], 1.0, (), "rejected"),
+        ([0.1, 0.5], 1.0, (), "clean"),
+        ([0.1, 3.0, math.nan], 1.0, (), "review"),
         ([0.1, math.inf], 1.0, (), "not_checked"),
         ([0.1, 0.5], math.nan, (), "not_checked"),
         ([0.1, 0.5], 1.0, (0, 1), "not_checked"),
@@ -74,7 +74,7 @@ def test_verdict_comes_first_and_its_limits_are_always_said(
     assert page.named("section")[0]["class"] == f"verdict is-{state}"
     assert page.words.index(case.headline) < page.words.index("What this does not tell you")
     assert "No protection against an attacker who knows this guard" in page.words
-    assert ("Use the segmentation as you would" in page.words) == (state == "accepted")
+    assert ("Use the segmentation as you would" in page.words) == (state == "clean")
 
 
 def test_uncalibrated_guard_claims_neither_a_threshold_nor_a_rate(make_case, names, read_page):

@@ -67,12 +67,12 @@ def test_a_failed_volume_has_no_numbers():
 
 
 def test_headline_counts_volumes_by_verdict(group, entry):
-    assert group_headline(group) == "3 of 9 volumes have rejected slices, 2 could not be fully checked, 2 failed"
-    assert group_headline(group[3:5]) == "2 of 2 volumes have rejected slices"
-    assert group_headline(group[6:]) == "1 of 3 volumes has rejected slices"
-    assert group_headline(group[-2:]) == "All 2 volumes were accepted"
+    assert group_headline(group) == "3 of 9 volumes need a look, 2 could not be checked, 2 failed"
+    assert group_headline(group[3:5]) == "2 of 2 volumes need a look"
+    assert group_headline(group[6:]) == "1 of 3 volumes needs a look"
+    assert group_headline(group[-2:]) == "All 2 volumes are clean"
     assert group_headline(group[:1]) == "The only volume failed"
-    assert group_headline(group[-1:]) == "The only volume was accepted"
+    assert group_headline(group[-1:]) == "The only volume is clean"
     assert group_headline([]) == "No volume was processed"
 
 

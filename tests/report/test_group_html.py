@@ -87,14 +87,14 @@ def test_worst_volumes_come_first_with_verdict_and_numbers(entry, read_page):
     texts = [text.strip() for text in page.text if text.strip()]
     failed, bad, good = (texts.index(f"{name}.nii.gz") for name in ("failed", "bad", "good"))
     assert texts[failed + 1 : bad] == ["failed", "ends early"]
-    assert texts[bad + 5 : good] == ["slices rejected", "1", "(25.0\xa0%)", "4", "3.00", "0.5000", "3"]
+    assert texts[bad + 5 : good] == ["look at it", "1", "(25.0\xa0%)", "4", "3.00", "0.5000", "3"]
 
 
 @pytest.mark.parametrize(
     ("scores", "threshold", "state"),
     [
-        ([0.5], 1.0, "accepted"),
-        ([3.0], 1.0, "rejected"),
+        ([0.5], 1.0, "clean"),
+        ([3.0], 1.0, "review"),
         ([math.nan], 1.0, "not_checked"),
         ([0.5], math.nan, "not_checked"),
     ],
@@ -103,8 +103,8 @@ def test_verdict_of_the_group_comes_first_and_its_limits_are_always_said(entry, 
     page = read_page(group_to_html([entry("a.nii.gz", scores, threshold)]))
     assert page.named("section")[0]["class"] == f"verdict is-{state}"
     assert "No protection against an attacker who knows this guard" in page.words
-    assert ("use the segmentation as you would" in page.words) == (state == "accepted")
-    assert ("vertical line is the threshold" in page.words) == (state in ("accepted", "rejected"))
+    assert ("use the segmentation as you would" in page.words) == (state == "clean")
+    assert ("vertical line is the threshold" in page.words) == (state in ("clean", "review"))
 
 
 def test_expected_false_alarms_are_stated_where_slices_were_rejected(entry, read_page):

@@ -34,7 +34,7 @@ def test_json_is_strict_and_agrees_with_the_case(make_case, threshold):
     assert [entry["score"] for entry in content["slices"]] == [0.25, 2.5, None, None, 0.75]
     assert [entry["decision"] for entry in content["slices"]] == [record.decision for record in case.slices]
     assert content["threshold"] == (threshold if math.isfinite(threshold) else None)
-    assert content["verdict"] == case.verdict != "accepted"
+    assert content["verdict"] == case.verdict != "clean"
     assert sum(content["counts"][name] for name in ("accepted", "rejected", "blank", "not_checked")) == len(SCORES)
     assert content["counts"]["slices"] == len(SCORES)
     assert content["provenance"]["false_positive_rate"] == 0.05

@@ -56,8 +56,8 @@ def test_report_tells_what_the_files_of_each_volume_tell(run, tmp_path):
     _write(tmp_path, run)
     rows = _rows(tmp_path)
     assert [(row["input"], row["verdict"], row["rejected"]) for row in rows] == [
-        ("site 1/b#.nii.gz", "rejected", "1"),
-        ("a.nii.gz", "accepted", "0"),
+        ("site 1/b#.nii.gz", "review", "1"),
+        ("a.nii.gz", "clean", "0"),
     ]
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     links = [unquote(link) for link in re.findall('href="([^#"][^"]*)"', page)]
@@ -93,7 +93,7 @@ def test_scores_that_cannot_be_read_are_a_failure(run, tmp_path, damage, capsys)
     assert path == run.attempted[0]
     assert message.startswith(f"{path}: not in the report: {record}: ")
     assert capsys.readouterr().err == f"failed: {message}\n"
-    assert [row["verdict"] for row in _rows(tmp_path)] == ["failed", "rejected"]
+    assert [row["verdict"] for row in _rows(tmp_path)] == ["failed", "review"]
 
 
 def test_one_input_file_has_its_name(run, tmp_path):
@@ -101,7 +101,7 @@ def test_one_input_file_has_its_name(run, tmp_path):
     run.attempted[:] = [str(source)]
     GroupReport(Outputs(source, tmp_path / "out"), run).write()
     (row,) = _rows(tmp_path)
-    assert (row["input"], row["verdict"], row["report"]) == ("a.nii.gz", "accepted", "a_report.html")
+    assert (row["input"], row["verdict"], row["report"]) == ("a.nii.gz", "clean", "a_report.html")
 
 
 def test_items_without_a_path_are_named_as_they_are(tmp_path):

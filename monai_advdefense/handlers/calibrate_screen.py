@@ -1,0 +1,143 @@
+"""Fit a screen on the clean volumes of an inference and store it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, cast
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.guard.calibration import minimum_scores
+from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
+from monai_advdefense.guard.screen import Screen
+from monai_advdefense.guard.volume_numbers import volume_numbers
+from monai_advdefense.messages import broken_rule
+from monai_advdefense.nifti_names import nifti_stem
+from monai_advdefense.runs.run_log import RunLog
+from monai_advdefense.weights import save_weights
+
+__all__ = ["CalibrateScreen"]
+
+
+class CalibrateScreen:
+    """Gather numbers of clean volumes while the inferer of an evaluator runs, and fit the inferer's screen at the end.
+
+    The fitted numbers are in ``screen`` and, as a flat state dict, in ``save_path``; a record of what it was fitted on
+    lies beside it, as ``model.calibration.json`` for ``model.pt``. If anything fails, both files stay as they were. In
+    a distributed run the volumes of all processes count and the first process writes.
+
+    Args:
+        run_log: what the run did; a volume that failed ends the calibration.
+        screen: that of the evaluator's :class:`~monai_advdefense.inferers.ScreenedSliceInferer`.
+        save_path: file to write or replace.
+        false_positive_rate: share of clean slices that may be rejected, and of clean volumes that may be called other
+            than clean; a rate of 0.05 needs 19 subjects.
+        seed: seed of the synthetic noise and faults that the image scores are told apart from.
+        image_key: name of the image, whose metadata tell the path of the input.
+        subject_key: name of the entry that says whose a volume is; where a case lacks it, each file is a subject.
+
+    Raises:
+        InputError: if the rate is not between 0 and 1; in the run, if a volume failed or a number is not finite.
+        CalibrationError: in the run, if there are fewer subjects than the rate needs.
+        OutputError: in the run, if a file cannot be written.
+    """
+
+    def __init__(
+        self,
+        run_log: RunLog,
+        screen: Screen,
+        save_path: str | Path,
+        *,
+        false_positive_rate: float = 0.05,
+        seed: int = 0,
+        image_key: str = "image",
+        subject_key: str = "subject",
+    ) -> None:
+        # A rate that cannot be met must not be found out after all volumes were segmented.
+        minimum_scores(false_positive_rate)
+        self.run_log = run_log
+        self.screen = screen
+        self.save_path = Path(save_path)
+        self.false_positive_rate = false_positive_rate
+        self.seed = seed
+        self.image_key = image_key
+        self.subject_key = subject_key
+        self._volumes: list[CleanVolume] = []
+        self._seen: tuple[Any, ...] = ()
+
+    def attach(self, engine: Engine) -> None:
+        """Register on the evaluator."""
+        # MONAI attaches handlers before the evaluator has its inferer.
+        engine.add_event_handler(Events.STARTED, self._wrap_inferer)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.collect)
+        engine.add_event_handler(Events.COMPLETED, self.calibrate)
+
+    def _wrap_inferer(self, engine: Any) -> None:
+        """Let the inferer run with the hook, which no exception leaves behind."""
+        engine.remove_event_handler(self._wrap_inferer, Events.STARTED)
+        inferer = engine.inferer
+
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            with self.screen.register_forward_hook(self._see):
+                return inferer(*args, **kwargs)
+
+        engine.inferer = recorded
+
+    def _see(self, _: nn.Module, inputs: tuple[Any, ...], __: Any) -> None:
+        self._seen = inputs
+
+    def collect(self, engine: Engine) -> None:
+        """Take the numbers of the volume of the current iteration."""
+        (case,) = cast(list[dict[str, Any]], engine.state.batch)
+        source = str(case[self.image_key].meta["filename_or_obj"])
+        image, prediction = self._seen
+        subject = str(case.get(self.subject_key, nifti_stem(Path(source).name)))
+        generator = torch.Generator().manual_seed(self.seed + len(self._volumes))
+        self._volumes.append(CleanVolume(volume_numbers(image, subject, generator=generator), prediction))
+        engine.logger.info("read %s", source)
+
+    def calibrate(self, engine: Engine) -> None:
+        """Fit the screen on the volumes of all processes and write it."""
+        self.run_log.merge()
+        if self.run_log.failures:
+            path, message = self.run_log.failures[-1]
+            raise broken_rule(path, "clean volumes alone", f"one that failed ({message})", "mend it or leave it out")
+        volumes = [volume for share in _gathered(self._volumes) for volume in share]
+        self._volumes = []
+        before = _threshold(self.save_path)
+        record = fit_screen(self.screen, volumes, false_positive_rate=self.false_positive_rate)
+        if idist.get_rank() == 0:
+            self._write(record)
+            print(
+                f"threshold {record['threshold']:.4g} (before: {before:.4g}), false alarm rate "
+                f"{self.false_positive_rate:g}, from {record['judged_slices']} slices of {record['volumes']} volumes "
+                f"of {record['subjects']} subjects",
+                flush=True,
+            )
+
+    def _write(self, record: dict[str, Any]) -> None:
+        """Replace the screen, then the record."""
+        save_weights(self.screen, self.save_path)
+        with atomic_path(self.save_path.with_suffix(".calibration.json")) as temporary:
+            text = json.dumps({"weights": self.save_path.name, **record}, indent=4, allow_nan=False)
+            temporary.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _gathered(volumes: list[CleanVolume]) -> list[list[CleanVolume]]:
+    if idist.get_world_size() == 1:
+        return [volumes]
+    return cast(list[list[CleanVolume]], idist.all_gather(volumes))
+
+
+def _threshold(path: Path) -> float:
+    """Threshold of the screen in a file; NaN if there is none."""
+    if not path.is_file():
+        return math.nan
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return float(state.get("threshold", math.nan))

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from monai_advdefense.commands.calibrate import calibrate
+from monai_advdefense.data.phantom import write_phantom_dataset
+from monai_advdefense.errors import CalibrationError, InputError
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory):
+    return write_phantom_dataset(tmp_path_factory.mktemp("volumes"), 4, shape=(24, 12, 24)) / "images"
+
+
+def test_too_few_volumes_are_refused_before_anything_is_computed(volumes, tmp_path):
+    with pytest.raises(CalibrationError, match="at least 19 subjects for a false alarm rate of 0.05, found 4"):
+        calibrate(volumes, tmp_path / "screen.pt")
+    with pytest.raises(InputError, match="expected a number between 0 and 1, found 2"):
+        calibrate(volumes, tmp_path / "screen.pt", false_alarm_rate=2)
+    assert not (tmp_path / "screen.pt").exists()
+
+
+def test_options_become_overrides_of_the_bundle(volumes, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("monai_advdefense.bundle_tools.run_bundle.run_bundle", lambda *words: seen.append(words))
+    calibrate(volumes, tmp_path / "screen.pt", false_alarm_rate=0.25, device="cpu")
+    ((bundle, configs, overrides),) = seen
+    assert bundle.name == "brain_mri_defended_segmentation"
+    assert configs == ["inference", "calibrate"]
+    assert overrides == {
+        "clean_volumes": str(volumes),
+        "dataset_dir": str(volumes),
+        "screen_path": str(tmp_path / "screen.pt"),
+        "false_positive_rate": 0.25,
+        "device": "cpu",
+    }
