@@ -67,8 +67,8 @@ def cut_slices(
 
     Raises:
         InputError: if an argument does not fit, a value is not finite, no value of an image that is not constant lies
-            above the first of ``value_range``, the foreground is larger than ``slice_size``, or all values up to the
-            99.5th percentile are the same.
+            above the first of ``value_range`` (without one above 0), the foreground is larger than ``slice_size``, or
+            all values up to the 99.5th percentile are the same.
 
     Example:
         >>> cut = cut_slices(torch.tensor([[[0.0, 4.0, 8.0]]]), 0, value_range=(0, 8), slice_size=(1, 4))
@@ -91,7 +91,7 @@ def cut_slices(
         starts, ends = generate_spatial_bounding_box(source[None, :, 0], lambda x: x > floor, allow_smaller=True)
     box = tuple(slice(start, end) for start, end in zip(starts[1:], ends[1:], strict=True))
     low, high = (floor, 1.0) if value_range is None else (float(value_range[0]), float(value_range[1]))
-    if value_range is not None and not bool((source > floor).any()) and bool((source != source.flatten()[0]).any()):
+    if not bool((source > floor).any()) and bool((source != source.flatten()[0]).any()):
         # Every slice would be blank, and blank slices are accepted without a look.
         raise broken_rule(
             "value_range",

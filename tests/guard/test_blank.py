@@ -13,8 +13,17 @@ FILLED, BLANK, DARK = torch.tensor([[0.0, 1e-3]]), torch.zeros(1, 2), torch.tens
 
 
 def test_blank_is_what_has_no_voxel_above_the_rounding_of_resampling():
-    image = torch.stack([FILLED, BLANK, DARK, torch.full((1, 2), math.nan), torch.tensor([[0.0, 1e-5]])])
-    assert is_blank(image).tolist() == [False, True, True, True, True]
+    image = torch.stack([FILLED, BLANK, DARK, torch.tensor([[0.0, 1e-5]])])
+    assert is_blank(image).tolist() == [False, True, True, True]
+
+
+def test_what_is_not_a_number_is_never_blank():
+    image = torch.stack([torch.full((1, 2), math.nan), torch.tensor([[0.0, math.nan]])])
+    assert is_blank(image).tolist() == [False, False]
+
+
+def test_no_sample_is_no_decision():
+    assert is_blank(torch.zeros(0, 1, 2)).shape == (0,)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

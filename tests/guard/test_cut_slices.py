@@ -125,6 +125,14 @@ def test_a_range_above_the_whole_image_is_refused_and_not_taken_for_empty_slices
     assert not cut_slices(torch.zeros(4, 8, 8), 0, value_range=value_range).image.any()
 
 
+@pytest.mark.parametrize("slice_size", [None, (8, 8)])
+def test_an_image_that_lies_below_0_needs_a_range_and_is_not_taken_for_empty_slices(slice_size):
+    image = torch.linspace(-1000, -1, 4 * 8 * 8).reshape(4, 8, 8)
+    with pytest.raises(InputError, match=r"value_range: expected values above 0 .+, found -1000 to -1:"):
+        cut_slices(image, 0, slice_size=slice_size)
+    assert cut_slices(image, 0, value_range=(-1000, 0), slice_size=slice_size).image.any()
+
+
 @pytest.mark.parametrize("value_range", [(0.0, float("inf")), (-float("inf"), 1.0), (float("nan"), 1.0)])
 def test_a_range_without_end_is_refused(value_range):
     with pytest.raises(InputError, match="finite"):
