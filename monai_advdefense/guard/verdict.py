@@ -177,9 +177,9 @@ def volume_verdict(
 ) -> VolumeVerdict:
     """Say what is to be thought of a volume. Never ``clean`` by default.
 
-    ``not_checked`` if there is no calibration, a calibrated score is missing, no slice could be judged, or a score of a
-    judged slice is not finite. Else ``clean`` while the volume is no more suspicious than all but ``reference.rate`` of
-    the clean ones; beyond that ``review``; ``reject`` from twice that limit on.
+    ``not_checked`` if there is no finite calibration, a calibrated score is missing, no slice could be judged, or a
+    score of a judged slice is not finite. Else ``clean`` while the volume is no more suspicious than all but
+    ``reference.rate`` of the clean ones; beyond that ``review``; ``reject`` from twice that limit on.
 
     Args:
         scores: ``(S, K)``, standardized, of all slices; those of slices that are not judged do not count.
@@ -202,14 +202,17 @@ def volume_verdict(
         )
     columns = scores[judged][:, [list(names).index(name) for name in reference.scores]]
     suspicion = reference.suspicion(volume_statistics(columns, (rejected & judged)[judged]))
-    limit = reference.limit
-    verdict = "clean"
-    if suspicion > limit:
-        verdict = "reject" if suspicion > _REJECT_FACTOR * max(limit, 1.0) else "review"
+    verdict = _compared(suspicion, reference.limit)
     speaker = _speaker(columns)
     score, cause = ("", "") if verdict == "clean" else (reference.scores[speaker], reference.causes[speaker])
     found_verdict = VolumeVerdict(verdict, cause, "", score, reference.p_value(suspicion), count, found, expected)
     return with_cause(found_verdict, cause)
+
+
+def _compared(suspicion: float, limit: float) -> str:
+    if suspicion <= limit:
+        return "clean"
+    return "review" if suspicion <= _REJECT_FACTOR * max(limit, 1.0) else "reject"
 
 
 def with_cause(verdict: VolumeVerdict, cause: str) -> VolumeVerdict:
@@ -226,7 +229,7 @@ def _speaker(scores: Tensor) -> int:
 
 def _failed(scores: Tensor, names: Sequence[str], reference: VolumeReference | None) -> tuple[str, str] | None:
     """Name of the score that failed and why; None if all are there."""
-    if reference is None:
+    if reference is None or not all(map(math.isfinite, (*reference.center, *reference.scale, *reference.subjects))):
         return "", "the guard is not calibrated"
     if not len(scores):
         return "", "no slice shows enough tissue"

@@ -126,6 +126,15 @@ def test_a_missing_score_no_judged_slice_no_slice_and_no_calibration_are_not_che
         assert "do not take it for clean" in found.explanation
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("field", ["center", "scale", "subjects"])
+def test_a_calibration_that_is_not_finite_is_none(reference, field, value):
+    broken = dataclasses.replace(reference, **{field: tuple(value for _ in getattr(reference, field))})
+    found = verdict(clean_volumes(1, seed=6)[0] + 20, broken)
+    assert found.verdict == "not_checked"
+    assert "not calibrated" in found.explanation
+
+
 def test_slices_that_are_not_judged_do_not_count(reference):
     volume = clean_volumes(1, seed=7)[0]
     judged = torch.arange(len(volume)) < 100
