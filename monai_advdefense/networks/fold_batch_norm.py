@@ -22,9 +22,9 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     """Copy a network for inference, each batch normalization folded into the convolution before it.
 
     Folded are MONAI's ``Convolution`` blocks that normalize first (``adn_ordering`` "NDA", the default) and pairs of
-    convolution and normalization in an ``nn.Sequential``; all else is copied as it is. The copy computes the same
-    but for rounding (some 1e-6 of the largest value). It is for inference alone: its state dict is another than the
-    network's and fits no checkpoint.
+    convolution and normalization in an ``nn.Sequential``, without hooks; all else is copied as it is. The copy computes
+    the same but for rounding (some 1e-6 of the largest value). It is for inference alone: its state dict is another
+    than the network's and fits no checkpoint.
 
     Args:
         network: in evaluation mode; left as it is.
@@ -74,6 +74,9 @@ def _fold_sequence(sequence: nn.Sequential) -> None:
 def _fold_pair(convolution: Any, norm: Any) -> bool:
     """Fold a normalization by stored statistics into a convolution; True if these are such a pair."""
     if type(convolution) not in _CONVOLUTIONS or type(norm) not in _NORMS or norm.running_mean is None:
+        return False
+    # They may do anything with weights or values in between: pruning and weight normalization make weights anew.
+    if any((part._forward_pre_hooks or part._forward_hooks) for part in (convolution, norm)):
         return False
     transposed = isinstance(convolution, nn.modules.conv._ConvTransposeNd)
     if transposed and convolution.groups > 1:  # torch scales the wrong axis of such weights
