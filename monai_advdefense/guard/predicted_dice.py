@@ -63,8 +63,8 @@ class DicePredictor:
     def predict(self, features: npt.ArrayLike) -> PredictedDice:
         """Predict a volume from its :func:`dice_features` ``(C - 1, F)``."""
         center = self.logits(np.asarray(features, dtype=np.float64))
-        ends = [np.where(np.isnan(center), end, expit(center + end)) for end in self.structure_error]
-        ends = [np.where(np.isnan(center), value, end) for end, value in zip(ends, (0.0, 1.0), strict=True)]
+        unknown = zip(self.structure_error, (0.0, 1.0), strict=True)
+        ends = [np.where(np.isnan(center), value, expit(center + error)) for error, value in unknown]
         dice = expit(center)
         if np.isnan(dice).all():
             return PredictedDice(np.stack([dice, *ends], axis=-1), (math.nan, 0.0, 1.0))
