@@ -98,7 +98,9 @@ class Screen(nn.Module):
         """
         # A slice alone is its own neighbour.
         neighbours = numbers.area if len(image) == 1 else None
-        return self.decide(self.typicality(image), self.prediction(numbers, neighbours), numbers, is_blank(image))
+        # Products in half precision would lose the faint structure that the scores look at.
+        with torch.autocast(image.device.type, enabled=False):
+            return self.decide(self.typicality(image), self.prediction(numbers, neighbours), numbers, is_blank(image))
 
     def decide(
         self, typicality: SliceScores, prediction: Tensor, numbers: PredictionNumbers, blank: Tensor

@@ -48,11 +48,12 @@ class SliceScores:
     """Scores of the slices of one volume.
 
     Attributes:
-        scores: z values ``(S, K)`` of :data:`SCORES`; those of slices that are not judged are 0.
+        scores: z values ``(S, K)`` of :data:`SCORES`; those of slices that are not judged are 0, and NaN where a pixel
+            is not finite.
         by_cause: ``(S, 7)`` for :data:`TYPICALITY_CAUSES`: the largest score under the likeliest cause, less under each
             other one by as much as its log odds are lower. The largest of a row is the largest score.
         judged: ``(S,)`` bool: enough of the object is seen.
-        rejected: ``(S,)`` bool: judged, and the largest score is above the threshold, or not finite.
+        rejected: ``(S,)`` bool: judged, and the largest score is above the threshold; or a score is not finite.
     """
 
     scores: Tensor
@@ -131,10 +132,11 @@ class Typicality(nn.Module):
             scores = torch.where(torch.tensor(kept, device=scores.device), scores, 0.0)
         largest = scores.amax(dim=1)
         unknown = ~torch.isfinite(self.smallest_area + self.threshold)
-        rejected = unknown | (judged & ~(largest <= self.threshold))
-        return SliceScores(
-            torch.where(judged[:, None], scores, 0.0), self._by_cause(z, largest, judged), judged, rejected
-        )
+        # What is not a number is no tissue to any comparison; the mean over a part of the image keeps it.
+        none = 0.0 * features["coarse"].sum(dim=1, keepdim=True)
+        scores = torch.where(judged[:, None], scores, none)
+        rejected = unknown | ~torch.where(judged, largest <= self.threshold, torch.isfinite(none[:, 0]))
+        return SliceScores(scores, self._by_cause(z, largest, judged), judged, rejected)
 
     def standardized(
         self, features: Mapping[str, Tensor], position: Tensor, log_area: Tensor, covariates: Tensor
@@ -176,11 +178,15 @@ class Typicality(nn.Module):
 
 
 def jumps(z: Tensor, judged: Tensor) -> Tensor:
-    """Difference ``(S, N)`` of each slice's numbers to the median of its judged neighbours, 3 on each side."""
+    """Difference ``(S, N)`` of each slice's numbers to the median of its judged neighbours, 3 on each side.
+
+    0 for a slice without such neighbours, as for one that is not judged.
+    """
     count = len(z)
     offsets = torch.tensor([offset for offset in range(-REACH, REACH + 1) if offset], device=z.device)
     places = torch.arange(count, device=z.device)[:, None] + offsets
     inside = (places >= 0) & (places < count)
     places = places.clamp(0, count - 1)
-    near = torch.where((inside & judged[places])[..., None], z[places], torch.nan)
-    return torch.where(judged[:, None], z - near.nanmedian(dim=1).values.nan_to_num(), 0.0)
+    beside = inside & judged[places]
+    near = torch.where(beside[..., None], z[places], torch.nan).nanmedian(dim=1).values
+    return torch.where((judged & beside.any(dim=1))[:, None], z - near.nan_to_num(), 0.0)

@@ -60,11 +60,12 @@ def volume_numbers(
     """Numbers of one clean volume; see :class:`VolumeNumbers`.
 
     Args:
-        image: slices in their order ``(S, C, H, W)``, in [0, 1].
+        image: slices in their order ``(S, C, H, W)``, in [0, 1]; from a GPU they are brought to the CPU.
         subject: whose it is.
         generator: source of noise and faults.
         covariates: ``(K,)``; None are none.
     """
+    image = image.cpu()
     clean = features_of(image)
     position, area = slice_position(clean["area"]), clean["area"]
 

@@ -80,6 +80,26 @@ def test_a_broken_slice_is_never_accepted(fitted):
     assert fitted.model(image).rejected[15]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_slice_of_which_nothing_is_a_number_is_never_accepted(fitted, value):
+    image = _volume(24)
+    image[15] = value
+    found = fitted.model(image)
+    assert found.rejected[15]
+    assert not found.scores[15].isfinite().all()
+
+
+def test_a_slice_without_neighbours_is_not_compared_with_any(fitted):
+    column = [row for row, name in enumerate(SCORES) if name.startswith("neighbour")]
+    alone, whole = fitted.model(_volume(25)[15:16]).scores[0, column], fitted.model(_volume(25)).scores[15, column]
+    assert (alone <= whole).all()
+
+
+def test_precision_of_the_image_does_not_matter(fitted):
+    image = _volume(26)[10:14].half()
+    assert torch.equal(fitted.model(image).scores, fitted.model(image.double()).scores)
+
+
 def test_too_few_subjects_and_unlike_volumes_are_refused():
     with pytest.raises(CalibrationError, match="at least 5 subjects, found 1"):
         fit_typicality([_volume(0)], ["P0"])

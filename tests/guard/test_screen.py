@@ -93,6 +93,23 @@ def test_a_prediction_that_failed_is_never_accepted_nor_is_its_volume_clean(scre
     assert "score divergence failed" in found.verdict.explanation
 
 
+def test_a_slice_that_is_not_a_number_is_neither_blank_nor_accepted(screen):
+    image, _ = phantom(44)
+    image[15] = torch.nan
+    found = screen(image, numbers(44))
+    assert not found.blank[15]
+    assert not found.accepted[15]
+    assert found.verdict.verdict == "not_checked"
+
+
+def test_mixed_precision_around_the_screen_changes_nothing(screen):
+    volume = phantom(46)[0], numbers(46)
+    expected = screen(*volume)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = screen(*volume)
+    assert torch.equal(found.scores, expected.scores)
+
+
 def test_a_slice_alone_is_judged(screen):
     image, label = phantom(47)
     found = screen(image[15:16], numbers_of(*(x[15:16] for x in predictions(47, label)), image[15:16]))

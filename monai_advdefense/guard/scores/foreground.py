@@ -57,9 +57,10 @@ def slice_position(areas: Tensor) -> Tensor:
     """
     filled = torch.nonzero(areas > 0).flatten()
     if len(filled) < 2:
-        return torch.full(areas.shape, 0.5)
+        return torch.full(areas.shape, 0.5, device=areas.device)
     first, last = int(filled[0]), int(filled[-1])
-    return ((torch.arange(len(areas), dtype=torch.float32) - first) / (last - first)).clamp(0, 1)
+    place = torch.arange(len(areas), dtype=torch.float32, device=areas.device)
+    return ((place - first) / (last - first)).clamp(0, 1)
 
 
 def crop_to_foreground(image: Tensor, mask: Tensor, margin: int = 4, grid: int = 8) -> tuple[Tensor, Tensor]:

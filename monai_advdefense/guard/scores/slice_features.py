@@ -22,11 +22,12 @@ def slice_features(image: Tensor) -> dict[str, Tensor]:
     """Numbers of each slice, by kind; differentiable.
 
     Args:
-        image: ``(B, C, H, W)`` in [0, 1], in the frame of the volume.
+        image: ``(B, C, H, W)`` in [0, 1], in the frame of the volume; of whatever precision, computed in single.
 
     Returns:
         For each of :data:`FEATURES` ``(B, N)``, and ``area`` ``(B,)``, the pixels that show the object.
     """
+    image = image.float()
     mask = foreground(image)
     cut, cut_mask = (part.contiguous() for part in crop_to_foreground(image, mask))
     frame = (image.shape[-2], image.shape[-1])

@@ -43,7 +43,7 @@ def spectrum_profile(image: Tensor, mask: Tensor, frame: tuple[int, int] | None 
     pixels = mask.flatten(1).sum(dim=1).clamp_min(1).view(-1, 1, 1)
     # Divided by the size of the frame, so that the sum over all frequencies is the sum of squares over the image.
     energy = energy / (pixels * (height * width))
-    places, weight = _bins(height, width, image.device.type)
+    places, weight = _bins(height, width, image.device)
     padded = torch.cat([energy, energy.new_zeros(batch, channels, 1)], dim=2)
     binned = padded[:, :, places] * weight
     rings_sectors = binned.sum(dim=-1)
@@ -70,7 +70,7 @@ def beyond_native_nyquist(channels: int, cutoff: float) -> Tensor:
 
 
 @functools.lru_cache(maxsize=8)
-def _bins(height: int, width: int, device: str) -> tuple[Tensor, Tensor]:
+def _bins(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Indices into the flat half spectrum ``(RINGS * SECTORS, N)`` of each bin, and the weight of each place."""
     rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
     radius, angle = torch.hypot(rows, columns), torch.atan2(rows, columns)

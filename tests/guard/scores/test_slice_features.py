@@ -37,6 +37,13 @@ def test_blank_and_tiny_slices_are_finite():
         assert value.isfinite().all(), name
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_numbers_are_those_of_single_precision_whatever_the_image_has(slices, dtype):
+    image = slices[20:22].to(dtype)
+    for name, value in slice_features(image).items():
+        assert torch.equal(value, slice_features(image.float())[name]), name
+
+
 def test_every_kind_has_gradients(slices):
     for name in FEATURES:
         image = slices[20:22].clone().requires_grad_()
