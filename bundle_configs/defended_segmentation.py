@@ -16,7 +16,7 @@ from bundle_configs.entries import (
     references,
 )
 from bundle_configs.evaluation import evaluate_volumes
-from bundle_configs.inference import inference, invert, load_weights, slice_inferer, write_volume
+from bundle_configs.inference import END_RUN, inference, invert, load_weights, slice_inferer, write_volume
 from bundle_configs.metadata import GUARD_LIMITS, LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
 from bundle_configs.networks import DEFENDED_SEGMENTER
 from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
@@ -104,6 +104,7 @@ def _inference() -> Entries:
             "screen_path": "$os.path.join(@bundle_root, 'models', 'screen', 'model.pt')",
         },
         networks=_SCREEN,
+        weights=("screen_path",),
         evaluator={"inferer": "$@screened_inferer or @inferer"},
         inferer=_LABEL_INFERER,
         last=(_INVERT_LABELS, _DISCRETIZE, _INVERT, _SLICE_DECISIONS),
@@ -125,7 +126,8 @@ def _inference() -> Entries:
                 slice_dim="@slice_dim",
             ),
             "release_memory": handler("ReleaseMemory"),
-            "end_run": handler("EndRun", run_log="@run_log", group_report="@group_report"),
+            **END_RUN,
+            "end_run": {**END_RUN["end_run"], "group_report": "@group_report"},
         },
     )
 
@@ -152,7 +154,7 @@ _WITHOUT_SCREEN: Entries = {
     "screen": None,
     "screened_inferer": None,
     "handlers": references(
-        ["load_weights", "scores", "write_segmentation", "write_report", "release_memory", "end_run"]
+        ["load_weights", "scores", "write_segmentation", "write_report", "release_memory", "mark_done", "end_run"]
     ),
 }
 _INVERT_LABELS: Entries = {
@@ -298,6 +300,7 @@ def _attack() -> Entries:
         "postprocessing": compose(postprocessing),
         "write_attack": write_attack,
         "end_run#group_report": None,
+        "end_run#manifest": None,
         "handlers": references(["load_weights", "write_attack", "end_run"]),
     }
 

@@ -25,7 +25,10 @@ from bundle_configs.preprocessing import volume_transforms
 
 __all__ = ["END_RUN", "inference", "invert", "load_weights", "slice_inferer", "write_volume"]
 
-END_RUN = {"end_run": handler("EndRun", run_log="@run_log")}
+END_RUN = {
+    "mark_done": handler("MarkDone", manifest="@manifest", run_log="@run_log"),
+    "end_run": handler("EndRun", run_log="@run_log", manifest="@manifest"),
+}
 
 
 def inference(
@@ -36,6 +39,7 @@ def inference(
     inferer: Entries | None = None,
     networks: Entries | None = None,
     evaluator: Entries | None = None,
+    weights: tuple[str, ...] = (),
     postprocessing: Entries | None = None,
     last: tuple[Entries, ...] = (),
 ) -> Entries:
@@ -47,6 +51,7 @@ def inference(
         settings: further values that users set.
         networks: further entries behind the network.
         evaluator: further arguments of the evaluator.
+        weights: entries that tell further files with weights.
         inferer: what passes the slices of a volume through the network; None is MONAI's.
         postprocessing: transforms of the output by name, in their order.
         last: transforms after them that may be disabled.
@@ -67,6 +72,8 @@ def inference(
         **BUNDLE_ROOT,
         "dataset_dir": "data",
         **EVAL_DIR,
+        "resume": True,
+        "shard": "1/1",
         "ckpt_path": WEIGHTS,
         **DEVICE,
         **SLICES,
@@ -79,6 +86,7 @@ def inference(
         "preprocessing": compose(before),
         "outputs": OUTPUTS,
         "run_log": {"_target_": "monai_advdefense.runs.RunLog"},
+        "manifest": {**_MANIFEST, "weights": ["@ckpt_path", *references(weights)]},
         "dataset": _VOLUMES,
         "dataloader": loader("@dataset", 1),
         "inferer": inferer or slice_inferer(2),
@@ -99,6 +107,14 @@ _VOLUMES = {
     "slice_size": "@slice_size",
     "slice_dim": "@slice_dim",
     "run_log": "@run_log",
+    "manifest": "@manifest",
+}
+_MANIFEST = {
+    "_target_": "monai_advdefense.runs.Manifest",
+    "outputs": "@outputs",
+    "config": {"_target_": "monai_advdefense.bundle_tools.current_config.current_config"},
+    "shard": "@shard",
+    "resume": "@resume",
 }
 
 

@@ -20,6 +20,7 @@ _VERBS = {
     "guard": "put the guard in front of the network of another bundle",
     "attack": "write attacked copies of volumes, and measure what the guard sees of them",
     "calibrate": "fit the guard's thresholds on clean volumes of your own",
+    "merge": "one report over the volumes of several runs that have shared them",
     "check": "check that files can be used, without any network",
     "info": "bundles that are found here: version, weights, threshold, licence",
 }

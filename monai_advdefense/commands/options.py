@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["add_bundle_dir", "add_input_and_output"]
+__all__ = ["add_bundle_dir", "add_input_and_output", "add_resume_and_shard"]
 
 
 def add_input_and_output(
@@ -19,3 +19,14 @@ def add_input_and_output(
 def add_bundle_dir(parser: argparse.ArgumentParser) -> None:
     """Add ``--bundle-dir``."""
     parser.add_argument("--bundle-dir", metavar="DIR", help="folder with our bundles; found by itself if left out")
+
+
+def add_resume_and_shard(parser: argparse.ArgumentParser) -> None:
+    """Add ``--resume`` and ``--shard``."""
+    parser.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="leave volumes as they are whose results are there (default)",
+    )
+    parser.add_argument("--shard", metavar="I/N", help="take every N-th volume only, from the I-th on, such as 2/4")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output
+from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output, add_resume_and_shard
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["add_arguments", "run", "screen"]
@@ -25,6 +25,8 @@ def screen(
     screen_file: str | os.PathLike[str] | None = None,
     combined: bool = False,
     spectral: bool = False,
+    resume: bool = True,
+    shard: str | None = None,
 ) -> None:
     """Segment volumes behind the guard, and write segmentations, scores and reports.
 
@@ -40,6 +42,9 @@ def screen(
         screen_file: file that ``advdefense calibrate`` has written, in place of the bundle's own screen.
         combined: decide by the sum of spectral and divergence score, slice by slice.
         spectral: decide by the paper's detector alone.
+        resume: leave volumes as they are whose results are there, see :class:`~monai_advdefense.runs.Manifest`.
+        shard: ``"I/N"``: take every N-th volume only, from the I-th on; :func:`~monai_advdefense.commands.merge.merge`
+            reports on all.
 
     Raises:
         InputError: if the bundle is not found, options exclude each other, or an input cannot be used; the other inputs
@@ -57,9 +62,12 @@ def screen(
     def run_on(dataset_dir: str | os.PathLike[str], volumes: Sequence[Path] | None = None) -> None:
         items = None if volumes is None else [{"image": str(path)} for path in volumes]
         overrides = {"dataset_dir": os.path.abspath(dataset_dir), "output_dir": results, "device": device}
-        run_bundle(folder, configs, {**overrides, "dataset#data": items, "screen_path": file})
+        given = {"dataset#data": items, "screen_path": file, "resume": resume, "shard": shard}
+        run_bundle(folder, configs, {**overrides, **given})
 
     if holds_dicom(data, exclude=results):
+        if shard is not None:
+            raise broken_rule("shard", "NIfTI files", "DICOM series", "give each run a folder of its own")
         screen_series(data, results, run_on, metadata=folder / "configs" / "metadata.json")
     else:
         run_on(data)
@@ -82,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--screen", metavar="FILE", help="file of advdefense calibrate, in place of the bundle's own")
     parser.add_argument("--combined", action="store_true", help="decide by the sum of two scores, slice by slice")
     parser.add_argument("--spectral", action="store_true", help="decide by the paper's detector alone")
+    add_resume_and_shard(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -95,4 +104,6 @@ def run(options: argparse.Namespace) -> None:
         screen_file=options.screen,
         combined=options.combined,
         spectral=options.spectral,
+        resume=options.resume,
+        shard=options.shard,
     )

@@ -15,6 +15,7 @@ from monai_advdefense.data.load_volume import load_volume
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.runs.manifest import Manifest
 from monai_advdefense.runs.run_log import RunLog
 
 __all__ = ["VolumeDataset"]
@@ -38,6 +39,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         exclude: folder inside ``data`` that holds no inputs, usually the one to which results are written.
         min_slices: refuse volumes with fewer slices that are not blank.
         run_log: where volumes are recorded by absolute path; cleared when the iteration starts.
+        manifest: which volumes are done; they are recorded and not read. Its shard says which are looked at.
 
     Raises:
         InputError: when the iteration starts, if the folder is missing or holds no NIfTI
@@ -55,6 +57,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         exclude: str | os.PathLike[str] | None = None,
         min_slices: int = 0,
         run_log: RunLog | None = None,
+        manifest: Manifest | None = None,
     ) -> None:
         self.data = data
         self.transform = transform
@@ -64,19 +67,30 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         self.exclude = exclude
         self.min_slices = min_slices
         self.run_log = RunLog() if run_log is None else run_log
+        self.manifest = manifest
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the preprocessed items of the usable volumes, in order."""
         if get_worker_info() is not None:
             raise broken_rule("num_workers", "0", "worker processes, which lose failures", "set it to 0")
         self.run_log.clear()
-        for item in map(self._absolute, self._items()[idist.get_rank() :: idist.get_world_size()]):
+        if self.manifest is not None:
+            self.manifest.read()
+        for item in map(self._absolute, self._share()):
             source = str(item.get(self.key))
             self.run_log.attempt(source)
+            if self.manifest is not None and self.manifest.is_done(source):
+                self.run_log.skip(source)
+                continue
             try:
                 yield self._load(item)  # bound to no name here, so that one volume is not kept while the next is read
             except InputError as error:
                 self.run_log.fail(source, str(error))
+
+    def _share(self) -> Sequence[Mapping[str, Any]]:
+        """Items of this process: of its shard those of its rank."""
+        items = self._items() if self.manifest is None else self.manifest.shard.share(self._items())
+        return items[idist.get_rank() :: idist.get_world_size()]
 
     def _items(self) -> Sequence[Mapping[str, Any]]:
         if isinstance(self.data, (str, os.PathLike)):

@@ -8,6 +8,7 @@ from monai_advdefense.handlers.calibrate_threshold import CalibrateThreshold
 from monai_advdefense.handlers.concise_stats_handler import ConciseStatsHandler
 from monai_advdefense.handlers.end_run import EndRun
 from monai_advdefense.handlers.epoch_seed import EpochSeed
+from monai_advdefense.handlers.mark_done import MarkDone
 from monai_advdefense.handlers.release_memory import ReleaseMemory
 from monai_advdefense.handlers.report_writer import ReportWriter
 from monai_advdefense.handlers.resume import Resume
@@ -27,6 +28,7 @@ __all__ = [
     "ConciseStatsHandler",
     "EpochSeed",
     "EndRun",
+    "MarkDone",
     "ReleaseMemory",
     "ReportWriter",
     "Resume",

@@ -7,6 +7,7 @@ from ignite.engine import Engine, Events
 
 from monai_advdefense.errors import own_error
 from monai_advdefense.runs.group_report import GroupReport
+from monai_advdefense.runs.manifest import Manifest
 from monai_advdefense.runs.run_log import RunLog
 
 __all__ = ["EndRun"]
@@ -22,15 +23,19 @@ class EndRun:
         run_log: what the run did.
         group_report: the report about all volumes, if there shall be one; that of an earlier run is removed when the
             first volume is there.
+        manifest: which volumes are done; it is told that this run has ended. One of several shards writes no report.
 
     Raises:
         InputError: when the run has completed, if a volume failed.
         OutputError: if an older report cannot be removed or the new one not be written.
     """
 
-    def __init__(self, run_log: RunLog, group_report: GroupReport | None = None) -> None:
+    def __init__(
+        self, run_log: RunLog, group_report: GroupReport | None = None, *, manifest: Manifest | None = None
+    ) -> None:
         self.run_log = run_log
         self.group_report = group_report
+        self.manifest = manifest
 
     def attach(self, engine: Engine) -> None:
         """Register on the evaluator."""
@@ -45,8 +50,10 @@ class EndRun:
         self.run_log.merge()
         if idist.get_rank() != 0:
             return
-        if self.group_report is not None:
+        if self.group_report is not None and (self.manifest is None or self.manifest.shard.count == 1):
             engine.logger.info("wrote %s", self.group_report.write())
+        if self.manifest is not None:
+            self.manifest.mark_ended(self.run_log.attempted, self.run_log.failures)
         self.run_log.conclude()
 
     def exception_raised(self, _: Engine, error: BaseException) -> None:

@@ -1,7 +1,9 @@
 """What a run did, and where its results lie."""
 
 from monai_advdefense.runs.group_report import GroupReport
+from monai_advdefense.runs.manifest import Manifest
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
+from monai_advdefense.runs.shard import Shard
 
-__all__ = ["GroupReport", "Outputs", "RunLog"]
+__all__ = ["GroupReport", "Manifest", "Outputs", "RunLog", "Shard"]

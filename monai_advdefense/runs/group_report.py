@@ -75,7 +75,7 @@ class GroupReport:
             self.outputs.name(source),
             case,
             report=self.outputs.below(self.outputs.path(source, "report", ".html")),
-            segmentation=self.outputs.below(case.segmentation_path),
+            segmentation=self.outputs.below(record.with_name(Path(case.segmentation_path).name)),
         )
 
     def _failure(self, source: str) -> str:

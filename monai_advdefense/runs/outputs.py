@@ -35,6 +35,7 @@ class Outputs:
         self.dataset_dir = dataset_dir
         self.output_dir = Path(output_dir)
         self._claimed: set[Path] = set()
+        self._asked: dict[str, set[Path]] = {}
 
     def attach(self, engine: Engine) -> None:
         """Let a run that cannot write end before anything is computed; what writes attaches this as well."""
@@ -48,6 +49,7 @@ class Outputs:
             OutputError: if the folder cannot be made or written.
         """
         self._claimed.clear()
+        self._asked.clear()
         try:
             self.output_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.output_dir):
@@ -82,6 +84,7 @@ class Outputs:
         if os.path.realpath(target.parent) == os.path.realpath(path.parent):
             # Beside the inputs, "a_seg.nii.gz" may well be somebody's manual segmentation, or the next input.
             raise broken_rule(target, "results away from the inputs", "one folder", "change output_dir")
+        self._asked.setdefault(str(source), set()).add(target)
         return target
 
     def claim(self, source: str | os.PathLike[str], postfix: str, suffix: str) -> Path:
@@ -96,6 +99,10 @@ class Outputs:
             raise broken_rule(target, "one input per result", "two", "rename one of the inputs", error=OutputError)
         self._claimed.add(target)
         return target
+
+    def results(self, source: str | os.PathLike[str]) -> list[Path]:
+        """Results of an input that are there: those whose path this run has asked for."""
+        return sorted(path for path in self._asked.get(str(source), ()) if path.is_file())
 
     def remove(self, *paths: Path) -> None:
         """Remove results of an earlier run, which must not stand beside newer ones.

@@ -23,6 +23,7 @@ class RunLog:
 
     Attributes:
         attempted: path of each volume looked at.
+        already_there: those whose results an earlier run has left.
         failures: path and message of each failure; a volume can have several.
 
     Example:
@@ -36,16 +37,22 @@ class RunLog:
 
     def __init__(self) -> None:
         self.attempted: list[str] = []
+        self.already_there: list[str] = []
         self.failures: list[tuple[str, str]] = []
 
     def clear(self) -> None:
         """Forget an earlier run."""
         self.attempted.clear()
+        self.already_there.clear()
         self.failures.clear()
 
     def attempt(self, source: str) -> None:
         """Record a volume before it is looked at."""
         self.attempted.append(source)
+
+    def skip(self, source: str) -> None:
+        """Record that the results of a volume are already there."""
+        self.already_there.append(source)
 
     def fail(self, source: str, message: str) -> None:
         """Record a volume that failed, and say so on stderr.
@@ -84,6 +91,7 @@ class RunLog:
             return
         shares = cast(list[RunLog], idist.all_gather(self))
         self.attempted = sorted(path for share in shares for path in share.attempted)
+        self.already_there = sorted(path for share in shares for path in share.already_there)
         # Several messages about one volume stay in the order in which they came.
         self.failures = sorted((entry for share in shares for entry in share.failures), key=lambda entry: entry[0])
 
@@ -94,7 +102,8 @@ class RunLog:
             InputError: if a volume failed, with the last message.
         """
         failed, total = len({path for path, _ in self.failures}), len(self.attempted)
-        print(f"{total - failed} of {total} volumes written, {failed} failed", flush=True)
+        earlier = f" ({len(self.already_there)} of them by an earlier run)" if self.already_there else ""
+        print(f"{total - failed} of {total} volumes written{earlier}, {failed} failed", flush=True)
         if failed:
             raise InputError(f"{self.failures[-1][1]} ({failed} of {total} volumes failed)")
 

@@ -171,7 +171,15 @@ def test_guard_defends_volumes_end_to_end(assembled, inputs, tmp_path):
         assert "All" in (folder / "a_report.html").read_text(encoding="utf-8")
         assert REJECTED not in np.unique(written.dataobj)
     names = {path.name for path in out.rglob("*") if path.is_file()}
-    assert names == {"a_seg.nii.gz", "a_scores.csv", "a_scores.json", "a_report.html", "report.html", "report.csv"}
+    assert names == {
+        "a_seg.nii.gz",
+        "a_scores.csv",
+        "a_scores.json",
+        "a_report.html",
+        "report.html",
+        "report.csv",
+        "manifest.jsonl",
+    }
     assert [row["input"] for row in _table(out / "report.csv")][0] == "broken.nii.gz"
     assert {row["report"] for row in _table(out / "report.csv")} == {"", "a_report.html", "site/a_report.html"}
 

@@ -47,7 +47,7 @@ def _results(folder):
         if path.suffix == ".json":
             content = json.loads(path.read_text(encoding="utf-8"))
             found[path.relative_to(folder)] = {**content, "created": "", "segmentation": ""}
-        elif path.is_file():
+        elif path.is_file() and path.suffix != ".jsonl":
             found[path.relative_to(folder)] = path.read_bytes() if path.suffix != ".html" else b""
     return found
 
@@ -85,6 +85,7 @@ def test_two_processes_write_what_one_writes_and_one_of_them_reports(
     alone, shared = _results(tmp_path / "alone"), _results(tmp_path / "shared")
     assert len(alone) == 3 * 4 + 2
     assert shared == alone
+    assert {path.name for path in (tmp_path / "shared").glob("*.jsonl")} == {"manifest.jsonl", "manifest_rank1.jsonl"}
     with (tmp_path / "shared" / "report.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["verdict"] for row in rows] == ["failed"] + 3 * ["clean"]

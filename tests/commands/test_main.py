@@ -8,7 +8,7 @@ import pytest
 
 from monai_advdefense.commands.main import main
 
-VERBS = ("screen", "guard", "attack", "calibrate", "check", "info")
+VERBS = ("screen", "guard", "attack", "calibrate", "merge", "check", "info")
 
 
 def _output(capsys, *words):

@@ -1,0 +1,56 @@
+"""One report over the volumes of several runs that have shared them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from monai_advdefense.messages import broken_rule
+from monai_advdefense.runs.group_report import GroupReport
+from monai_advdefense.runs.manifest import read_manifests
+from monai_advdefense.runs.outputs import Outputs
+from monai_advdefense.runs.run_log import RunLog
+from monai_advdefense.runs.shard import Shard
+
+__all__ = ["merge_shards"]
+
+
+def merge_shards(output_dir: str | os.PathLike[str]) -> RunLog:
+    """Write ``report.html`` and ``report.csv`` about the volumes of all shards of the latest run into a folder.
+
+    Args:
+        output_dir: folder of the results.
+
+    Returns:
+        What the shards did together.
+
+    Raises:
+        InputError: if no run has ended there, or a shard has not.
+        OutputError: if the report cannot be written.
+    """
+    ended = _ended(Path(output_dir))
+    log = RunLog()
+    log.attempted = sorted(path for line in ended for path in line["attempted"])
+    failures = [(path, message) for line in ended for path, message in line["failures"]]
+    log.failures = sorted(failures, key=lambda entry: entry[0])
+    GroupReport(Outputs(ended[0]["inputs"], output_dir), log).write()
+    return log
+
+
+def _ended(output_dir: Path) -> list[dict[str, Any]]:
+    """The last line of each shard about its end."""
+    lines = [line for _, line in read_manifests(output_dir) if "ended" in line]
+    if not lines:
+        remedy = "give the output folder of advdefense screen --shard I/N"
+        raise broken_rule(output_dir, "a manifest of a run that has ended", "none", remedy)
+    latest = max(lines, key=lambda line: line["created"])
+    count = Shard.parse(latest["ended"]).count
+    shards = [str(Shard(index, count)) for index in range(1, count + 1)]
+    # Of shards with other weights or another configuration the results may be gone.
+    ended = {line["ended"]: line for line in lines if line["run"] == latest["run"]}
+    missing = [shard for shard in shards if shard not in ended]
+    if missing:
+        remedy = f"run it with --shard {missing[0]}, then merge again"
+        raise broken_rule(output_dir, f"{count} shards that have ended", f"not {', '.join(missing)}", remedy)
+    return [ended[shard] for shard in shards]
