@@ -1,4 +1,4 @@
-"""From clean volumes to a fitted screen: no attack, no label, no training."""
+"""From clean volumes to a fitted screen: no attack, no training; labels for the predicted Dice alone."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from monai_advdefense.errors import CalibrationError, InputError
 from monai_advdefense.guard.calibration import minimum_scores, threshold_at_false_positive_rate
 from monai_advdefense.guard.fit_typicality import fit_typicality_numbers
+from monai_advdefense.guard.predicted_dice import fit_dice_predictor
 from monai_advdefense.guard.prediction_typicality import PredictionNumbers, fit_prediction_typicality
 from monai_advdefense.guard.screen import SCREEN_CAUSES, SCREEN_SCORES, Screen
 from monai_advdefense.guard.verdict import VolumeReference, fit_volume_reference
@@ -38,14 +41,22 @@ class CleanVolume:
         return self.image.subject
 
 
-def fit_screen(screen: Screen, volumes: Sequence[CleanVolume], *, false_positive_rate: float = 0.05) -> dict[str, Any]:
+def fit_screen(
+    screen: Screen,
+    volumes: Sequence[CleanVolume],
+    *,
+    false_positive_rate: float = 0.05,
+    dice: npt.ArrayLike | None = None,
+) -> dict[str, Any]:
     """Fit a screen; what judges a subject for its thresholds has not seen this subject.
 
     Args:
-        screen: is changed only if all goes well. Its prediction of Dice is taken away: it would not fit the new scores.
+        screen: is changed only if all goes well.
         volumes: clean volumes of any organ and contrast, as the screen will see them.
         false_positive_rate: share of clean slices that may be rejected, and share of clean volumes that may be called
             other than clean.
+        dice: ``(V, C - 1)`` true Dice of each structure of each volume, NaN where it is neither labelled nor predicted;
+            None takes the prediction of Dice away, which would not fit the new scores.
 
     Returns:
         What it was fitted on, and what came out, for JSON.
@@ -55,7 +66,8 @@ def fit_screen(screen: Screen, volumes: Sequence[CleanVolume], *, false_positive
         CalibrationError: there are fewer subjects than the rate needs, or too few slices.
     """
     # Files may come in any order.
-    volumes = sorted(volumes, key=lambda volume: volume.subject)
+    order = sorted(range(len(volumes)), key=lambda number: volumes[number].subject)
+    volumes = [volumes[number] for number in order]
     subjects = [volume.subject for volume in volumes]
     check_subjects(len(set(subjects)), false_positive_rate)
     _check_finite(volumes)
@@ -75,6 +87,9 @@ def fit_screen(screen: Screen, volumes: Sequence[CleanVolume], *, false_positive
         scores, rejected, subjects, names=SCREEN_SCORES, causes=SCREEN_CAUSES, rate=false_positive_rate
     )
     fitted.reference.store(reference)
+    if dice is not None:
+        features = [fitted.dice_features(volume.prediction) for volume in volumes]
+        fitted.dice.store(fit_dice_predictor(np.stack(features), np.asarray(dice)[order], subjects))
     screen.load_state_dict(fitted.state_dict())
     return _record(screen, subjects, rejected, reference)
 
@@ -117,5 +132,6 @@ def _record(
         "smallest_area": float(screen.typicality.smallest_area),
         "rejected_share": {"mean": sum(shares) / len(shares), "worst_volume": max(shares)},
         "volume_limit": reference.limit,
+        "predicted_dice": bool(screen.dice.fitted),
         "scores": list(SCREEN_SCORES),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -138,8 +140,13 @@ class Screen(nn.Module):
         predictor = self.dice.predictor()
         if predictor is None:
             return None
+        return predictor.predict(self.dice_features(numbers))
+
+    @torch.no_grad()
+    def dice_features(self, numbers: PredictionNumbers) -> npt.NDArray[np.float64]:
+        """What the Dice of a volume is predicted from, ``(C - 1, 5)``."""
         deviation = self.prediction.plausibility.deviations(numbers.area, numbers.centroid, numbers.position)
-        return predictor.predict(dice_features(numbers.divergence, numbers.entropy, deviation, numbers.count))
+        return dice_features(numbers.divergence, numbers.entropy, deviation, numbers.count)
 
 
 def suspicion_by_cause(typicality: SliceScores, prediction: Tensor, threshold: Tensor) -> Tensor:

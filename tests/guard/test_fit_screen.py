@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,6 +26,16 @@ def test_record_says_what_it_was_fitted_on(fitted):
     assert (record["subjects"], record["volumes"], record["scores"]) == (9, 9, list(SCREEN_SCORES))
     assert 0.5 * RATE < record["rejected_share"]["mean"] <= RATE <= record["rejected_share"]["worst_volume"]
     assert screen.reference.reference().limit == record["volume_limit"]
+
+
+def test_dice_is_predicted_where_labels_were_given():
+    screen = Screen(CLASSES)
+    dice = np.random.default_rng(0).uniform(0.8, 0.9, (9, CLASSES - 1))
+    record = fit_screen(screen, clean_volumes(), false_positive_rate=RATE, dice=dice)
+    assert record["predicted_dice"]
+    mean, low, high = screen(phantom(40)[0], numbers(40)).dice.volume
+    assert 0.75 < low <= mean <= high < 0.95
+    assert all(torch.isfinite(value).all() for value in screen.dice.state_dict().values())
 
 
 def test_every_number_is_finite(fitted):

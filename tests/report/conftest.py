@@ -6,6 +6,8 @@ from html.parser import HTMLParser
 import pytest
 import torch
 
+from monai_advdefense.guard.screen import Screened
+from monai_advdefense.guard.verdict import VolumeVerdict
 from monai_advdefense.report import Provenance, case_from_scores
 
 
@@ -26,6 +28,36 @@ def make_case():
             input_path="/data/site <1>/scan & more.nii.gz",
             segmentation_path="/out/site <1>/scan & more_seg.nii.gz",
             provenance=Provenance(**provenance),
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_screened():
+    """Build a case as a screen finds it: the second slice is rejected, the third shows too little to be judged."""
+
+    def make(verdict="clean", cause="", dice=None):
+        flags = {"accepted": [True, False, True], "blank": [False] * 3, "judged": [True, True, False]}
+        found = VolumeVerdict(verdict, cause, f"score x failed: {verdict}", "local_texture", 0.25, 2, 1, 0.1)
+        screened = Screened(
+            score=torch.tensor([0.5, 2.0, 0.0]),
+            scores=torch.zeros(3, 1),
+            spoke=("", "local_texture", ""),
+            causes=("", "smooth", ""),
+            verdict=found,
+            dice=dice,
+            **{name: torch.tensor(values) for name, values in flags.items()},
+        )
+        return case_from_scores(
+            screened.score,
+            screened.accepted,
+            screened.blank,
+            threshold=1.0,
+            positions=[(0.0, 0), (1.0, 1), (2.0, 2)],
+            input_path="/data/scan.nii.gz",
+            segmentation_path="/out/scan_seg.nii.gz",
+            screened=screened,
         )
 
     return make

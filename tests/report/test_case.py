@@ -106,3 +106,36 @@ def test_positions_along_another_axis():
     axis, positions = slice_positions(np.diag([1.0, 1.0, 3.0, 1.0]), (4, 4, 3), 2, np.diag([1.0, 1.0, 3.0, 1.0]))
     assert axis == "z"
     assert positions == [(0.0, 0), (3.0, 1), (6.0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "cause", "headline", "line"),
+    [
+        ("clean", "", "Clean: 1 of 2 slices rejected (0.1 expected)", "clean, 1 of 2 slices rejected (0.1 expected)"),
+        (
+            "review",
+            "ghosting",
+            "Look at it: ghosts, as of motion",
+            "review, ghosts, as of motion, 1 of 2 slices rejected (0.1 expected)",
+        ),
+        (
+            "reject",
+            "smooth",
+            "Do not use it: a smooth image or one of low resolution",
+            "reject, a smooth image or one of low resolution, 1 of 2 slices rejected (0.1 expected)",
+        ),
+        (
+            "not_checked",
+            "",
+            "This volume could not be checked",
+            "not_checked, this volume could not be checked",
+        ),
+    ],
+)
+def test_the_verdict_of_a_screen_is_that_of_the_case(make_screened, verdict, cause, headline, line):
+    case = make_screened(verdict, cause)
+    assert (case.verdict, case.headline, case.line) == (verdict, headline, line)
+    assert [record.decision for record in case.slices] == ["accepted", "rejected", "not_judged"]
+    assert [(record.spoke, record.cause) for record in case.slices] == [("", ""), ("local_texture", "smooth"), ("", "")]
+    assert case.checked == 2
+    assert [record.index for record in case.most_suspicious(9)] == [1, 0]

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from monai_advdefense.guard.predicted_dice import PredictedDice
 from monai_advdefense.report import Plane, SliceView, case_to_html
 
 PLANE = Plane("LRIS", (1.0, 1.0), (slice(0, 192), slice(0, 192)))
@@ -126,3 +127,27 @@ def test_legend_names_the_structures_in_the_pictures(make_case, names, read_page
     assert "thalamus" in words
     assert "left thalamus" not in words
     assert "brain stem" in words
+
+
+@pytest.mark.parametrize(
+    ("verdict", "cause", "told"),
+    [
+        ("clean", "", "Use the segmentation as you would use any automatic one"),
+        ("review", "ghosting", "repeat the scan if structures are doubled"),
+        ("reject", "smooth", "Do not use this segmentation"),
+        ("not_checked", "", "Do not take this volume for clean"),
+    ],
+)
+def test_page_says_verdict_cause_and_what_to_do(make_screened, read_page, verdict, cause, told):
+    dice = PredictedDice(np.array([[0.8, 0.7, 0.9]]), (0.8, 0.75, 0.85))
+    case = make_screened(verdict, cause, dice)
+    page = read_page(case_to_html(case))
+    assert page.named("section")[0]["class"] == f"verdict is-{verdict}"
+    assert case.headline in page.words
+    assert told in page.words
+    assert "predicted Dice, between 0.75 and 0.85" in page.words
+    assert ("1 of 2 judged slices was rejected; of a clean volume it would be about 0.1" in page.words) == (
+        verdict != "not_checked"
+    )
+    assert "not judged" in page.words
+    assert "a smooth image or one of low resolution" in page.words

@@ -5,8 +5,10 @@ import io
 import math
 import random
 
+import numpy as np
 import pytest
 
+from monai_advdefense.guard.predicted_dice import PredictedDice
 from monai_advdefense.report import GroupEntry, group_headline, group_to_csv, worst_first
 
 
@@ -96,3 +98,22 @@ def test_csv_states_the_same_for_every_volume(group):
 def test_the_first_slice_can_be_the_first_rejected(entry):
     (row,) = csv.DictReader(io.StringIO(group_to_csv([entry("a", [3.0, 0.5])])))
     assert row["first_rejected_slice"] == "0"
+
+
+def test_verdicts_of_a_screen_are_ordered_and_told(make_screened, entry):
+    dice = PredictedDice(np.array([[0.8, 0.7, 0.9]]), (0.8, 0.75, 0.85))
+    clean, review, reject = (
+        GroupEntry(name, make_screened(name, cause, dice))
+        for name, cause in (("clean", ""), ("review", "ghosting"), ("reject", "smooth"))
+    )
+    ordered = worst_first([clean, entry("far above", [9.0]), review, reject])
+    assert [item.name for item in ordered] == ["reject", "far above", "review", "clean"]
+    headline = "1 of 4 volumes is not to be used, 2 need a look"
+    assert group_headline(ordered) == headline
+    rows = list(csv.DictReader(io.StringIO(group_to_csv(ordered))))
+    assert [row["verdict"] for row in rows] == ["reject", "review", "review", "clean"]
+    assert [row["cause"] for row in rows] == ["smooth", "", "ghosting", ""]
+    assert [row["p_value"] for row in rows] == ["0.25", "", "0.25", "0.25"]
+    assert [row["expected_rejected"] for row in rows] == ["0.1", "", "0.1", "0.1"]
+    told = [rows[0][name] for name in ("predicted_dice", "predicted_dice_low", "predicted_dice_high", "not_judged")]
+    assert told == ["0.8", "0.75", "0.85", "1"]

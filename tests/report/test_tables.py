@@ -5,9 +5,11 @@ import io
 import json
 import math
 
+import numpy as np
 import pytest
 
 from monai_advdefense.errors import InputError
+from monai_advdefense.guard.predicted_dice import PredictedDice
 from monai_advdefense.report import case_from_json, case_to_csv, case_to_json
 
 SCORES = [0.25, 2.5, math.nan, math.inf, 0.75]
@@ -62,3 +64,24 @@ def test_a_case_comes_back_from_its_json(make_case, threshold):
 def test_another_json_is_refused(text):
     with pytest.raises(InputError, match="expected the record of a volume's scores"):
         case_from_json(text)
+
+
+def test_what_a_screen_found_is_told_and_comes_back(make_screened):
+    dice = PredictedDice(np.array([[0.8, 0.7, 0.9], [math.nan, 0.0, 1.0]]), (0.8, 0.75, 0.85))
+    case = make_screened("reject", "smooth", dice)
+    text = case_to_json(case)
+    content = json.loads(text, parse_constant=_reject_constant)
+    assert (content["verdict"], content["cause"], content["spoke"]) == ("reject", "smooth", "local_texture")
+    assert (content["p_value"], content["judged"], content["rejected"]) == (0.25, 2, 1)
+    assert content["expected_rejected"] == 0.1
+    assert content["predicted_dice"] == {
+        "dice": 0.8,
+        "low": 0.75,
+        "high": 0.85,
+        "structures": {"1": {"dice": 0.8, "low": 0.7, "high": 0.9}, "2": {"dice": None, "low": 0.0, "high": 1.0}},
+    }
+    assert case_to_json(case_from_json(text)) == text
+    assert case_from_json(text).found == case.found
+    rows = list(csv.DictReader(io.StringIO(case_to_csv(case))))
+    assert [row["decision"] for row in rows] == ["accepted", "rejected", "not_judged"]
+    assert [(row["spoke"], row["cause"]) for row in rows] == [("", ""), ("local_texture", "smooth"), ("", "")]
