@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.calibration import threshold_at_false_positive_rate
 from monai_advdefense.guard.scores.mahalanobis import Mahalanobis
 from monai_advdefense.guard.scores.slice_features import FEATURES
@@ -17,6 +17,7 @@ from monai_advdefense.guard.scores.standardization import Standardization
 from monai_advdefense.guard.scores.synthetic_faults import SYNTHETIC_FAULTS
 from monai_advdefense.guard.typicality import NOISE_FEATURES, SCORES, SliceScores, Typicality, jumps
 from monai_advdefense.guard.volume_numbers import FAULT_EVERY, SliceNumbers, VolumeNumbers, volume_numbers
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["FittedTypicality", "fit_typicality", "fit_typicality_numbers"]
 
@@ -59,9 +60,11 @@ def fit_typicality(
     """
     shapes = sorted({tuple(volume.shape[1:]) for volume in volumes})
     if len(volumes) != len(subjects) or len(shapes) > 1:
-        raise InputError(
-            f"volumes, subjects: expected a subject for each volume, and slices of one shape, found {len(volumes)} "
-            f"volumes, {len(subjects)} subjects and shapes {shapes}; preprocess all volumes alike"
+        raise broken_rule(
+            "volumes, subjects",
+            "a subject for each volume, and slices of one shape",
+            f"{len(volumes)} volumes, {len(subjects)} subjects and shapes {shapes}",
+            "preprocess all volumes alike",
         )
     generator = torch.Generator().manual_seed(seed)
     numbers = [volume_numbers(v, s, generator=generator) for v, s in zip(volumes, subjects, strict=True)]
@@ -75,11 +78,14 @@ def fit_typicality_numbers(
     """Fit on the numbers of clean volumes; arguments, result and errors as of :func:`fit_typicality`."""
     subjects = sorted({volume.subject for volume in volumes})
     if len(subjects) < FOLDS:
-        raise CalibrationError(
-            f"volumes: expected those of at least {FOLDS} subjects, found {len(subjects)}; add clean volumes of others"
+        raise broken_rule(
+            "volumes",
+            f"those of at least {FOLDS} subjects",
+            len(subjects),
+            "add clean volumes of others",
+            error=CalibrationError,
         )
-    areas = torch.cat([volume.clean.clean_area for volume in volumes])
-    smallest = areas[areas > 0].float().quantile(NOT_JUDGED).ceil()
+    smallest = _smallest_area(volumes)
     model = _fitted(volumes, channels, smallest)
     fold_of = {subject: number % FOLDS for number, subject in enumerate(subjects)}
     folds = [_fitted([v for v in volumes if fold_of[v.subject] != fold], channels, smallest) for fold in range(FOLDS)]
@@ -101,6 +107,16 @@ def fit_typicality_numbers(
         "scores": list(SCORES),
     }
     return FittedTypicality(model, _scores(model, volumes, unseen), record)
+
+
+def _smallest_area(volumes: Sequence[VolumeNumbers]) -> Tensor:
+    """Smallest area of the object in a slice that is judged."""
+    areas = torch.cat([volume.clean.clean_area for volume in volumes])
+    if not (areas > 0).any():
+        raise broken_rule(
+            "volumes", "slices that show tissue", "none", "scale images to [0, 1] first", error=CalibrationError
+        )
+    return areas[areas > 0].float().quantile(NOT_JUDGED).ceil()
 
 
 def _fitted(volumes: Sequence[VolumeNumbers], channels: int, smallest: Tensor) -> Typicality:

@@ -104,7 +104,7 @@ class Typicality(nn.Module):
         features = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         if position is not None:
             return self.score(features, position, covariates, neighbours=False)
-        return self.score(features, slice_position(features["area"]).to(image), covariates)
+        return self.score(features, slice_position(features["area"]), covariates)
 
     def score(
         self,

@@ -107,6 +107,11 @@ def test_too_few_subjects_and_unlike_volumes_are_refused():
         fit_typicality([_volume(0)], ["P0", "P1"])
 
 
+def test_volumes_without_tissue_are_refused():
+    with pytest.raises(CalibrationError, match="volumes: expected slices that show tissue, found none"):
+        fit_typicality([torch.zeros(4, 1, 40, 40)] * 5, [f"P{seed}" for seed in range(5)])
+
+
 def test_names_differ_and_causes_can_be_explained():
     assert len(set(SCORES)) == len(SCORES)
     assert set(TYPICALITY_CAUSES) < set(CAUSES)

@@ -64,7 +64,7 @@ def slice_position(areas: Tensor) -> Tensor:
 
 
 def crop_to_foreground(image: Tensor, mask: Tensor, margin: int = 4, grid: int = 8) -> tuple[Tensor, Tensor]:
-    """Image and mask cut to the box around the masks of all samples and ``margin`` pixels: less to compute.
+    """Image ``(B, C, H, W)`` and mask ``(B, 1, H, W)`` cut to the box around all masks and ``margin`` pixels.
 
     The box begins and ends at multiples of ``grid`` pixels, so that what divides the image into blocks, or counts
     pixels inside the mask, finds the same on the cut images, whatever the other samples are.
