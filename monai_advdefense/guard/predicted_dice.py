@@ -117,7 +117,7 @@ def fit_dice_predictor(
 
     Raises:
         InputError: the shapes do not fit each other, or a Dice is not in [0, 1].
-        CalibrationError: there are fewer subjects than ``coverage`` needs.
+        CalibrationError: there are fewer subjects of which a Dice is known than ``coverage`` needs.
 
     Source:
         Split conformal prediction over groups: Dunn, Wasserman, Ramdas, "Distribution-Free Prediction Sets for
@@ -198,7 +198,9 @@ def _checked(
         )
     if ((truth < 0) | (truth > 1)).any():
         raise InputError("dice: expected numbers in [0, 1] or NaN, found others: give Dice, not per cent")
-    needed, found = minimum_scores(round(1 - coverage, 9)), len(set(subjects))
+    known = (np.isfinite(table).all(axis=-1) & np.isfinite(truth)).any(axis=1)
+    needed = minimum_scores(round(1 - coverage, 9))
+    found = len({subject for subject, one in zip(subjects, known, strict=True) if one})
     if found < needed:
         raise CalibrationError(
             f"subjects: expected at least {needed} for intervals that hold {coverage:.0%}, found {found}: add subjects "

@@ -101,6 +101,14 @@ def test_too_few_subjects_are_refused_with_the_number_needed():
     fit_dice_predictor(*cohort(9))
 
 
+@pytest.mark.parametrize("unknown", [1, 9])
+def test_subjects_of_which_no_dice_is_known_do_not_count(unknown):
+    features, dice, names = cohort(9)
+    dice[np.isin(names, sorted(set(names))[:unknown])] = np.nan
+    with pytest.raises(CalibrationError, match=f"at least 9 .+, found {9 - unknown}:"):
+        fit_dice_predictor(features, dice, names)
+
+
 def test_what_does_not_fit_is_an_error():
     features, dice, names = cohort(20)
     with pytest.raises(InputError, match="features, dice, subjects: expected"):
