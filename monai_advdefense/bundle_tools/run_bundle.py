@@ -40,7 +40,11 @@ def run_bundle(
     try:
         run_workflow(run_id=run_id_of(config), bundle_root=str(bundle), config_file=[*map(str, files)], **given)
     except Exception as error:
-        raise own_error(error) or error from None
+        own = own_error(error)
+        if own is None:
+            # A defect: with all that led to it.
+            raise
+        raise own from None
 
 
 def run_id_of(config: Mapping[str, Any]) -> str:
