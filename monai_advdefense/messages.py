@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from monai_advdefense.errors import AdvDefenseError, InputError
 
-__all__ = ["broken_rule", "one_line", "reason"]
+__all__ = ["broken_rule", "one_line", "reason", "some_failed"]
 
 
 def one_line(text: object) -> str:
@@ -49,3 +50,25 @@ def broken_rule(
         'a.nii: expected a 3-D volume, found 4 dimensions: extract one volume'
     """
     return error(one_line(f"{subject}: expected {expected}, found {found}: {remedy}"))
+
+
+def some_failed(
+    messages: Sequence[str], failed: int, total: int, what: str, *, error: type[AdvDefenseError] = InputError
+) -> AdvDefenseError:
+    """The error of a run that some of its inputs cost nothing but themselves.
+
+    Args:
+        messages: those of the inputs that failed; the last one stands in the error.
+        failed: number of inputs that failed.
+        total: number of all inputs.
+        what: what the inputs are called, such as ``"volumes"``.
+        error: class of the error.
+
+    Returns:
+        The error, to be raised.
+
+    Example:
+        >>> str(some_failed(["a.nii: expected a 3-D volume, found 4 dimensions: extract one volume"], 1, 3, "volumes"))
+        'a.nii: expected a 3-D volume, found 4 dimensions: extract one volume (1 of 3 volumes failed)'
+    """
+    return error(f"{messages[-1]} ({failed} of {total} {what} failed)")

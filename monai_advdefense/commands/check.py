@@ -6,6 +6,7 @@ import argparse
 import os
 
 from monai_advdefense.errors import InputError
+from monai_advdefense.messages import some_failed
 
 __all__ = ["add_arguments", "check", "run"]
 
@@ -54,4 +55,4 @@ def run(options: argparse.Namespace) -> None:
         print(f"failed: {message}" if message else f"ok: {path}")
     print(f"{len(found) - len(failures)} of {len(found)} inputs can be used")
     if failures:
-        raise InputError(f"{failures[-1]} ({len(failures)} of {len(found)} inputs failed)")
+        raise some_failed(failures, len(failures), len(found), "inputs")

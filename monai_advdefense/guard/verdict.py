@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.calibration import minimum_scores, threshold_at_false_positive_rate
 from monai_advdefense.guard.causes import CAUSES, explain
+from monai_advdefense.messages import broken_rule
 
 __all__ = [
     "VERDICTS",
@@ -140,22 +141,9 @@ def fit_volume_reference(
     """
     _check_names(names, causes)
     if not len(scores) == len(rejected) == len(subjects):
-        raise InputError(
-            f"scores, rejected, subjects: expected one of each for each volume, found {len(scores)}, {len(rejected)} "
-            f"and {len(subjects)}; give the same volumes"
-        )
-    needed, found = minimum_scores(rate), len(set(subjects))
-    if found < needed:
-        raise CalibrationError(
-            f"subjects: expected at least {needed} for a rate of {rate:g} of clean volumes, found {found}; calibrate "
-            f"on more subjects or allow a rate of {1 / (found + 1):.2g}"
-        )
-    for number, volume in enumerate(scores):
-        if volume.ndim != 2 or not len(volume) or volume.shape[1] != len(names) or not torch.isfinite(volume).all():
-            raise InputError(
-                f"scores of volume {number}: expected finite ones (S, {len(names)}) of at least one slice, found shape "
-                f"{tuple(volume.shape)}; leave out slices that cannot be judged and volumes that failed"
-            )
+        found = f"{len(scores)}, {len(rejected)} and {len(subjects)}"
+        raise broken_rule("scores, rejected, subjects", "one of each for each volume", found, "give the same volumes")
+    _check_volumes(scores, len(set(subjects)), len(names), rate)
     table = torch.stack([volume_statistics(*volume) for volume in zip(scores, rejected, strict=True)])
     center = table.median(dim=0).values
     deviation = 1.4826 * (table - center).abs().median(dim=0).values
@@ -244,15 +232,39 @@ def _failed(scores: Tensor, names: Sequence[str], reference: VolumeReference | N
 def _check_names(names: Sequence[str], causes: Sequence[str]) -> None:
     unknown = sorted(set(causes) - set(CAUSES))
     if not names or len(names) != len(causes) or len(set(names)) != len(names) or unknown:
-        raise InputError(
-            f"names, causes: expected different names and for each a cause among {', '.join(CAUSES)}, found "
-            f"{list(names)} and {list(causes)}; name what each score speaks of"
+        raise broken_rule(
+            "names, causes",
+            f"different names and for each a cause among {', '.join(CAUSES)}",
+            f"{list(names)} and {list(causes)}",
+            "name what each score speaks of",
         )
+
+
+def _check_volumes(scores: Sequence[Tensor], subjects: int, names: int, rate: float) -> None:
+    needed = minimum_scores(rate)
+    if subjects < needed:
+        raise broken_rule(
+            "subjects",
+            f"at least {needed} for a rate of {rate:g} of clean volumes",
+            subjects,
+            f"calibrate on more subjects or allow a rate of {1 / (subjects + 1):.2g}",
+            error=CalibrationError,
+        )
+    for number, volume in enumerate(scores):
+        if volume.ndim != 2 or not len(volume) or volume.shape[1] != names or not torch.isfinite(volume).all():
+            raise broken_rule(
+                f"scores of volume {number}",
+                f"finite ones (S, {names}) of at least one slice",
+                f"shape {tuple(volume.shape)}",
+                "leave out slices that cannot be judged and volumes that failed",
+            )
 
 
 def _check_shapes(scores: Tensor, rejected: Tensor, judged: Tensor, names: Sequence[str]) -> None:
     if scores.shape != (len(rejected), len(names)) or rejected.shape != judged.shape or rejected.ndim != 1:
-        raise InputError(
-            f"scores, rejected, judged: expected (S, {len(names)}), (S,) and (S,), found {tuple(scores.shape)}, "
-            f"{tuple(rejected.shape)} and {tuple(judged.shape)}; give one row for each slice, one column for each name"
+        raise broken_rule(
+            "scores, rejected, judged",
+            f"(S, {len(names)}), (S,) and (S,)",
+            f"{tuple(scores.shape)}, {tuple(rejected.shape)} and {tuple(judged.shape)}",
+            "give one row for each slice, one column for each name",
         )

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -83,8 +84,12 @@ def case_to_json(case: Case) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def case_from_json(text: str) -> Case:
+def case_from_json(text: str, *, path: str | os.PathLike[str] = "scores") -> Case:
     """The case that :func:`case_to_json` wrote; values that were not finite are NaN.
+
+    Args:
+        text: content of the file.
+        path: what to call it in the message.
 
     Raises:
         InputError: if the text is no such record.
@@ -115,7 +120,7 @@ def case_from_json(text: str) -> Case:
         )
     except (ValueError, TypeError, KeyError) as error:
         found = f"something else ({type(error).__name__})"
-        raise broken_rule("scores", "the record of a volume's scores", found, "run the volume again") from error
+        raise broken_rule(path, "the record of a volume's scores", found, "run the volume again") from error
 
 
 def _found_entries(case: Case) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.errors import InputError
-from monai_advdefense.messages import one_line, reason
+from monai_advdefense.messages import broken_rule, one_line, reason
 from monai_advdefense.report import GroupEntry, case_from_json, group_to_csv, group_to_html, worst_first
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
@@ -68,9 +67,11 @@ class GroupReport:
     def _entry(self, source: str) -> GroupEntry:
         record = self.outputs.path(source, "scores", ".json")
         try:
-            case = case_from_json(record.read_text(encoding="utf-8"))
-        except (OSError, InputError) as error:
-            raise InputError(f"{one_line(record)}: {reason(error)}") from error
+            text = record.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            rule = "the record of a volume's scores"
+            raise broken_rule(record, rule, reason(error), "run the volume again") from error
+        case = case_from_json(text, path=record)
         return GroupEntry(
             self.outputs.name(source),
             case,

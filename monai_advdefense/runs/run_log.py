@@ -10,7 +10,7 @@ from typing import cast
 import ignite.distributed as idist
 
 from monai_advdefense.errors import InputError, OutputError
-from monai_advdefense.messages import one_line, reason
+from monai_advdefense.messages import one_line, reason, some_failed
 
 __all__ = ["RunLog"]
 
@@ -105,7 +105,7 @@ class RunLog:
         earlier = f" ({len(self.already_there)} of them by an earlier run)" if self.already_there else ""
         print(f"{total - failed} of {total} volumes written{earlier}, {failed} failed", flush=True)
         if failed:
-            raise InputError(f"{self.failures[-1][1]} ({failed} of {total} volumes failed)")
+            raise some_failed([message for _, message in self.failures], failed, total, "volumes")
 
     def print_failures(self) -> None:
         """List several failures on stderr; a single one was told already."""

@@ -169,7 +169,7 @@ def test_scans_of_one_subject_count_once_by_the_worst():
 def test_a_rate_that_the_subjects_cannot_carry_is_refused_with_the_number_needed():
     volumes = clean_volumes(20)
     subjects = [str(i % 18) for i in range(20)]
-    with pytest.raises(CalibrationError, match="at least 19 .* found 18; .* rate of 0.053"):
+    with pytest.raises(CalibrationError, match="at least 19 .* found 18: .* rate of 0.053"):
         fit_volume_reference(volumes, rejections(volumes), subjects, names=NAMES, causes=WHY)
     fit_volume_reference(volumes, rejections(volumes), subjects, names=NAMES, causes=WHY, rate=0.06)
 

@@ -84,14 +84,15 @@ def test_inputs_of_another_run_are_not_in_it(run, tmp_path):
     assert [row["input"] for row in _rows(tmp_path)] == ["site 1/b#.nii.gz"]
 
 
-@pytest.mark.parametrize("damage", ["unlink", "spoil"])
+@pytest.mark.parametrize("damage", [None, b"{}", b"\xff"])
 def test_scores_that_cannot_be_read_are_a_failure(run, tmp_path, damage, capsys):
     record = tmp_path / "out" / "a_scores.json"
-    record.unlink() if damage == "unlink" else record.write_text("{}")
+    record.unlink() if damage is None else record.write_bytes(damage)
     _write(tmp_path, run)
     ((path, message),) = run.failures
     assert path == run.attempted[0]
-    assert message.startswith(f"{path}: not in the report: {record}: ")
+    assert message.startswith(f"{path}: not in the report: {record}: expected the record of a volume's scores, found ")
+    assert message.endswith(": run the volume again")
     assert capsys.readouterr().err == f"failed: {message}\n"
     assert [row["verdict"] for row in _rows(tmp_path)] == ["failed", "review"]
 

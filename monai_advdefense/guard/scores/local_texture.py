@@ -40,7 +40,7 @@ def local_texture(image: Tensor, mask: Tensor) -> Tensor:
 def high_pass(image: Tensor) -> Iterator[Tensor]:
     """Second differences in four directions, their product, the mixed one, the Laplacian, and two third differences.
 
-    Each has the shape of ``image`` and unit gain for white noise; the frame repeats at its edges.
+    Each has the shape of ``image`` ``(B, C, H, W)`` and unit gain for white noise; the frame repeats at its edges.
     """
     up, down = image.roll(1, -2), image.roll(-1, -2)
     left, right = image.roll(1, -1), image.roll(-1, -1)

@@ -46,7 +46,7 @@ class Mahalanobis(nn.Module):
 
 
 def compressed(z: Tensor) -> Tensor:
-    """Inverse hyperbolic sine of z values, almost the identity below :data:`LIMIT`.
+    """Inverse hyperbolic sine of z values ``(N, features)``, almost the identity below :data:`LIMIT`.
 
     A single wild number then neither makes a covariance nor overflows, and has a gradient all the same.
     """

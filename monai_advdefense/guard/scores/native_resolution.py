@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["RESOLUTION_COVARIATES", "as_from_spacing", "is_resampled", "resolution_covariates"]
 
@@ -37,7 +37,12 @@ def as_from_spacing(image: Tensor, native: Sequence[float], spacing: Sequence[fl
         InputError: a size is not positive.
     """
     if len(native) != 3 or len(spacing) != 3 or min(*native, *spacing) <= 0:
-        raise InputError(f"native, spacing: expected three positive sizes in mm, found {native} and {spacing}")
+        raise broken_rule(
+            "native, spacing",
+            "three positive sizes in mm",
+            f"{native} and {spacing}",
+            "take those of the header along the slices' axis, rows and columns",
+        )
     volume = image.movedim(1, 0)[None]
     size = [max(round(n * s / m), 1) for n, s, m in zip(volume.shape[2:], spacing, native, strict=True)]
     there = interpolate(volume, size, mode="trilinear", align_corners=False)
