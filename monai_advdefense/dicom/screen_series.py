@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -90,15 +91,17 @@ def check_input(data: str | os.PathLike[str], output_dir: str | os.PathLike[str]
 
 def _write_answers(converted: Sequence[ConvertedSeries], output_dir: Path, facts: BundleFacts) -> list[AdvDefenseError]:
     errors: list[AdvDefenseError] = []
+    # It tells of every module that it copies.
+    logging.getLogger("highdicom").setLevel(logging.WARNING)
     for series in converted:
         labels = output_dir / f"{series.source.name}_seg.nii.gz"
         # An older one belongs to other voxels.
         if not labels.is_file() or labels.stat().st_mtime_ns < series.nifti.stat().st_mtime_ns:
             continue
+        target = labels.with_name(_dicom_name(labels))
         try:
-            write_segmentation(
-                _answer(series, labels, facts), _headers(series.source.files), labels.with_name(_dicom_name(labels))
-            )
+            write_segmentation(_answer(series, labels, facts), _headers(series.source.files), target)
+            logging.getLogger(__name__).info("wrote %s", target)
         except AdvDefenseError as error:
             errors.append(error)
             _tell(reason(error))

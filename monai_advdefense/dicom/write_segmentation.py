@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,11 @@ from monai_advdefense.messages import broken_rule, reason
 __all__ = ["Answer", "write_segmentation"]
 
 _LONG_STRING = 64  # characters of DICOM's value representation LO
+# Must be there and may be empty by the standard; files without patient data often lack them.
+_MAY_BE_EMPTY = (
+    "AccessionNumber", "PatientBirthDate", "PatientID", "PatientName", "PatientSex", "SliceThickness", "StudyDate",
+    "StudyID", "StudyTime",
+)  # fmt: skip
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -65,7 +71,7 @@ def write_segmentation(answer: Answer, headers: Sequence[Any], path: str | os.Pa
         rule = "a structure or a rejected slice"
         raise broken_rule(path, rule, "background alone", "a DICOM segmentation cannot be empty", error=OutputError)
     try:
-        segmentation = _segmentation(answer, classes, headers)
+        segmentation = _segmentation(answer, classes, [_with_empty(header) for header in headers])
     # A header of another maker can lack anything that the standard asks for.
     except Exception as error:
         found = f"{type(error).__name__}: {reason(error)}"
@@ -81,7 +87,7 @@ def _segmentation(answer: Answer, classes: Sequence[int], headers: Sequence[Any]
     instance, series = _uids(answer, headers)
     verdict = answer.verdict[:_LONG_STRING]
     return Segmentation(
-        source_images=list(headers),
+        source_images=headers,
         pixel_array=_slices_first(answer, classes, headers[0]),
         segmentation_type="BINARY",
         segment_descriptions=[_segment(answer, number, value) for number, value in enumerate(classes, start=1)],
@@ -97,6 +103,16 @@ def _segmentation(answer: Answer, classes: Sequence[int], headers: Sequence[Any]
         content_label="SEGMENTATION",
         series_description=f"monai_advdefense: {answer.verdict}"[:_LONG_STRING],
     )
+
+
+def _with_empty(header: Any) -> Any:
+    missing = [tag for tag in _MAY_BE_EMPTY if tag not in header]
+    if not missing:
+        return header
+    complete = copy.deepcopy(header)
+    for tag in missing:
+        setattr(complete, tag, None)
+    return complete
 
 
 def _uids(answer: Answer, headers: Sequence[Any]) -> tuple[str, str]:

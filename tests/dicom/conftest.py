@@ -96,3 +96,19 @@ def make_series(tmp_path):
         return folder
 
     return make
+
+
+@pytest.fixture
+def make_enhanced(tmp_path):
+    """Makes one file with several slices of a series, by highdicom; its path."""
+
+    def make(folder):
+        from highdicom.legacy import LegacyConvertedEnhancedMRImage
+
+        slices = [pydicom.dcmread(path) for path in sorted(folder.iterdir())]
+        path = tmp_path / "enhanced" / "one.dcm"
+        path.parent.mkdir()
+        LegacyConvertedEnhancedMRImage(slices, generate_uid(), 9, generate_uid(), 1).save_as(path)
+        return path
+
+    return make

@@ -53,38 +53,35 @@ def test_rescale_is_applied(make_series):
     assert np.array_equal(_read(make_series(change=rescale)).array, (stored_values() * slope - 3.5).astype(np.float32))
 
 
-def test_rle_is_decoded(make_series):
-    from pydicom.uid import RLELossless
+@pytest.mark.parametrize("syntax", ["RLELossless", "JPEGLSLossless"])
+def test_compressed_series_are_decoded(syntax, make_series):
+    from pydicom import uid
 
-    series = _read(make_series(change=lambda header, _: header.compress(RLELossless, generate_instance_uid=False)))
+    def compress(header, _):
+        header.compress(getattr(uid, syntax), generate_instance_uid=False)
+
+    series = _read(make_series(change=compress))
     assert np.array_equal(series.array, stored_values())
     assert all("PixelData" not in header for header in series.headers)
 
 
-def _enhanced(folder, tmp_path):
-    """The series as one file with several slices, by highdicom."""
-    from highdicom.legacy import LegacyConvertedEnhancedMRImage
-    from pydicom import dcmread
-    from pydicom.uid import generate_uid
-
-    slices = [dcmread(path) for path in sorted(folder.iterdir())]
-    path = tmp_path / "enhanced" / "one.dcm"
-    path.parent.mkdir()
-    LegacyConvertedEnhancedMRImage(slices, generate_uid(), 9, generate_uid(), 1).save_as(path)
-    return path
-
-
 @pytest.mark.parametrize("plane", ["coronal", "oblique"])
-def test_one_file_with_several_slices(plane, make_series, tmp_path):
-    series = _read(_enhanced(make_series(plane=plane), tmp_path))
+def test_one_file_with_several_slices(plane, make_series, make_enhanced):
+    series = _read(make_enhanced(make_series(plane=plane)))
     assert np.array_equal(series.array, stored_values())
     assert np.abs(series.affine - ras_affine(plane)).max() < 1e-4
 
 
-def test_a_gap_in_one_file_with_several_slices(make_series, tmp_path):
-    path = _enhanced(make_series(skip=[2]), tmp_path)
+def test_a_gap_in_one_file_with_several_slices(make_series, make_enhanced):
+    path = make_enhanced(make_series(skip=[2]))
     with pytest.raises(InputError, match="expected frames that make one volume"):
         _read(path)
+
+
+def test_one_file_with_several_slices_beside_others(make_series, make_enhanced):
+    folder = make_series()
+    with pytest.raises(InputError, match="mixed: expected one file with several slices, or files with one, found 6"):
+        read_series([*folder.iterdir(), make_enhanced(folder)], name="mixed")
 
 
 def _set(tag, value, only=2):
