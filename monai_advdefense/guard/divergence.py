@@ -10,6 +10,7 @@ from torch import Tensor
 from monai_advdefense.errors import InputError
 
 __all__ = [
+    "counted_pixels",
     "divergence_score",
     "jensen_shannon_divergence",
     "mean_by_structure",
@@ -57,9 +58,9 @@ def jensen_shannon_divergence(logits: Tensor, other: Tensor, temperature: float 
     p, q = first.exp(), second.exp()
     middle = 0.5 * (p + q)
     # No product of matrices or vectors: under autocast that would be in half precision, and the difference is small.
-    entropies = (p * first).sum(dim=-1) + (q * second).sum(dim=-1)
+    entropies = (p * first).sum(dim=1) + (q * second).sum(dim=1)
     # The smallest probability has a finite logarithm, and zero times that is zero.
-    divergence = 0.5 * entropies - (middle * middle.clamp_min(1e-37).log()).sum(dim=-1)
+    divergence = 0.5 * entropies - (middle * middle.clamp_min(1e-37).log()).sum(dim=1)
     # Rounding can leave the range by some 1e-7.
     return torch.clamp(divergence, 0.0, math.log(2.0))
 
@@ -93,7 +94,7 @@ def divergence_score(
     faint = ~bright.flatten(1).any(dim=1).view([-1] + [1] * (bright.dim() - 1))
     inside = bright | (faint & (brightest > 0))
     # Logarithms of the counted pixels only: they are most of the cost, and much of an image is background.
-    divergence = jensen_shannon_divergence(_counted(logits, inside), _counted(other, inside), temperature)
+    divergence = _counted_divergence(logits, other, inside, temperature)
     sample = torch.nonzero(inside)[:, 0]
     count = inside.flatten(1).sum(dim=1).clamp_min(1)
     mean = torch.zeros(image.shape[0], dtype=divergence.dtype, device=divergence.device)
@@ -104,7 +105,12 @@ def divergence_score(
 
 
 def structure_divergence(
-    logits: Tensor, other: Tensor, image: Tensor, temperature: float = 4.0, foreground: float = 0.05
+    logits: Tensor,
+    other: Tensor,
+    image: Tensor,
+    temperature: float = 4.0,
+    foreground: float = 0.05,
+    labels: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Mean Jensen-Shannon divergence over the pixels of each predicted class, and how many these are.
 
@@ -117,6 +123,7 @@ def structure_divergence(
         image: ``(B, channels, *spatial)`` in [0, 1].
         temperature: see :func:`jensen_shannon_divergence`.
         foreground: a pixel of class 0 counts where ``image`` is above this in any channel.
+        labels: ``(B, *spatial)``, the classes that ``other`` predicts, where they are known; None finds them.
 
     Returns:
         Mean divergences ``(B, C)`` in nats, in ``[0, ln 2]``, 0 for a class without a pixel, and numbers of pixels
@@ -134,17 +141,22 @@ def structure_divergence(
         (tensor([[0.3460, 0.0000]]), tensor([[2, 0]]))
     """
     _check_shapes(logits, other, image)
-    predicted, inside = predicted_structures(other, image, foreground)
-    divergence = jensen_shannon_divergence(_counted(logits, inside), _counted(other, inside), temperature)
+    predicted, inside = predicted_structures(other, image, foreground, labels)
+    divergence = _counted_divergence(logits, other, inside, temperature)
     mean, count = mean_by_structure(divergence, predicted, inside, logits.shape[1])
     finite = torch.isfinite(_total(logits) + _total(other)).unsqueeze(1)
     return torch.where(finite, mean, torch.full_like(mean, math.nan)), count
 
 
-def predicted_structures(logits: Tensor, image: Tensor, foreground: float = 0.05) -> tuple[Tensor, Tensor]:
-    """Predicted classes ``(B, *spatial)``, and which pixels count: all but those of class 0 outside of the object."""
+def predicted_structures(
+    logits: Tensor, image: Tensor, foreground: float = 0.05, labels: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Predicted classes ``(B, *spatial)``, and which pixels count: all but those of class 0 outside of the object.
+
+    ``labels`` are the classes, where they are known.
+    """
     # argmax costs several times as much on CPU.
-    predicted = logits.detach().max(dim=1)[1]
+    predicted = logits.detach().max(dim=1)[1] if labels is None else labels
     return predicted, (predicted != 0) | (image.amax(dim=1) > foreground)
 
 
@@ -170,16 +182,30 @@ def _total(logits: Tensor) -> Tensor:
     return logits.detach().sum(axes, dtype=torch.promote_types(logits.dtype, torch.float32))
 
 
-def _counted(logits: Tensor, inside: Tensor) -> Tensor:
-    """Logits ``(N, C)`` of the pixels in ``inside`` ``(B, *spatial)``."""
-    return logits.movedim(1, -1)[inside]
+def counted_pixels(logits: Tensor, inside: Tensor, pixels: int = 2048) -> list[Tensor]:
+    """Logits ``(1, C, n)`` of the pixels in ``inside`` ``(B, *spatial)``, some at a time.
+
+    So what is computed of them stays in the processor's cache, and sums over classes are sums of vectors.
+    """
+    rows = logits.movedim(1, -1)[inside]
+    return [part.t().contiguous().unsqueeze(0) for part in rows.split(pixels)]
+
+
+def _counted_divergence(logits: Tensor, other: Tensor, inside: Tensor, temperature: float) -> Tensor:
+    """Divergences ``(N,)`` of the pixels in ``inside`` ``(B, *spatial)``."""
+    others = counted_pixels(other, inside)
+    parts = [
+        jensen_shannon_divergence(part, others[place], temperature)[0]
+        for place, part in enumerate(counted_pixels(logits, inside))
+    ]
+    return torch.cat(parts)
 
 
 def _log_probabilities(logits: Tensor, temperature: float) -> Tensor:
-    """Log-probabilities ``(B, *spatial, C)``."""
+    """Log-probabilities ``(B, C, *spatial)``."""
     if logits.dtype == torch.float16 or logits.dtype == torch.bfloat16:  # the divergence is a small difference
         logits = logits.float()
     if temperature != 1.0:
         logits = logits / temperature
     # A probability under exp(-1000) is 0 in any precision; 0 * infinity would be NaN.
-    return torch.log_softmax(logits.movedim(1, -1), dim=-1).clamp_min(-1000.0)
+    return torch.log_softmax(logits, dim=1).clamp_min(-1000.0)

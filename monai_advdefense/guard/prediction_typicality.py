@@ -70,7 +70,13 @@ class PredictionNumbers:
 
 
 def prediction_numbers(
-    logits: Tensor, reformed_logits: Tensor, image: Tensor, position: Tensor, log_area: Tensor
+    logits: Tensor,
+    reformed_logits: Tensor,
+    image: Tensor,
+    position: Tensor,
+    log_area: Tensor,
+    *,
+    labels: Tensor | None = None,
 ) -> PredictionNumbers:
     """Take from the predictions on slices, and on the reformed slices, what :class:`PredictionTypicality` looks at.
 
@@ -80,10 +86,12 @@ def prediction_numbers(
         image: ``(B, channels, *spatial)`` in [0, 1].
         position: ``(B,)``, see :class:`PredictionNumbers`.
         log_area: ``(B,)``, see there.
+        labels: ``(B, *spatial)`` int64, largest of ``reformed_logits``, where they are known; None finds them.
     """
-    divergence, count = structure_divergence(logits, reformed_logits, image)
-    entropy, _ = structure_entropy(reformed_logits, image)
-    area, centroid = structure_shape(reformed_logits)
+    predicted = reformed_logits.detach().max(dim=1).indices if labels is None else labels
+    divergence, count = structure_divergence(logits, reformed_logits, image, labels=predicted)
+    entropy, _ = structure_entropy(reformed_logits, image, labels=predicted)
+    area, centroid = structure_shape(reformed_logits, predicted)
     return PredictionNumbers(divergence, entropy, count, area, centroid, position, log_area)
 
 

@@ -154,9 +154,10 @@ def test_what_is_not_of_one_image_is_refused(other, image):
         divergence_score(torch.zeros(2, 3, 4, 5), torch.zeros(other), torch.ones(image))
 
 
-def test_structure_divergence_is_the_mean_over_the_pixels_of_each_predicted_class():
-    first, second = random_logits(2, 4, 7, 6), random_logits(2, 4, 7, 6, seed=1)
-    image = torch.rand(2, 1, 7, 6, generator=torch.Generator().manual_seed(2)) * 0.1
+@pytest.mark.parametrize("size", [(7, 6), (50, 60)])
+def test_structure_divergence_is_the_mean_over_the_pixels_of_each_predicted_class(size):
+    first, second = random_logits(2, 4, *size), random_logits(2, 4, *size, seed=1)
+    image = torch.rand(2, 1, *size, generator=torch.Generator().manual_seed(2)) * 0.1
     divergence = jensen_shannon_divergence(first, second, 4.0)
     mean, count = structure_divergence(first, second, image)
     predicted = second.argmax(1)

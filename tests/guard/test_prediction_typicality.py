@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import pytest
 import torch
@@ -40,6 +41,21 @@ def numbers(subject: int, label: Tensor | None = None, change: float = 0.05) -> 
     other = logits + change * torch.randn(logits.shape, generator=generator)
     image = (labels(subject) > 0).unsqueeze(1).float()
     return prediction_numbers(other, logits, image, POSITION, image.flatten(1).sum(1).log())
+
+
+def test_labels_that_are_known_change_nothing() -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits, other = (4 * torch.randn(2, CLASSES, SIZE, SIZE, generator=generator) for _ in range(2))
+    image, place = torch.rand(2, 1, SIZE, SIZE, generator=generator), torch.tensor([0.4, 0.5])
+    found = prediction_numbers(other, logits, image, place, place)
+    given = prediction_numbers(other, logits, image, place, place, labels=logits.argmax(dim=1))
+    for field in fields(PredictionNumbers):
+        assert torch.equal(getattr(found, field.name), getattr(given, field.name)), field.name
+    # They are used: with those of the other prediction each structure lies elsewhere.
+    swapped = prediction_numbers(other, logits, image, place, place, labels=other.argmax(dim=1))
+    assert not torch.equal(swapped.centroid, found.centroid)
+    assert not torch.equal(swapped.count, found.count)
+    assert not torch.equal(swapped.entropy, found.entropy)
 
 
 JUDGED = torch.arange(SLICES) % (SLICES - 1) > 1

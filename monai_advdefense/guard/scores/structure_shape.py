@@ -10,7 +10,7 @@ from monai_advdefense.errors import InputError
 __all__ = ["structure_contacts", "structure_shape"]
 
 
-def structure_shape(logits: Tensor) -> tuple[Tensor, Tensor]:
+def structure_shape(logits: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Area and centroid of each class of a prediction. Can be scripted.
 
     The values are those of the predicted labels. If ``logits`` needs a gradient, it is that of the same numbers with
@@ -18,6 +18,7 @@ def structure_shape(logits: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         logits: ``(B, C, *spatial)``.
+        labels: ``(B, *spatial)``, the predicted classes, where they are known; None finds them.
 
     Returns:
         Areas ``(B, C)`` in pixels and centroids ``(B, C, D)`` in pixels from the first one, one number for each of the
@@ -42,11 +43,11 @@ def structure_shape(logits: Tensor) -> tuple[Tensor, Tensor]:
         )
     plain = logits.detach()
     # argmax costs several times as much on CPU.
-    labels = plain.max(dim=1)[1].flatten(1)
+    predicted = (plain.max(dim=1)[1] if labels is None else labels).flatten(1)
     places = _coordinates(plain)
-    weights = torch.ones_like(labels, dtype=places.dtype)
-    area = torch.zeros(plain.shape[:2], dtype=places.dtype, device=plain.device).scatter_add(1, labels, weights)
-    sums = [torch.zeros_like(area).scatter_add(1, labels, axis.expand(labels.shape)) for axis in places]
+    weights = torch.ones_like(predicted, dtype=places.dtype)
+    area = torch.zeros(plain.shape[:2], dtype=places.dtype, device=plain.device).scatter_add(1, predicted, weights)
+    sums = [torch.zeros_like(area).scatter_add(1, predicted, axis.expand(predicted.shape)) for axis in places]
     centroid = torch.stack(sums, dim=2) / area.clamp_min(1.0).unsqueeze(2)
     if logits.requires_grad:
         probability = logits.to(places.dtype).softmax(dim=1).flatten(2)

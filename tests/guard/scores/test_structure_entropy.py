@@ -9,8 +9,8 @@ from monai_advdefense.guard.scores.structure_entropy import structure_entropy
 
 
 def test_equals_scipy_over_the_pixels_of_each_predicted_class():
-    logits = 3 * torch.randn(2, 4, 9, 8, generator=torch.Generator().manual_seed(0))
-    image = 0.1 * torch.rand(2, 1, 9, 8, generator=torch.Generator().manual_seed(1))
+    logits = 3 * torch.randn(2, 4, 50, 60, generator=torch.Generator().manual_seed(0))
+    image = 0.1 * torch.rand(2, 1, 50, 60, generator=torch.Generator().manual_seed(1))
     mean, count = structure_entropy(logits, image)
     pixels = entropy(softmax(logits.numpy(), axis=1), axis=1)
     predicted = logits.argmax(1).numpy()
