@@ -16,7 +16,7 @@ from bundle_configs.entries import (
     references,
 )
 from bundle_configs.evaluation import evaluate_volumes
-from bundle_configs.inference import END_RUN, inference, invert, load_weights, slice_inferer, write_volume
+from bundle_configs.inference import END_RUN, PROGRESS, inference, invert, load_weights, slice_inferer, write_volume
 from bundle_configs.metadata import GUARD_LIMITS, LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
 from bundle_configs.networks import DEFENDED_SEGMENTER
 from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
@@ -154,7 +154,16 @@ _WITHOUT_SCREEN: Entries = {
     "screen": None,
     "screened_inferer": None,
     "handlers": references(
-        ["load_weights", "scores", "write_segmentation", "write_report", "release_memory", "mark_done", "end_run"]
+        [
+            *PROGRESS,
+            "load_weights",
+            "scores",
+            "write_segmentation",
+            "write_report",
+            "release_memory",
+            "mark_done",
+            "end_run",
+        ]
     ),
 }
 _INVERT_LABELS: Entries = {
@@ -226,7 +235,7 @@ def _calibrate() -> Entries:
             false_positive_rate="@false_positive_rate",
         ),
         "load_weights#require_calibrated": False,
-        "handlers": references(["load_weights", "calibrate_screen", "release_memory"]),
+        "handlers": references([*PROGRESS, "load_weights", "calibrate_screen", "release_memory"]),
         "dataset#data": "@clean_volumes",
         "evaluator#postprocessing": None,
     }
@@ -301,7 +310,7 @@ def _attack() -> Entries:
         "write_attack": write_attack,
         "end_run#group_report": None,
         "end_run#manifest": None,
-        "handlers": references(["load_weights", "write_attack", "end_run"]),
+        "handlers": references([*PROGRESS, "load_weights", "write_attack", "end_run"]),
     }
 
 

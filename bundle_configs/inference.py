@@ -23,8 +23,9 @@ from bundle_configs.entries import (
 from bundle_configs.networks import FEATURES, NETWORK
 from bundle_configs.preprocessing import volume_transforms
 
-__all__ = ["END_RUN", "inference", "invert", "load_weights", "slice_inferer", "write_volume"]
+__all__ = ["END_RUN", "PROGRESS", "inference", "invert", "load_weights", "slice_inferer", "write_volume"]
 
+PROGRESS = {"progress": handler("VolumeProgress", run_log="@run_log")}
 END_RUN = {
     "mark_done": handler("MarkDone", manifest="@manifest", run_log="@run_log"),
     "end_run": handler("EndRun", run_log="@run_log", manifest="@manifest"),
@@ -91,8 +92,9 @@ def inference(
         "dataloader": loader("@dataset", 1),
         "inferer": inferer or slice_inferer(2),
         **({**after, "postprocessing": compose(after, *last)} if after or last else {}),
+        **PROGRESS,
         **handlers,
-        "handlers": references(handlers),
+        "handlers": references([*PROGRESS, *handlers]),
         "evaluator": arguments,
         "initialize": [CHECK_OVERRIDES],
         "run": ["$@evaluator.run()"],

@@ -76,7 +76,9 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         self.run_log.clear()
         if self.manifest is not None:
             self.manifest.read()
-        for item in map(self._absolute, self._share()):
+        share = self._share()
+        self.run_log.expected = len(share)
+        for item in map(self._absolute, share):
             source = str(item.get(self.key))
             self.run_log.attempt(source)
             if self.manifest is not None and self.manifest.is_done(source):

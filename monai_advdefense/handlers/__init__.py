@@ -17,6 +17,7 @@ from monai_advdefense.handlers.score_table_writer import ScoreTableWriter
 from monai_advdefense.handlers.strict_checkpoint_loader import StrictCheckpointLoader
 from monai_advdefense.handlers.sync_buffers import SyncBuffers
 from monai_advdefense.handlers.training_progress import TrainingProgress
+from monai_advdefense.handlers.volume_progress import VolumeProgress
 from monai_advdefense.handlers.volume_writer import VolumeWriter, write_like
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "StrictCheckpointLoader",
     "SyncBuffers",
     "TrainingProgress",
+    "VolumeProgress",
     "VolumeWriter",
     "write_like",
 ]

@@ -22,6 +22,7 @@ class RunLog:
     :class:`~monai_advdefense.handlers.EndRun` turns what was recorded into the outcome of the run.
 
     Attributes:
+        expected: number of volumes to look at, of this process.
         attempted: path of each volume looked at.
         already_there: those whose results an earlier run has left.
         failures: path and message of each failure; a volume can have several.
@@ -36,12 +37,14 @@ class RunLog:
     """
 
     def __init__(self) -> None:
+        self.expected = 0
         self.attempted: list[str] = []
         self.already_there: list[str] = []
         self.failures: list[tuple[str, str]] = []
 
     def clear(self) -> None:
         """Forget an earlier run."""
+        self.expected = 0
         self.attempted.clear()
         self.already_there.clear()
         self.failures.clear()
