@@ -41,11 +41,12 @@ def load_weights(
     path = Path(load_path)
     state = _read(path)
     _check_keys(path, state, network)
+    # First: where nothing is calibrated, all that a calibration fits may be NaN.
+    if require_calibrated:
+        _check_calibrated(path, state, network)
     for key, value in state.items():
         if not torch.isfinite(value).all() and not _is_uncalibrated(key, state):
             raise broken_rule(path, "finite weights", f"NaN or infinity in {key!r}", "train or copy it again")
-    if require_calibrated:
-        _check_calibrated(path, state, network)
     network.load_state_dict(state, strict=True)
 
 

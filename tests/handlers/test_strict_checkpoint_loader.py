@@ -13,6 +13,7 @@ from monai_advdefense.guard import (
     DefendedSegmenter,
     ReconstructionDetector,
     Reformer,
+    Screen,
     SpectralDecision,
 )
 from monai_advdefense.handlers.strict_checkpoint_loader import StrictCheckpointLoader
@@ -133,6 +134,12 @@ def test_weights_of_a_guard_from_before_it_had_a_combined_score_are_refused_in_o
     with pytest.raises(InputError, match="expected the weights of DefendedSegmenter, found no 'combination.") as error:
         load_weights(tmp_path / "model.pt", _defended(SpectralDecision))
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_screen_that_was_not_fitted_is_not_calibrated(tmp_path):
+    torch.save(Screen(3).state_dict(), tmp_path / "screen.pt")
+    with pytest.raises(CalibrationError, match=r"expected a calibrated threshold, .+calibrate\.json"):
+        load_weights(tmp_path / "screen.pt", Screen(3), require_calibrated=True)
 
 
 def test_a_network_without_threshold_cannot_be_calibrated(tmp_path):
