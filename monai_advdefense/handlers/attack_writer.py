@@ -125,8 +125,8 @@ class AttackWriter:
         """Write and measure the volumes of the current iteration."""
         for output in engine.state.output:
             source = str(output[self.image_key].meta["filename_or_obj"])
-            target = self.outputs.path(source, "attacked", ".nii.gz")
             with self.run_log.recorded(source, "no attacked copy"):
+                target = self.outputs.path(source, "attacked", ".nii.gz")
                 rows = self._write_measured(source, output, target)
                 attacked = [row for row in rows if row["attacked"]]
                 rejected = sum(not row["accepted"] for row in attacked)

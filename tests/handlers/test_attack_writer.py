@@ -96,7 +96,7 @@ def preprocessing():
     )
 
 
-def _run(scan, output, network, preprocessing, added_to, log=None, **options):
+def _run(scan, output, network, preprocessing, added_to, log=None, dataset_dir=None, **options):
     """A run whose attack adds something to the slices 2 and 5 of the preprocessed volume."""
     image = preprocessing({"image": str(scan)})["image"]
     added = torch.zeros(image.shape)
@@ -108,7 +108,8 @@ def _run(scan, output, network, preprocessing, added_to, log=None, **options):
     engine = Engine(lambda engine, batch: [{"image": image, "pred": added, "perturbation": inverted}])
     engine.logger = logging.getLogger("test")
     log = RunLog() if log is None else log
-    AttackWriter(Outputs(scan.parent, output), log, network, preprocessing, slice_dim=1, **options).attach(engine)
+    outputs = Outputs(dataset_dir or scan.parent, output)
+    AttackWriter(outputs, log, network, preprocessing, slice_dim=1, **options).attach(engine)
     engine.run([0])
     return image, added
 
@@ -166,6 +167,14 @@ def test_a_copy_that_cannot_be_written_is_recorded(scan, network, preprocessing,
     ((path, message),) = log.failures
     assert path == str(scan)
     assert "no attacked copy" in message
+
+
+def test_an_input_that_lies_elsewhere_costs_itself_alone(scan, network, preprocessing, tmp_path):
+    log = RunLog()
+    _run(scan, tmp_path / "out", network, preprocessing, added_to=0.05, log=log, dataset_dir=tmp_path / "other")
+    ((path, message),) = log.failures
+    assert path == str(scan)
+    assert f"expected an input below {tmp_path / 'other'}" in message
 
 
 def test_a_copy_that_cannot_be_measured_is_not_left_behind(scan, network, preprocessing, tmp_path):
