@@ -15,6 +15,7 @@ from monai_advdefense.guard.scores.plausibility import Plausibility
 from monai_advdefense.guard.scores.structure_divergence import StructureDivergence
 from monai_advdefense.guard.scores.structure_entropy import structure_entropy
 from monai_advdefense.guard.scores.structure_shape import structure_shape
+from monai_advdefense.messages import broken_rule
 
 __all__ = [
     "PREDICTION_CAUSES",
@@ -104,10 +105,15 @@ class PredictionTypicality(nn.Module):
     Args:
         num_classes: number of classes of the segmenter, background included.
         spatial_dims: number of spatial axes of a slice.
+
+    Raises:
+        InputError: there are fewer than 2 classes.
     """
 
     def __init__(self, num_classes: int, spatial_dims: int = 2) -> None:
         super().__init__()
+        if num_classes < 2:
+            raise broken_rule("num_classes", "2 or more, background included", num_classes, "give one channel a class")
         self.divergence = StructureDivergence(num_classes)
         self.plausibility = Plausibility(num_classes, spatial_dims)
         self.neighbours = NeighbourChange(num_classes)

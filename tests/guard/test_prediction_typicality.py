@@ -13,6 +13,7 @@ from monai_advdefense.guard.prediction_typicality import (
     PREDICTION_CAUSES,
     PREDICTION_SCORES,
     PredictionNumbers,
+    PredictionTypicality,
     fit_prediction_typicality,
     prediction_numbers,
 )
@@ -131,3 +132,8 @@ def test_what_cannot_be_fitted_is_an_error():
         fit_prediction_typicality(volumes, [JUDGED] * 4, list("abcde"))
     with pytest.raises(CalibrationError, match="at least 5, found 4"):
         fit_prediction_typicality(volumes, [JUDGED] * 5, list("aabcd"))
+
+
+def test_a_network_of_one_class_has_no_structure_to_judge():
+    with pytest.raises(InputError, match="num_classes: expected 2 or more, background included, found 1"):
+        PredictionTypicality(1)
