@@ -7,12 +7,6 @@ import itertools
 import numpy as np
 import pytest
 
-pydicom = pytest.importorskip("pydicom")
-pytest.importorskip("highdicom")
-
-from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid  # noqa: E402
-
 SHAPE = (7, 6, 5)  # columns, rows, slices
 SPACING = (1.5, 1.25, 2.0)
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -47,7 +41,17 @@ def stored_values(shape=SHAPE):
     return values
 
 
+@pytest.fixture(autouse=True)
+def _extra():
+    """Without the extra ``dicom`` these tests are left out."""
+    pytest.importorskip("pydicom")
+    pytest.importorskip("highdicom")
+
+
 def _header(ids, index, shape):
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
     header = Dataset()
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -79,6 +83,8 @@ def make_series(tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         values = stored_values() if values is None else values
         affine = LPS_TO_RAS @ ras_affine(plane, spacing)
+        from pydicom.uid import generate_uid
+
         ids = ids or (generate_uid(), generate_uid(), generate_uid())
         # Names and instance numbers say nothing of the order.
         order = np.random.default_rng(1).permutation(values.shape[2])
@@ -104,8 +110,10 @@ def make_enhanced(tmp_path):
 
     def make(folder):
         from highdicom.legacy import LegacyConvertedEnhancedMRImage
+        from pydicom import dcmread
+        from pydicom.uid import generate_uid
 
-        slices = [pydicom.dcmread(path) for path in sorted(folder.iterdir())]
+        slices = [dcmread(path) for path in sorted(folder.iterdir())]
         path = tmp_path / "enhanced" / "one.dcm"
         path.parent.mkdir()
         LegacyConvertedEnhancedMRImage(slices, generate_uid(), 9, generate_uid(), 1).save_as(path)
