@@ -23,6 +23,8 @@ _MAX_OFFSET = 64 * 2**20  # header extensions included
 _MAX_VOXELS = 2**29  # 2 GiB as float32: a guard for the memory, far above any brain
 _SLOPE_RANGE = (1e-6, 1e6)
 _SPACING_RANGE = (0.05, 50.0)
+# How much longer than 1 rounding makes a quaternion in single precision, with a margin.
+_QUATERNION_ROUNDING = 1e-5
 _RELATIVE_TOLERANCE = 1e-3
 _MIN_ORTHOGONALITY = 0.5
 _UNITS = {0: "unknown", 1: "meters", 2: "millimeters", 3: "micrometers"}
@@ -147,10 +149,23 @@ def _affines(path: Path, header: Nifti1Header) -> dict[str, np.ndarray[Any, Any]
         raise broken_rule(path, "a qform with handedness 1 or -1", f"{header['pixdim'][0]:g}", "export it again")
     header = header.copy()
     header["pixdim"][0] = header["pixdim"][0] or 1  # 0 stands for 1 by the standard
+    _shorten_quaternion(header)
     try:
         return {name: getattr(header, f"get_{name}")() for name, code in codes.items() if code}
     except (ValueError, HeaderDataError) as error:
         raise broken_rule(path, "a valid qform", reason(error), "export it again") from error
+
+
+def _shorten_quaternion(header: Nifti1Header) -> None:
+    """Make the three stored numbers of a unit quaternion no longer than 1 where only rounding made them so.
+
+    Single precision does that to half turns, and nibabel refuses them where it is asked for the qform.
+    """
+    names = ("quatern_b", "quatern_c", "quatern_d")
+    length = float(np.linalg.norm([float(header[name]) for name in names]))
+    if 1 < length <= 1 + _QUATERNION_ROUNDING:
+        for name in names:
+            header[name] = float(header[name]) / length
 
 
 def _check_affine(path: Path, name: str, affine: np.ndarray[Any, Any], spacing: np.ndarray[Any, Any]) -> None:

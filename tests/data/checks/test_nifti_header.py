@@ -1,6 +1,7 @@
 from io import BytesIO
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -43,6 +44,7 @@ HOSTILE = {
     "negative code": ({"qform_code": -1}, "codes"),
     "handedness": ({"pixdim": [3, 1, 1, 1, 1, 1, 1, 1]}, "handedness"),
     "impossible rotation": ({"quatern_b": 2.0}, "qform"),
+    "quaternion clearly too long": ({"quatern_b": 1.001}, "qform"),
     "NaN in sform": ({"srow_y": [np.nan, 1, 0, 0]}, "finite affine"),
     "infinite origin": ({"srow_x": [1, 0, 0, np.inf]}, "finite affine"),
     "NaN in qform": ({"qoffset_x": np.nan}, "finite affine"),
@@ -140,3 +142,25 @@ def test_a_cut_header_is_no_header(size, make_header):
 def test_a_header_whose_voxels_lie_in_another_file_is_refused(make_header):
     with pytest.raises(InputError, match="in one file"):
         read_header(PATH, BytesIO(make_header(magic=b"ni1").binaryblock))
+
+
+HALF_TURNS = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.6, 0.8, 0)]
+
+
+@pytest.mark.parametrize("turn", HALF_TURNS)
+@pytest.mark.parametrize("longer", [2e-7, 6e-7, 1e-6, 5e-6])
+def test_a_quaternion_that_rounding_made_longer_than_1_means_a_half_turn(turn, longer, tmp_path):
+    path = tmp_path / "brain.nii"
+    expected = nib.quaternions.quat2mat([0, *turn])
+    affine = np.eye(4)
+    affine[:3, :3] = expected
+    image = nib.Nifti1Image(np.zeros((6, 7, 8), np.int16), affine)
+    image.set_qform(affine, 1)
+    image.set_sform(affine, 1)
+    nib.save(image, path)
+    content = bytearray(path.read_bytes())
+    content[256:268] = (np.array(turn, dtype="<f4") * np.float32(1 + longer)).tobytes()
+    path.write_bytes(content)
+    with path.open("rb") as stream:
+        check_header(path, read_header(path, stream)[0])
+    assert nib.aff2axcodes(nib.load(path).affine) == nib.aff2axcodes(affine)
