@@ -198,9 +198,9 @@ def _checked(
         )
     if ((truth < 0) | (truth > 1)).any():
         raise InputError("dice: expected numbers in [0, 1] or NaN, found others: give Dice, not per cent")
-    known = (np.isfinite(table).all(axis=-1) & np.isfinite(truth)).any(axis=1)
+    known = np.any(np.isfinite(table).all(axis=-1) & np.isfinite(truth), axis=1)
     needed = minimum_scores(round(1 - coverage, 9))
-    found = len({subject for subject, one in zip(subjects, known, strict=True) if one})
+    found = len({subject for subject, one in zip(subjects, known.tolist(), strict=True) if one})
     if found < needed:
         raise CalibrationError(
             f"subjects: expected at least {needed} for intervals that hold {coverage:.0%}, found {found}: add subjects "
