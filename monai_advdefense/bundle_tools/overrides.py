@@ -11,6 +11,7 @@ from pathlib import Path
 from pydoc import locate
 from typing import Any
 
+from fire.parser import DefaultParseValue
 from monai.bundle import ComponentLocator, ConfigParser
 
 from monai_advdefense.errors import AdvDefenseError
@@ -92,14 +93,15 @@ def _unknown(name: str, path: list[str], part: str, known: set[str]) -> AdvDefen
     return broken_rule(f"--{name}", "an entry of the configuration", "none of this name", remedy)
 
 
-def command_line_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def command_line_overrides(arguments: Sequence[str]) -> tuple[Any, list[str]]:
     """Configuration files and ids of the overrides of a call of ``monai.bundle run``.
 
     Args:
         arguments: the words of the command line, the program left out.
 
     Returns:
-        Files of ``--config_file``, and ids of all options that MONAI does not take for itself.
+        Value of ``--config_file`` as MONAI gets it, a path or several or None; ids of all options that MONAI does not
+        take for itself.
     """
     options: dict[str, str] = {}
     words = list(arguments)
@@ -107,7 +109,8 @@ def command_line_overrides(arguments: Sequence[str]) -> tuple[list[str], list[st
         if word.startswith("--"):
             name, _, value = word[2:].partition("=")
             options[name] = value or following
-    files = re.findall(r"[^\[\],'\"\s]+", options.get("config_file", ""))
+    # Only the parser of MONAI's command line knows a list from a path with spaces or commas.
+    files = DefaultParseValue(options["config_file"]) if "config_file" in options else None
     return files, [name for name in options if name not in _OWN]
 
 

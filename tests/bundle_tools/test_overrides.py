@@ -55,10 +55,23 @@ def test_files_and_ids_of_a_command_line():
     assert command_line_overrides(words) == (["a.json", "b.json"], ["dataset_dir", "guard#label"])
 
 
-def test_the_running_command_is_checked(tmp_path, monkeypatch):
-    file = tmp_path / "inference.json"
+# MONAI divides a string that is no file at every comma.
+@pytest.mark.parametrize(
+    ("folder", "written"),
+    [
+        ("my configs", "{0}"),
+        ("my configs", "{0},{0}"),
+        ("a, b", "{0}"),
+        ("a, b", "['{0}']"),
+        ("a, b", "['{0}', '{0}']"),
+    ],
+)
+def test_the_running_command_is_checked(tmp_path, monkeypatch, folder, written):
+    file = tmp_path / folder / "inference.json"
+    file.parent.mkdir()
     file.write_text('{"output_dir": "eval"}')
-    words = ["/x/monai/bundle/__main__.py", "run", "--config_file", str(file), "--outputdir", "x"]
+    files = written.format(file)
+    words = ["/x/monai/bundle/__main__.py", "run", "--config_file", files, "--outputdir", "x"]
     monkeypatch.setattr("sys.argv", words)
     with pytest.raises(InputError, match="did you mean --output_dir"):
         refuse_unknown_overrides()
