@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.guard.calibration import minimum_scores, threshold_at_false_positive_rate
+from monai_advdefense.guard.calibration import minimum_scores, threshold_over_domains
 from monai_advdefense.guard.fit_typicality import fit_typicality_numbers
 from monai_advdefense.guard.predicted_dice import fit_dice_predictor
 from monai_advdefense.guard.prediction_typicality import PredictionNumbers, fit_prediction_typicality
 from monai_advdefense.guard.screen import SCREEN_CAUSES, SCREEN_SCORES, Screen
+from monai_advdefense.guard.typicality import SliceScores
 from monai_advdefense.guard.verdict import VolumeReference, fit_volume_reference
 from monai_advdefense.guard.volume_numbers import VolumeNumbers
 
@@ -29,10 +30,12 @@ class CleanVolume:
 
     Attributes:
         image: numbers of its slices, also with synthetic noise and faults.
+        resampled: the same of the volume as from a scan of another voxel size, with its covariates.
         prediction: numbers of their predictions.
     """
 
     image: VolumeNumbers
+    resampled: VolumeNumbers
     prediction: PredictionNumbers
 
     @property
@@ -72,19 +75,23 @@ def fit_screen(
     check_subjects(len(set(subjects)), false_positive_rate)
     _check_finite(volumes)
     fitted = Screen(screen.num_classes, channels=screen.channels)
-    images = [volume.image for volume in volumes]
-    typicality = fit_typicality_numbers(images, channels=screen.channels, false_positive_rate=false_positive_rate)
-    judged = [scores.judged for scores in typicality.scores]
+    on_grid, resampled = (
+        fit_typicality_numbers(numbers, channels=screen.channels, false_positive_rate=false_positive_rate)
+        for numbers in ([volume.image for volume in volumes], [volume.resampled for volume in volumes])
+    )
+    judged = [scores.judged for scores in on_grid.scores]
     prediction, unseen = fit_prediction_typicality([volume.prediction for volume in volumes], judged, subjects)
-    fitted.typicality.load_state_dict(typicality.model.state_dict())
+    fitted.typicality.on_grid.load_state_dict(on_grid.model.state_dict())
+    fitted.typicality.resampled.load_state_dict(resampled.model.state_dict())
     fitted.prediction.load_state_dict(prediction.state_dict())
-    both = zip(typicality.scores, unseen, judged, strict=True)
-    scores = [torch.cat([image.scores, other], dim=1)[kept] for image, other, kept in both]
-    largest = torch.cat(scores).amax(dim=1)
-    fitted.threshold.fill_(threshold_at_false_positive_rate(largest, false_positive_rate))
-    rejected = [table.amax(dim=1) > fitted.threshold for table in scores]
+    scores = [_scores(model.scores, unseen) for model in (on_grid, resampled)]
+    # The rate holds on the grid and off it.
+    largest = {name: torch.cat(part).amax(dim=1) for name, part in zip(("on grid", "resampled"), scores, strict=True)}
+    fitted.threshold.fill_(threshold_over_domains(largest, false_positive_rate))
+    every = [table for part in scores for table in part]
+    rejected = [table.amax(dim=1) > fitted.threshold for table in every]
     reference = fit_volume_reference(
-        scores, rejected, subjects, names=SCREEN_SCORES, causes=SCREEN_CAUSES, rate=false_positive_rate
+        every, rejected, 2 * subjects, names=SCREEN_SCORES, causes=SCREEN_CAUSES, rate=false_positive_rate
     )
     fitted.reference.store(reference)
     if dice is not None:
@@ -92,6 +99,12 @@ def fit_screen(
         fitted.dice.store(fit_dice_predictor(np.stack(features), np.asarray(dice)[order], subjects))
     screen.load_state_dict(fitted.state_dict())
     return _record(screen, subjects, rejected, reference)
+
+
+def _scores(image: Sequence[SliceScores], prediction: Sequence[Tensor]) -> list[Tensor]:
+    """All scores of the judged slices of each volume."""
+    both = zip(image, prediction, strict=True)
+    return [torch.cat([found.scores, other], dim=1)[found.judged] for found, other in both]
 
 
 def check_subjects(subjects: int, false_positive_rate: float) -> None:
@@ -122,6 +135,8 @@ def _check_finite(volumes: Sequence[CleanVolume]) -> None:
 def _record(
     screen: Screen, subjects: Sequence[str], rejected: Sequence[Tensor], reference: VolumeReference
 ) -> dict[str, Any]:
+    # First those of the volumes as they are, then those of their copies.
+    rejected = rejected[: len(subjects)]
     shares = [float(flags.double().mean()) for flags in rejected]
     return {
         "false_positive_rate": reference.rate,
@@ -129,7 +144,7 @@ def _record(
         "subjects": len(set(subjects)),
         "volumes": len(subjects),
         "judged_slices": sum(map(len, rejected)),
-        "smallest_area": float(screen.typicality.smallest_area),
+        "smallest_area": float(screen.typicality.on_grid.smallest_area),
         "rejected_share": {"mean": sum(shares) / len(shares), "worst_volume": max(shares)},
         "volume_limit": reference.limit,
         "predicted_dice": bool(screen.dice.fitted),

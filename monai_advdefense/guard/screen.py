@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,8 @@ from monai_advdefense.guard.prediction_typicality import (
     PredictionTypicality,
 )
 from monai_advdefense.guard.stored import StoredDicePredictor, StoredReference
-from monai_advdefense.guard.typicality import SCORES, TYPICALITY_CAUSES, SliceScores, Typicality
+from monai_advdefense.guard.typicality import SCORES, TYPICALITY_CAUSES, SliceScores
+from monai_advdefense.guard.typicality_by_resolution import TypicalityByResolution
 from monai_advdefense.guard.verdict import VolumeVerdict, volume_verdict, with_cause
 
 __all__ = ["SCREEN_CAUSES", "SCREEN_SCORES", "Screen", "Screened", "suspicion_by_cause"]
@@ -84,25 +86,29 @@ class Screen(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         self.channels = channels
-        self.typicality = Typicality(channels)
+        self.typicality = TypicalityByResolution(channels)
         self.prediction = PredictionTypicality(num_classes)
         self.threshold = nn.Buffer(torch.tensor(float("nan")))
         self.reference = StoredReference(SCREEN_SCORES, SCREEN_CAUSES)
         self.dice = StoredDicePredictor(num_classes)
 
     @torch.no_grad()
-    def forward(self, image: Tensor, numbers: PredictionNumbers) -> Screened:
+    def forward(self, image: Tensor, numbers: PredictionNumbers, native: Sequence[float] | None = None) -> Screened:
         """Judge one volume.
 
         Args:
             image: its slices in their order ``(S, channels, H, W)``, in [0, 1].
             numbers: what was gathered from their predictions; those of blank slices do not matter.
+            native: voxel size of the scan as a share of the grid's, along the slices' axis, rows and columns; None for
+                a scan on the grid itself.
         """
         # A slice alone is its own neighbour.
         neighbours = numbers.area if len(image) == 1 else None
         # Products in half precision would lose the faint structure that the scores look at.
         with torch.autocast(image.device.type, enabled=False):
-            return self.decide(self.typicality(image), self.prediction(numbers, neighbours), numbers, is_blank(image))
+            return self.decide(
+                self.typicality(image, native), self.prediction(numbers, neighbours), numbers, is_blank(image)
+            )
 
     def decide(
         self, typicality: SliceScores, prediction: Tensor, numbers: PredictionNumbers, blank: Tensor

@@ -16,9 +16,15 @@ from monai_advdefense.guard.scores.native_resolution import (
     resolution_covariates,
 )
 from monai_advdefense.guard.typicality import TYPICALITY_CAUSES, SliceScores, Typicality
-from monai_advdefense.guard.volume_numbers import volume_numbers
+from monai_advdefense.guard.volume_numbers import VolumeNumbers, volume_numbers
 
-__all__ = ["NATIVE_SIZES", "FittedByResolution", "TypicalityByResolution", "fit_typicality_by_resolution"]
+__all__ = [
+    "NATIVE_SIZES",
+    "FittedByResolution",
+    "TypicalityByResolution",
+    "fit_typicality_by_resolution",
+    "resampled_numbers",
+]
 
 NATIVE_SIZES = (0.7, 1.25, 0.9, 1.5, 0.8, 1.1, 1.35, 0.6, 1.2, 0.75, 1.45, 0.95, 1.05)
 """Voxel sizes, as shares of the grid's, of the copies that the second model is fitted on, in turn."""
@@ -77,6 +83,30 @@ class FittedByResolution:
     model: TypicalityByResolution
     on_grid: FittedTypicality
     resampled: FittedTypicality
+
+
+def resampled_numbers(
+    image: Tensor,
+    subject: str,
+    number: int,
+    native: Sequence[float] | None = None,
+    *,
+    generator: torch.Generator,
+) -> VolumeNumbers:
+    """Numbers of a clean volume as from a scan of another voxel size than the grid's.
+
+    Args:
+        image: slices in their order ``(S, C, H, W)``, in [0, 1].
+        subject: whose it is.
+        number: place in :data:`NATIVE_SIZES`, counted in turn.
+        native: voxel size of the scan as a share of the grid's; a volume that was resampled is taken as it is.
+        generator: source of noise and faults.
+    """
+    if native is not None and is_resampled(native):
+        return volume_numbers(image, subject, generator=generator, covariates=resolution_covariates(native))
+    size = [NATIVE_SIZES[number % len(NATIVE_SIZES)]] * 3
+    copy = as_from_spacing(image, size)
+    return volume_numbers(copy, subject, generator=generator, covariates=resolution_covariates(size))
 
 
 def fit_typicality_by_resolution(

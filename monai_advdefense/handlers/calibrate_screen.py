@@ -16,6 +16,7 @@ from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.guard.calibration import minimum_scores
 from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
 from monai_advdefense.guard.screen import Screen
+from monai_advdefense.guard.typicality_by_resolution import resampled_numbers
 from monai_advdefense.guard.volume_numbers import volume_numbers
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.nifti_names import nifti_stem
@@ -96,10 +97,12 @@ class CalibrateScreen:
         """Take the numbers of the volume of the current iteration."""
         (case,) = cast(list[dict[str, Any]], engine.state.batch)
         source = str(case[self.image_key].meta["filename_or_obj"])
-        image, prediction = self._seen
+        image, prediction, native = self._seen
         subject = str(case.get(self.subject_key, nifti_stem(Path(source).name)))
         generator = torch.Generator().manual_seed(self.seed + len(self._volumes))
-        self._volumes.append(CleanVolume(volume_numbers(image, subject, generator=generator), prediction))
+        numbers = volume_numbers(image, subject, generator=generator)
+        copy = resampled_numbers(image, subject, len(self._volumes), native, generator=generator)
+        self._volumes.append(CleanVolume(numbers, copy, prediction))
         engine.logger.info("read %s", source)
 
     def calibrate(self, engine: Engine) -> None:

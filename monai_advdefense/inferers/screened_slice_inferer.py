@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
+from monai.data import MetaTensor
 from torch import Tensor
 
 from monai_advdefense.class_indices import label_type
@@ -38,6 +39,7 @@ class ScreenedSliceInferer(GuardedSliceInferer):
     def __init__(self, *args: Any, screen: Screen, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.screen = screen
+        self._natives: Iterator[list[float] | None] = iter(())
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
         """Return labels ``(B, 1, X, Y, Z)`` of ``inputs`` ``(B, C, X, Y, Z)``, ``num_classes`` in rejected slices.
@@ -56,7 +58,10 @@ class ScreenedSliceInferer(GuardedSliceInferer):
                 f"inputs: expected slices of {tuple(self.orig_roi_size)}, found {tuple(sides)}: make the padding in "
                 "the preprocessing and roi_size agree"
             )
-        return super().__call__(inputs, network, *args, **kwargs)
+        if args or kwargs:
+            raise InputError("inputs: expected no further arguments, found some: give them to the network beforehand")
+        self._natives = iter(_native_sizes(inputs, self.spatial_dim))
+        return super().__call__(inputs, network)
 
     def _volume(self, volume: Tensor, network: Any) -> Tensor:
         """Labels ``(1, X, Y, Z)`` of a volume ``(C, X, Y, Z)``."""
@@ -74,9 +79,28 @@ class ScreenedSliceInferer(GuardedSliceInferer):
             place = (numbers.position[index].to(batch), numbers.log_area[index].to(batch))
             _put(numbers, index, prediction_numbers(network.segmenter(batch), logits, batch, *place))
         home = self.screen.threshold.device
-        screened = self.screen(slices.to(home), _moved(numbers, home))
+        screened = self.screen(slices.to(home), _moved(numbers, home), next(self._natives))
         labels[~screened.accepted.to(labels.device)] = classes
         return labels.unsqueeze(1).movedim(0, axis)
+
+
+def _native_sizes(inputs: Tensor, spatial_dim: int) -> list[list[float] | None]:
+    """Voxel size of each scan as a share of the grid's, along the slices' axis, rows and columns; None if not known."""
+    meta = inputs.meta if isinstance(inputs, MetaTensor) else {}
+    if "original_affine" not in meta or "affine" not in meta:
+        return [None] * len(inputs)
+    before, after = (torch.as_tensor(meta[name]).double().cpu() for name in ("original_affine", "affine"))
+    order = [spatial_dim, *(axis for axis in range(3) if axis != spatial_dim)]
+    pairs = zip(before.reshape(-1, 4, 4), after.reshape(-1, 4, 4), strict=True)
+    return [[_native_sizes_of(*pair)[axis] for axis in order] for pair in pairs]
+
+
+def _native_sizes_of(before: Tensor, after: Tensor) -> list[float]:
+    """For each axis of the grid the size of the voxels along the scan's nearest axis, as a share of the grid's."""
+    scan, grid = (matrix[:3, :3].norm(dim=0) for matrix in (before, after))
+    cosine = ((before[:3, :3] / scan).T @ (after[:3, :3] / grid)).abs()
+    sizes: list[float] = (scan[cosine.argmax(dim=0)] / grid).tolist()
+    return sizes
 
 
 _TABLES: Sequence[str] = ("divergence", "entropy", "count", "area", "centroid")

@@ -12,6 +12,7 @@ from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
 from monai_advdefense.guard.prediction_typicality import PredictionNumbers, prediction_numbers
 from monai_advdefense.guard.scores.foreground import area, foreground, slice_position
 from monai_advdefense.guard.screen import Screen
+from monai_advdefense.guard.typicality_by_resolution import resampled_numbers
 from monai_advdefense.guard.volume_numbers import volume_numbers
 
 CLASSES, RATE = 4, 0.1
@@ -45,7 +46,9 @@ def numbers(seed: int) -> PredictionNumbers:
 def clean_volume(seed: int) -> CleanVolume:
     """What a fit needs of a phantom."""
     generator = torch.Generator().manual_seed(seed)
-    return CleanVolume(volume_numbers(phantom(seed)[0], f"P{seed:02d}", generator=generator), numbers(seed))
+    image, subject = phantom(seed)[0], f"P{seed:02d}"
+    copy = resampled_numbers(image, subject, seed, generator=generator)
+    return CleanVolume(volume_numbers(image, subject, generator=generator), copy, numbers(seed))
 
 
 @cache

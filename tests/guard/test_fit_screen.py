@@ -24,7 +24,8 @@ def test_record_says_what_it_was_fitted_on(fitted):
     record = json.loads(json.dumps(record, allow_nan=False))
     assert record["threshold"] == float(screen.threshold)
     assert (record["subjects"], record["volumes"], record["scores"]) == (9, 9, list(SCREEN_SCORES))
-    assert 0.5 * RATE < record["rejected_share"]["mean"] <= RATE <= record["rejected_share"]["worst_volume"]
+    # The threshold is that of the copies from other scans, if they need a higher one.
+    assert 0.2 * RATE < record["rejected_share"]["mean"] <= RATE
     assert screen.reference.reference().limit == record["volume_limit"]
 
 
@@ -61,7 +62,9 @@ def test_a_rate_that_the_subjects_cannot_carry_is_refused_with_their_number():
 def test_a_volume_that_failed_is_refused_by_its_subject():
     volumes = clean_volumes()
     old = volumes[3].prediction
-    spoilt = CleanVolume(volumes[3].image, replace(old, divergence=torch.full_like(old.divergence, torch.nan)))
+    spoilt = CleanVolume(
+        volumes[3].image, volumes[3].resampled, replace(old, divergence=torch.full_like(old.divergence, torch.nan))
+    )
     screen = Screen(CLASSES)
     with pytest.raises(InputError, match="P03: expected finite predictions"):
         fit_screen(screen, [*volumes[:3], spoilt, *volumes[4:]], false_positive_rate=RATE)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from monai.data import MetaTensor
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
@@ -51,8 +52,10 @@ def screen() -> Screen:
 
     raw, volumes = Screen(CLASSES), []
     for seed in range(9):
-        (((_, numbers), _),) = _seen(raw, _volume(seed))[1]
-        volumes.append(CleanVolume(clean_volume(seed).image, numbers))
+        (((_, numbers, native), _),) = _seen(raw, _volume(seed))[1]
+        assert native is None
+        clean = clean_volume(seed)
+        volumes.append(CleanVolume(clean.image, clean.resampled, numbers))
     fit_screen(raw, volumes, false_positive_rate=RATE)
     return raw
 
@@ -97,3 +100,17 @@ def test_what_does_not_fit_is_refused(screen: Screen) -> None:
         _inferer(screen)(_volume(1)[:, :, 2:], _guard())
     with pytest.raises(InputError, match="segmenter of 7 classes, found 4"):
         _inferer(Screen(7))(_volume(1), _guard())
+
+
+@pytest.mark.parametrize(("spatial_dim", "expected"), [(0, [0.5, 1.25, 2.0]), (1, [1.25, 0.5, 2.0])])
+def test_the_screen_is_told_the_voxel_size_of_the_scan_whatever_its_orientation(spatial_dim, expected) -> None:
+    # The scan counts from superior to inferior first, then from left to right, then to anterior.
+    scan = torch.tensor([[0, 0.5, 0, 0], [0, 0, -1.25, 0], [-2.0, 0, 0, 0], [0, 0, 0, 1]], dtype=torch.float64)
+    meta = {"original_affine": scan, "affine": torch.eye(4, dtype=torch.float64)}
+    image = MetaTensor(torch.zeros(1, 1, SIDE, SIDE, SIDE), meta={name: value[None] for name, value in meta.items()})
+    image.is_batch = True
+    screen, seen = Screen(CLASSES), []
+    inferer = ScreenedSliceInferer(roi_size=(SIDE, SIDE), spatial_dim=spatial_dim, screen=screen)
+    with screen.register_forward_hook(lambda _, inputs, __: seen.append(inputs[2])), torch.no_grad():
+        inferer(image, _guard())
+    assert seen == [pytest.approx(expected)]
