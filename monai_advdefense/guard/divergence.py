@@ -94,7 +94,8 @@ def divergence_score(
     faint = ~bright.flatten(1).any(dim=1).view([-1] + [1] * (bright.dim() - 1))
     inside = bright | (faint & (brightest > 0))
     # Logarithms of the counted pixels only: they are most of the cost, and much of an image is background.
-    divergence = _counted_divergence(logits, other, inside, temperature)
+    # All at once: an export cannot tell into how many parts they would fall.
+    divergence = jensen_shannon_divergence(logits.movedim(1, -1)[inside], other.movedim(1, -1)[inside], temperature)
     sample = torch.nonzero(inside)[:, 0]
     count = inside.flatten(1).sum(dim=1).clamp_min(1)
     mean = torch.zeros(image.shape[0], dtype=divergence.dtype, device=divergence.device)
