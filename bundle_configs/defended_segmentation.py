@@ -102,6 +102,12 @@ def _inference() -> Entries:
             "weights_license": "CC BY-NC 4.0",
             "group_report": {"_target_": "monai_advdefense.runs.GroupReport", **RESULTS},
             "screen_path": "$os.path.join(@bundle_root, 'models', 'screen', 'model.pt')",
+            "fail_on_alarm": False,
+            "stop_rule": {
+                "_target_": "monai_advdefense.runs.StopRule",
+                "weights": "@screen_path",
+                "fail": "@fail_on_alarm",
+            },
         },
         networks=_SCREEN,
         weights=("screen_path",),
@@ -127,7 +133,7 @@ def _inference() -> Entries:
             ),
             "release_memory": handler("ReleaseMemory"),
             **END_RUN,
-            "end_run": {**END_RUN["end_run"], "group_report": "@group_report"},
+            "end_run": {**END_RUN["end_run"], "group_report": "@group_report", "stop_rule": "@stop_rule"},
         },
     )
 
@@ -153,6 +159,7 @@ _LOAD_SCREEN = handler("StrictCheckpointLoader", load_path="@screen_path", netwo
 _WITHOUT_SCREEN: Entries = {
     "screen": None,
     "screened_inferer": None,
+    "stop_rule": None,
     "handlers": references(
         [
             *PROGRESS,

@@ -9,7 +9,9 @@ from typing import ParamSpec, TypeVar
 
 __all__ = [
     "EXIT_BAD_INPUT",
+    "EXIT_SUSPICIOUS_BATCH",
     "AdvDefenseError",
+    "BatchError",
     "CalibrationError",
     "InputError",
     "OutputError",
@@ -18,6 +20,7 @@ __all__ = [
 ]
 
 EXIT_BAD_INPUT = 2
+EXIT_SUSPICIOUS_BATCH = 3
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -27,7 +30,12 @@ class AdvDefenseError(Exception):
     """Base of all errors of this package.
 
     A message is one line and says what was expected, what was found, in which file or argument, and what to do.
+
+    Attributes:
+        exit_code: that of a command which the error ends.
     """
+
+    exit_code = EXIT_BAD_INPUT
 
 
 class InputError(AdvDefenseError, ValueError):
@@ -42,6 +50,12 @@ class OutputError(AdvDefenseError, OSError):
     """A result could not be written; nothing incomplete was left behind."""
 
 
+class BatchError(AdvDefenseError):
+    """A run whose results are all there, but with more suspicious volumes than clean ones would give."""
+
+    exit_code = EXIT_SUSPICIOUS_BATCH
+
+
 def own_error(error: BaseException | None) -> AdvDefenseError | None:
     """The error of this package that ``error`` is, or that MONAI has wrapped into it; None for any other."""
     while error is not None and not isinstance(error, AdvDefenseError):
@@ -50,7 +64,7 @@ def own_error(error: BaseException | None) -> AdvDefenseError | None:
 
 
 def exit_on_error(main: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Let a command's ``main`` end with exit code 2 on an :class:`AdvDefenseError`, its message the last on stderr."""
+    """Let a command's ``main`` end on an :class:`AdvDefenseError` with its code, its message the last on stderr."""
 
     @functools.wraps(main)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -58,6 +72,6 @@ def exit_on_error(main: Callable[_P, _R]) -> Callable[_P, _R]:
             return main(*args, **kwargs)
         except AdvDefenseError as error:
             print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(EXIT_BAD_INPUT) from None
+            raise SystemExit(error.exit_code) from None
 
     return wrapped

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from monai_advdefense.errors import EXIT_BAD_INPUT, own_error
+from monai_advdefense.errors import own_error
 
 __all__ = ["excepthook"]
 
@@ -20,7 +20,7 @@ def excepthook(kind: type[BaseException], error: BaseException, traceback: Trace
     """End the process on an error of this package with its message as the last line on stderr; leave others alone.
 
     Raises:
-        SystemExit: with code 2.
+        SystemExit: with the code of the error, usually 2.
     """
     own = own_error(error)
     if own is None:
@@ -28,7 +28,7 @@ def excepthook(kind: type[BaseException], error: BaseException, traceback: Trace
         return
     # In a process group torch puts a hook of its own around this one, and drops what it writes to sys.stderr.
     print(f"error: {own}", file=sys.__stderr__, flush=True)
-    raise SystemExit(EXIT_BAD_INPUT)
+    raise SystemExit(own.exit_code)
 
 
 sys.excepthook = excepthook

@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words behind ``advdefense``; those of the command line by default.
 
     Returns:
-        Exit code: 0, or 2 for bad input, with one line on stderr. An internal error passes with its traceback.
+        Exit code: 0; or 2 for bad input and 3 for a suspicious batch, with one line on stderr. An internal error passes
+        with its traceback.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = _Parser(
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         importlib.import_module(f"monai_advdefense.commands.{options.verb}").run(options)
     except AdvDefenseError as error:
         print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        return error.exit_code
     return 0
 
 

@@ -27,6 +27,7 @@ def screen(
     spectral: bool = False,
     resume: bool = True,
     shard: str | None = None,
+    fail_on_alarm: bool = False,
 ) -> None:
     """Segment volumes behind the guard, and write segmentations, scores and reports.
 
@@ -45,6 +46,8 @@ def screen(
         resume: leave volumes as they are whose results are there, see :class:`~monai_advdefense.runs.Manifest`.
         shard: ``"I/N"``: take every N-th volume only, from the I-th on; :func:`~monai_advdefense.commands.merge.merge`
             reports on all.
+        fail_on_alarm: raise a BatchError, when all is written, if more volumes are called other than clean than the
+            calibrated rate allows; without this a line on stderr says so.
 
     Raises:
         InputError: if the bundle is not found, options exclude each other, or an input cannot be used; the other inputs
@@ -63,6 +66,7 @@ def screen(
         items = None if volumes is None else [{"image": str(path)} for path in volumes]
         overrides = {"dataset_dir": os.path.abspath(dataset_dir), "output_dir": results, "device": device}
         given = {"dataset#data": items, "screen_path": file, "resume": resume, "shard": shard}
+        given["fail_on_alarm"] = fail_on_alarm or None
         run_bundle(folder, configs, {**overrides, **given})
 
     if holds_dicom(data, exclude=results):
@@ -91,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--combined", action="store_true", help="decide by the sum of two scores, slice by slice")
     parser.add_argument("--spectral", action="store_true", help="decide by the paper's detector alone")
     add_resume_and_shard(parser)
+    parser.add_argument("--fail-on-alarm", action="store_true", help="exit code 3 if too many volumes are suspicious")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -106,4 +111,5 @@ def run(options: argparse.Namespace) -> None:
         spectral=options.spectral,
         resume=options.resume,
         shard=options.shard,
+        fail_on_alarm=options.fail_on_alarm,
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
-from monai_advdefense.errors import own_error
+from monai_advdefense.errors import AdvDefenseError, own_error
 from monai_advdefense.runs.group_report import GroupReport
 from monai_advdefense.runs.manifest import Manifest
 from monai_advdefense.runs.run_log import RunLog
+from monai_advdefense.runs.stop_rule import StopRule
 
 __all__ = ["EndRun"]
 
@@ -24,18 +27,26 @@ class EndRun:
         group_report: the report about all volumes, if there shall be one; that of an earlier run is removed when the
             first volume is there.
         manifest: which volumes are done; it is told that this run has ended. One of several shards writes no report.
+        stop_rule: how many suspicious volumes are too many for a run that has a group report.
 
     Raises:
         InputError: when the run has completed, if a volume failed.
+        BatchError: then, if the stop rule asks for that.
         OutputError: if an older report cannot be removed or the new one not be written.
     """
 
     def __init__(
-        self, run_log: RunLog, group_report: GroupReport | None = None, *, manifest: Manifest | None = None
+        self,
+        run_log: RunLog,
+        group_report: GroupReport | None = None,
+        *,
+        manifest: Manifest | None = None,
+        stop_rule: StopRule | None = None,
     ) -> None:
         self.run_log = run_log
         self.group_report = group_report
         self.manifest = manifest
+        self.stop_rule = stop_rule
 
     def attach(self, engine: Engine) -> None:
         """Register on the evaluator."""
@@ -50,11 +61,18 @@ class EndRun:
         self.run_log.merge()
         if idist.get_rank() != 0:
             return
+        alarm: AdvDefenseError | None = None
         if self.group_report is not None and (self.manifest is None or self.manifest.shard.count == 1):
             engine.logger.info("wrote %s", self.group_report.write())
+            if self.stop_rule is not None:
+                alarm = self.stop_rule.broken_by(self.group_report.verdicts)
         if self.manifest is not None:
             self.manifest.mark_ended(self.run_log.attempted, self.run_log.failures)
+        if alarm is not None:
+            print(f"warning: {alarm}", file=sys.stderr, flush=True)
         self.run_log.conclude()
+        if alarm is not None and self.stop_rule is not None and self.stop_rule.fail:
+            raise alarm
 
     def exception_raised(self, _: Engine, error: BaseException) -> None:
         """List what failed if a message for the user ends the run, and pass the error on."""

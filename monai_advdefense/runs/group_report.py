@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,11 +26,15 @@ class GroupReport:
     Args:
         outputs: where the results lie.
         run_log: what the run did. A volume whose scores cannot be read is recorded there.
+
+    Attributes:
+        verdicts: number of volumes of each verdict, once the report is written.
     """
 
     def __init__(self, outputs: Outputs, run_log: RunLog) -> None:
         self.outputs = outputs
         self.run_log = run_log
+        self.verdicts: Counter[str] = Counter()
         self.table, self.page = outputs.output_dir / "report.csv", outputs.output_dir / "report.html"
 
     def remove(self) -> None:
@@ -47,6 +52,7 @@ class GroupReport:
             OutputError: if one cannot be written.
         """
         entries = worst_first(self._entries())
+        self.verdicts = Counter(entry.verdict for entry in entries)
         inputs = one_line(os.path.abspath(self.outputs.dataset_dir))
         for path, text in (
             (self.table, group_to_csv(entries)),

@@ -24,7 +24,8 @@ __all__ = ["Manifest", "read_manifests"]
 _PROGRAMS = ("monai_advdefense", "monai", "torch")
 # Entries of a configuration that change nothing in the results of a volume; of the weights their content counts.
 _WITHOUT_EFFECT = {
-    "bundle_root", "dataset_dir", "output_dir", "ckpt_path", "screen_path", "device", "progress", "resume", "shard",
+    "bundle_root", "dataset_dir", "output_dir", "ckpt_path", "screen_path", "device", "resume", "shard",
+    "progress", "fail_on_alarm", "stop_rule", "group_report", "end_run",
     "imports", "initialize", "run", "finalize",
 }  # fmt: skip
 

@@ -5,10 +5,11 @@ from monai.data import DataLoader
 from monai.engines import SupervisedEvaluator
 
 from monai_advdefense.data.volume_dataset import VolumeDataset
-from monai_advdefense.errors import CalibrationError, InputError, OutputError
+from monai_advdefense.errors import BatchError, CalibrationError, InputError, OutputError
 from monai_advdefense.handlers import end_run
 from monai_advdefense.handlers.end_run import EndRun
 from monai_advdefense.runs.group_report import GroupReport
+from monai_advdefense.runs.manifest import Manifest
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
 
@@ -139,3 +140,46 @@ def test_other_processes_leave_the_last_word_to_the_first(report, monkeypatch, c
     _engine(report.run_log, group_report=report).run([0])
     assert not report.page.exists()
     assert capsys.readouterr().out == ""
+
+
+class _Alarm:
+    """A stop rule that every run breaks."""
+
+    def __init__(self, fail):
+        self.fail = fail
+
+    def broken_by(self, verdicts):
+        assert verdicts == {"failed": 1}
+        return BatchError("run: expected few, found many: look")
+
+
+def _end(log, report, fail, manifest=None):
+    engine = Engine(lambda engine, batch: None)
+    EndRun(log, report, stop_rule=_Alarm(fail), manifest=manifest).attach(engine)
+    engine.run([0])
+
+
+@pytest.mark.parametrize("fail", [False, True])
+def test_a_volume_that_failed_says_more_than_the_stop_rule(report, capsys, fail):
+    with pytest.raises(InputError, match="a.nii: why"):
+        _end(report.run_log, report, fail)
+    assert "warning: run: expected few, found many: look\n" in capsys.readouterr().err
+
+
+def test_the_stop_rule_ends_a_run_only_if_asked(report, capsys, monkeypatch):
+    monkeypatch.setattr(report.run_log, "conclude", lambda: print("1 of 1 volumes written"))
+    _end(report.run_log, report, fail=False)
+    with pytest.raises(BatchError, match="found many") as raised:
+        _end(report.run_log, report, fail=True)
+    assert raised.value.exit_code == 3
+    printed = capsys.readouterr()
+    assert printed.err.count("warning: run: expected few") == 2
+    assert printed.out.count("volumes written") == 2
+    assert report.page.exists()
+
+
+def test_a_shard_neither_reports_nor_compares(report, tmp_path):
+    with pytest.raises(InputError, match="a.nii: why"):
+        _end(report.run_log, report, fail=True, manifest=Manifest(report.outputs, shard="1/2"))
+    assert not report.page.exists()
+    assert '"ended": "1/2"' in (tmp_path / "manifest_shard1of2.jsonl").read_text()
