@@ -19,6 +19,7 @@ from monai_advdefense.errors import AdvDefenseError, InputError
 from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.report import case_from_json
 from monai_advdefense.report.provenance import BundleFacts, bundle_facts
+from monai_advdefense.runs import Outputs
 
 __all__ = ["check_input", "screen_series"]
 
@@ -100,6 +101,8 @@ def _write_answers(converted: Sequence[ConvertedSeries], output_dir: Path, facts
             continue
         target = labels.with_name(_dicom_name(labels))
         try:
+            # An older answer must not stand beside newer labels.
+            Outputs(series.nifti, output_dir).remove(target)
             write_segmentation(_answer(series, labels, facts), _headers(series.source.files), target)
             logging.getLogger(__name__).info("wrote %s", target)
         except AdvDefenseError as error:

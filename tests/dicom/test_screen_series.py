@@ -11,7 +11,7 @@ import pytest
 from monai_advdefense.commands.screen import screen
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.dicom.screen_series import screen_series
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import InputError, OutputError
 
 from .conftest import ras_affine, stored_values
 
@@ -90,6 +90,21 @@ def test_an_older_result_of_other_voxels_is_no_answer(make_series, run, metadata
     nib.save(nib.Nifti1Image(np.ones((7, 6, 5), np.uint8), np.eye(4)), old)
     os.utime(old, (1, 1))
     _screen(folder, tmp_path, lambda folder, volumes: None, metadata)
+    assert not (tmp_path / "out" / "t1_seg.dcm").exists()
+
+
+def test_an_older_answer_does_not_stand_beside_newer_labels(make_series, run, metadata, tmp_path, capsys):
+    folder = make_series("t1")
+    _screen(folder, tmp_path, run, metadata)
+
+    def empty(folder, volumes):
+        run(folder, volumes)
+        labels = tmp_path / "out" / "t1_seg.nii.gz"
+        nib.save(nib.Nifti1Image(np.zeros((7, 6, 5), np.uint8), nib.load(labels).affine), labels)
+
+    with pytest.raises(OutputError, match="found background alone"):
+        _screen(folder, tmp_path, empty, metadata)
+    assert capsys.readouterr().err.startswith("failed: ")
     assert not (tmp_path / "out" / "t1_seg.dcm").exists()
 
 
