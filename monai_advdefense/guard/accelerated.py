@@ -58,7 +58,15 @@ def _replaced(part: nn.Module, replace: Callable[[nn.Module], nn.Module]) -> nn.
     network = getattr(part, "network", None)
     if isinstance(network, nn.Module) and not isinstance(part, torch.jit.ScriptModule):
         return _with_modules(part, {"network": _replaced(network, replace)})
-    return part if isinstance(part, torch.jit.ScriptModule) else replace(part)
+    return replace(part) if _can_be_copied(part) else part
+
+
+def _can_be_copied(network: nn.Module) -> bool:
+    """Not what is compiled, nor weights that torch computes of others, as those of pruned networks are at first."""
+    if isinstance(network, torch.jit.ScriptModule):
+        return False
+    held = (value for module in network.modules() for value in vars(module).values())
+    return all(value.is_leaf for value in held if isinstance(value, Tensor))
 
 
 def _with_modules(module: nn.Module, children: dict[str, nn.Module]) -> nn.Module:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from monai.networks.nets import BasicUNet
 from torch import nn
+from torch.nn.utils import prune
 
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector, Reformer
 from monai_advdefense.guard.accelerated import accelerated
@@ -66,6 +67,15 @@ def test_networks_are_folded_and_windowed_and_the_guard_stays(guard: DefendedSeg
     assert list(guard.state_dict()) == list(before)
     assert type(guard.segmenter) is BasicUNet
     assert type(guard.detector.network) is BasicUNet
+
+
+@torch.no_grad()
+def test_a_pruned_network_runs_as_it_is(guard: DefendedSegmenter, image: torch.Tensor) -> None:
+    with torch.enable_grad():
+        prune.l1_unstructured(guard.segmenter.final_conv, "weight", amount=0.5)
+    fast = accelerated(guard, image)
+    assert isinstance(fast.reformer.network, WindowedUNet)
+    torch.testing.assert_close(fast.score(image), guard.score(image), atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
