@@ -100,7 +100,7 @@ class WindowedUNet(nn.Module):
         features = [self.network.conv_0(image)]
         for level in range(1, _LEVELS):
             features.append(self.network.get_submodule(f"down_{level}")(features[-1]))
-        return _Background(image, tuple(features), self.network(image).contiguous())
+        return _Background(image, tuple(features), self.network(image))
 
     def _windowed(self, image: Tensor, box: Window, background: _Background) -> Tensor:
         """Output for an image that differs from the background within ``box``."""
@@ -112,7 +112,7 @@ class WindowedUNet(nn.Module):
         for level in reversed(range(_LEVELS - 1)):
             decoded = self._decoded(level, decoded, frame, *features[level], outputs[level])
             frame = outputs[level]
-        output = background.output.repeat(len(image), 1, 1, 1)
+        output = _repeated(background.output, len(image))
         frame.of(output).copy_(self.network.final_conv(decoded))
         return output
 
