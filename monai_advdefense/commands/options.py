@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["add_bundle_dir", "add_input_and_output", "add_resume_and_shard"]
+__all__ = ["add_bundle_dir", "add_fail_on_alarm", "add_input_and_output", "add_resume_and_shard"]
 
 
 def add_input_and_output(
@@ -19,6 +19,11 @@ def add_input_and_output(
 def add_bundle_dir(parser: argparse.ArgumentParser) -> None:
     """Add ``--bundle-dir``."""
     parser.add_argument("--bundle-dir", metavar="DIR", help="folder with our bundles; found by itself if left out")
+
+
+def add_fail_on_alarm(parser: argparse.ArgumentParser) -> None:
+    """Add ``--fail-on-alarm``."""
+    parser.add_argument("--fail-on-alarm", action="store_true", help="exit code 3 if too many volumes are suspicious")
 
 
 def add_resume_and_shard(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output, add_resume_and_shard
+from monai_advdefense.commands.options import (
+    add_bundle_dir,
+    add_fail_on_alarm,
+    add_input_and_output,
+    add_resume_and_shard,
+)
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["add_arguments", "run", "screen"]
@@ -95,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--combined", action="store_true", help="decide by the sum of two scores, slice by slice")
     parser.add_argument("--spectral", action="store_true", help="decide by the paper's detector alone")
     add_resume_and_shard(parser)
-    parser.add_argument("--fail-on-alarm", action="store_true", help="exit code 3 if too many volumes are suspicious")
+    add_fail_on_alarm(parser)
 
 
 def run(options: argparse.Namespace) -> None:

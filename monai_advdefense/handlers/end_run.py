@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
@@ -11,7 +9,7 @@ from monai_advdefense.errors import AdvDefenseError, own_error
 from monai_advdefense.runs.group_report import GroupReport
 from monai_advdefense.runs.manifest import Manifest
 from monai_advdefense.runs.run_log import RunLog
-from monai_advdefense.runs.stop_rule import StopRule
+from monai_advdefense.runs.stop_rule import StopRule, conclude
 
 __all__ = ["EndRun"]
 
@@ -67,12 +65,9 @@ class EndRun:
             if self.stop_rule is not None:
                 alarm = self.stop_rule.broken_by(self.group_report.verdicts)
         if self.manifest is not None:
-            self.manifest.mark_ended(self.run_log.attempted, self.run_log.failures)
-        if alarm is not None:
-            print(f"warning: {alarm}", file=sys.stderr, flush=True)
-        self.run_log.conclude()
-        if alarm is not None and self.stop_rule is not None and self.stop_rule.fail:
-            raise alarm
+            rule = None if self.stop_rule is None else self.stop_rule.arguments()
+            self.manifest.mark_ended(self.run_log.attempted, self.run_log.failures, stop_rule=rule)
+        conclude(self.run_log, alarm, fail=self.stop_rule is not None and self.stop_rule.fail)
 
     def exception_raised(self, _: Engine, error: BaseException) -> None:
         """List what failed if a message for the user ends the run, and pass the error on."""

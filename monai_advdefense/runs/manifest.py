@@ -110,19 +110,26 @@ class Manifest:
             }
         )
 
-    def mark_ended(self, attempted: Sequence[str], failures: Sequence[tuple[str, str]]) -> None:
+    def mark_ended(
+        self,
+        attempted: Sequence[str],
+        failures: Sequence[tuple[str, str]],
+        *,
+        stop_rule: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write the line about a shard that has come to its end, for who merges them; nothing for a run that is alone.
 
         Args:
             attempted: path of each volume looked at.
             failures: path and message of each failure.
+            stop_rule: arguments of the rule that the shards together are compared by.
 
         Raises:
             OutputError: if it cannot be written.
         """
         if self.shard.count > 1:
             told = {"inputs": os.path.abspath(self.outputs.dataset_dir), "attempted": attempted, "failures": failures}
-            self._append({"ended": str(self.shard), "run": self._run, **told})
+            self._append({"ended": str(self.shard), "run": self._run, **told, "stop_rule": stop_rule})
 
     def _append(self, line: Mapping[str, Any]) -> None:
         """Add a line, on disk when this returns."""

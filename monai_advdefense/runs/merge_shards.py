@@ -6,24 +6,26 @@ import os
 from pathlib import Path
 from typing import Any
 
+from monai_advdefense.errors import AdvDefenseError
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.runs.group_report import GroupReport
 from monai_advdefense.runs.manifest import read_manifests
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
 from monai_advdefense.runs.shard import Shard
+from monai_advdefense.runs.stop_rule import StopRule
 
 __all__ = ["merge_shards"]
 
 
-def merge_shards(output_dir: str | os.PathLike[str]) -> RunLog:
+def merge_shards(output_dir: str | os.PathLike[str]) -> tuple[RunLog, AdvDefenseError | None]:
     """Write ``report.html`` and ``report.csv`` about the volumes of all shards of the latest run into a folder.
 
     Args:
         output_dir: folder of the results.
 
     Returns:
-        What the shards did together.
+        What the shards did together, and what their stop rule says of that, if anything.
 
     Raises:
         InputError: if no run has ended there, or a shard has not.
@@ -34,8 +36,10 @@ def merge_shards(output_dir: str | os.PathLike[str]) -> RunLog:
     log.attempted = sorted(path for line in ended for path in line["attempted"])
     failures = [(path, message) for line in ended for path, message in line["failures"]]
     log.failures = sorted(failures, key=lambda entry: entry[0])
-    GroupReport(Outputs(ended[0]["inputs"], output_dir), log).write()
-    return log
+    report = GroupReport(Outputs(ended[0]["inputs"], output_dir), log)
+    report.write()
+    rule = ended[0]["stop_rule"]
+    return log, None if rule is None else StopRule(**rule).broken_by(report.verdicts)
 
 
 def _ended(output_dir: Path) -> list[dict[str, Any]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from monai_advdefense.errors import AdvDefenseError, BatchError
 from monai_advdefense.guard.batch_alarm import batch_p_value
 from monai_advdefense.messages import broken_rule, reason
+from monai_advdefense.runs.run_log import RunLog
 
-__all__ = ["StopRule"]
+__all__ = ["StopRule", "conclude"]
 
 
 class StopRule:
@@ -25,9 +28,14 @@ class StopRule:
     """
 
     def __init__(self, weights: str | os.PathLike[str], *, level: float = 0.01, fail: bool = False) -> None:
-        self.record = Path(weights).with_suffix(".calibration.json")
+        self.weights = os.path.abspath(weights)
+        self.record = Path(self.weights).with_suffix(".calibration.json")
         self.level = level
         self.fail = fail
+
+    def arguments(self) -> dict[str, Any]:
+        """What makes an equal rule, as JSON can hold it."""
+        return {"weights": self.weights, "level": self.level, "fail": self.fail}
 
     def broken_by(self, verdicts: Mapping[str, int]) -> AdvDefenseError | None:
         """What is wrong with a run of so many volumes of each verdict, if anything is.
@@ -52,3 +60,22 @@ class StopRule:
         return broken_rule(
             "run", rule, found, "see report.html; if they are clean, calibrate on such", error=BatchError
         )
+
+
+def conclude(run_log: RunLog, alarm: AdvDefenseError | None, *, fail: bool) -> None:
+    """Tell the alarm of a stop rule and how many volumes were written.
+
+    Args:
+        run_log: what the run did.
+        alarm: what a stop rule has found, if anything.
+        fail: raise the alarm.
+
+    Raises:
+        InputError: if a volume failed.
+        BatchError: if none failed, and the alarm is to be raised.
+    """
+    if alarm is not None:
+        print(f"warning: {alarm}", file=sys.stderr, flush=True)
+    run_log.conclude()
+    if alarm is not None and fail:
+        raise alarm

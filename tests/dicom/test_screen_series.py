@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from monai_advdefense.commands.main import main
 from monai_advdefense.commands.screen import screen
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.dicom.screen_series import screen_series
@@ -154,3 +155,9 @@ def test_the_command_gives_the_labels_of_the_same_volume_as_nifti(make_series, t
     from pydicom import dcmread
 
     assert dcmread(tmp_path / "b" / "scan_seg.dcm").ContentDescription == headline
+
+
+def test_series_cannot_be_shared_out_by_number(make_series, tmp_path, capsys):
+    folder = make_series("t1")
+    assert main(["screen", str(folder), "-o", str(tmp_path / "out"), "--shard", "1/2"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: shard: expected NIfTI files, found DICOM series")

@@ -148,6 +148,9 @@ class _Alarm:
     def __init__(self, fail):
         self.fail = fail
 
+    def arguments(self):
+        return {"fail": self.fail}
+
     def broken_by(self, verdicts):
         assert verdicts == {"failed": 1}
         return BatchError("run: expected few, found many: look")

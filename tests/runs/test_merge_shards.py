@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 import torch
 
+from monai_advdefense.commands.main import main
 from monai_advdefense.errors import InputError
 from monai_advdefense.report import case_from_scores, case_to_json
 from monai_advdefense.runs.group_report import GroupReport
@@ -12,6 +14,7 @@ from monai_advdefense.runs.manifest import Manifest
 from monai_advdefense.runs.merge_shards import merge_shards
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
+from monai_advdefense.runs.stop_rule import StopRule
 
 VOLUMES = [f"{name}.nii" for name in "abcde"]
 BROKEN = "d.nii"
@@ -49,18 +52,19 @@ def _log(out, names):
     return log
 
 
-def _end(out, shard, weights=()):
+def _end(out, shard, weights=(), stop_rule=None):
     manifest = Manifest(Outputs(out.parent / "in", out), shard=shard, weights=weights)
     manifest.read()
     log = _log(out, manifest.shard.share(VOLUMES))
-    manifest.mark_ended(log.attempted, log.failures)
+    manifest.mark_ended(log.attempted, log.failures, stop_rule=stop_rule)
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_the_report_is_that_of_one_run(out, count):
     for index in range(count, 0, -1):
         _end(out, f"{index}/{count}")
-    log = merge_shards(out)
+    log, alarm = merge_shards(out)
+    assert alarm is None
     merged = (out / "report.csv").read_bytes()
     alone = _log(out, VOLUMES)
     GroupReport(Outputs(out.parent / "in", out), alone).write()
@@ -84,7 +88,7 @@ def test_shards_of_an_earlier_run_do_not_count(out, tmp_path):
     with pytest.raises(InputError, match="found not 1/2"):
         merge_shards(out)
     _end(out, "1/2", weights=[tmp_path / "model.pt"])
-    assert len(merge_shards(out).attempted) == len(VOLUMES)
+    assert len(merge_shards(out)[0].attempted) == len(VOLUMES)
 
 
 def test_a_folder_without_shards_is_refused(out):
@@ -95,3 +99,28 @@ def test_a_folder_without_shards_is_refused(out):
 def test_a_run_that_is_alone_has_nothing_to_merge(out):
     _end(out, "1/1")
     assert list(out.glob("*.jsonl")) == []
+
+
+def test_the_shards_together_are_compared_with_the_calibrated_rate(out, tmp_path, capsys):
+    record = {"false_positive_rate": 0.05, "subjects": 20}
+    (tmp_path / "model.calibration.json").write_text(json.dumps(record))
+    rule = StopRule(tmp_path / "model.pt", level=0.9)  # one of the four is to be reviewed
+    for shard in ("1/2", "2/2"):
+        _end(out, shard, stop_rule=rule.arguments())
+    _, alarm = merge_shards(out)
+    assert "found 1 of 4" in str(alarm)
+    assert main(["merge", str(out)]) == 2  # d.nii failed
+    assert f"warning: {alarm}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--fail-on-alarm"], 3)])
+def test_merge_ends_with_code_3_only_if_asked(out, tmp_path, options, code, capsys):
+    record = {"false_positive_rate": 0.05, "subjects": 20}
+    (tmp_path / "model.calibration.json").write_text(json.dumps(record))
+    for shard, names in (("1/2", ["a.nii", "c.nii"]), ("2/2", ["e.nii"])):
+        manifest = Manifest(Outputs(tmp_path / "in", out), shard=shard)
+        manifest.read()
+        sources = [str(tmp_path / "in" / name) for name in names]
+        manifest.mark_ended(sources, [], stop_rule=StopRule(tmp_path / "model.pt", level=0.9).arguments())
+    assert main(["merge", str(out), *options]) == code
+    assert "3 of 3 volumes written, 0 failed" in capsys.readouterr().out
