@@ -22,7 +22,7 @@ help:
 	@echo "make label       the guard in a MONAI Label server equals monai.bundle run (own environment)"
 	@echo "make docs        the documentation site, docs/build/index.html"
 	@echo "make benchmarks  speed and memory"
-	@echo "make results     the figures of docs/results.md (needs DATASET_DIR)"
+	@echo "make results     the figures of docs/results.md and docs/screen-results.md (needs DATASET_DIR)"
 	@echo "make paper       the experiments of the paper (needs DATASET_DIR and WORK_DIR; hours, resumable)"
 	@echo "make clean       remove the environment and what the demo wrote"
 
@@ -97,6 +97,7 @@ benchmarks: $(READY)
 
 results: $(READY)
 	$(BIN)/python -m experiments.evaluation --dataset_dir $(DATASET_DIR)
+	$(BIN)/python -m experiments.screen --dataset_dir $(DATASET_DIR)
 
 paper: $(READY)
 	$(ONE_THREAD) $(BIN)/torchrun --standalone --nproc_per_node 2 -m experiments.paper \

@@ -1,1 +1,1 @@
-"""Figures of the screen: what its scores see of accidents, wrong poses and faint attacks."""
+"""Figures of the shipped screen: false alarms, accidents, poses, voxel sizes and attacks on unseen volumes."""

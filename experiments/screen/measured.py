@@ -1,132 +1,236 @@
-"""Numbers of clean, spoilt and attacked volumes, kept in a folder: a run that was stopped goes on there."""
+"""A split of a data set, and what was measured on it: kept in a folder, so that a run that was stopped goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from monai.transforms import Compose
 from torch import Tensor
 
-from experiments.attacks import AttackSetting
-from experiments.evaluation.networks import load_guard, segmenter_config
-from experiments.measure import craft
-from experiments.screen.spoilt_volumes import SPOILT_VOLUMES, changed_slices
+from experiments.evaluation.networks import Network, load_guard, segmenter_config
+from experiments.screen.conditions import ATTACKS, CLEAN, SPOILT, VOXEL_SIZES
+from experiments.screen.examined import Examined, examine, positions, predicted
+from experiments.screen.judged import rejected_by_image
+from experiments.screen.spoilt_volumes import changed_slices
 from experiments.slices import evenly_spaced
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.data import malc2012_datalist
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
-from monai_advdefense.guard.volume_numbers import VolumeNumbers, features_of, volume_numbers
+from monai_advdefense.guard.fit_screen import CleanVolume
+from monai_advdefense.guard.scores.foreground import area, foreground
+from monai_advdefense.guard.screen import Screen
+from monai_advdefense.guard.typicality_by_resolution import resampled_numbers
+from monai_advdefense.guard.volume_numbers import volume_numbers
+from monai_advdefense.metrics import dice_from_counts
+from monai_advdefense.weights import load_weights
 
-# Spoilt volumes are measured on every fourth slice; what depends on neighbours needs all.
+# Of volumes that are spoilt as a whole every fourth slice is measured, of others those that are spoilt.
 EVERY = 4
-NEEDS_NEIGHBOURS = ("every tenth slice 0.6 as bright",)
+AMONG_CLEAN = ("every tenth slice 0.6 as bright",)
 # Slices with less of the object are not attacked.
 SMALLEST = 150
+# A structure of at least so many pixels and of this Dice is worth erasing.
+ERASED_PIXELS, ERASED_DICE = 50, 0.7
+BATCH = 4
 
 
 @dataclass(frozen=True)
-class SpoiltNumbers:
-    """Numbers of some slices of a spoilt volume.
+class Attacked:
+    """Attacked slices, their places in the volume, and the structure to erase in each, 0 for none."""
 
-    Attributes:
-        features: :func:`~monai_advdefense.guard.volume_numbers.features_of` them.
-        index: their places in the volume.
-        changed: which of them differ from the clean ones.
-        between_clean: the slices beside them are clean.
-    """
-
-    features: dict[str, Tensor]
+    image: Tensor
     index: Tensor
-    changed: Tensor
-    between_clean: bool
+    structure: Tensor
 
 
-@dataclass
+@dataclass(frozen=True)
 class Measured:
-    """A data set, and what was measured on it.
+    """Volumes of one split.
 
     Attributes:
         dataset_dir: data in the layout of MALC 2012.
-        bundles: folder of the bundles, whose segmenter is attacked.
-        work_dir: folder of what was measured; what is there is not measured again.
-        attacked_slices: attacked slices of each volume.
+        split: its name.
+        bundles: folder of the bundles.
+        work_dir: what was measured; other weights of the networks have a folder of their own in it.
+        screen_weights: of the screen that judges; what was measured is the same for any.
     """
 
     dataset_dir: Path
+    split: str
     bundles: Path
     work_dir: Path
-    attacked_slices: int
-
-    def cases(self, *splits: str) -> list[dict[str, str]]:
-        """Cases of some splits, each with the name of its ``scan``."""
-        cases = [case for split in splits for case in malc2012_datalist(self.dataset_dir, split)]
-        return [{**case, "scan": Path(case["image"]).name.partition(".")[0]} for case in cases]
-
-    def clean(self, case: dict[str, str]) -> VolumeNumbers:
-        """Numbers of a clean volume, also with synthetic noise and faults."""
-
-        def compute() -> VolumeNumbers:
-            image, _ = self._volume(case)
-            seed = sum(map(ord, case["scan"]))
-            return volume_numbers(image, case["subject"], generator=torch.Generator().manual_seed(seed))
-
-        return cast(VolumeNumbers, self._kept(f"clean/{case['scan']}", compute))
-
-    def spoilt(self, case: dict[str, str], name: str) -> SpoiltNumbers:
-        """Numbers of a volume spoilt as :data:`~experiments.screen.spoilt_volumes.SPOILT_VOLUMES` says."""
-
-        def compute() -> SpoiltNumbers:
-            image, _ = self._volume(case)
-            spoilt = SPOILT_VOLUMES[name](image)
-            index = torch.arange(0, len(image), 1 if name in NEEDS_NEIGHBOURS else EVERY)
-            changed = changed_slices(image[index], spoilt[index])
-            return SpoiltNumbers(features_of(spoilt[index]), index, changed, name in NEEDS_NEIGHBOURS)
-
-        return cast(SpoiltNumbers, self._kept(f"spoilt/{name.replace(' ', '_')}_{case['scan']}", compute))
-
-    def attacked(self, case: dict[str, str], setting: AttackSetting) -> SpoiltNumbers:
-        """Numbers of some attacked slices of a volume."""
-
-        def compute() -> SpoiltNumbers:
-            image, label = self._volume(case)
-            shown = np.flatnonzero((image > 0).flatten(1).sum(dim=1).numpy() > SMALLEST)
-            index = torch.from_numpy(shown[evenly_spaced(np.zeros(len(shown), int), self.attacked_slices)])
-            options: dict[str, Any] = {"setting": setting, "num_classes": self._guard[1], "seed": 0}
-            crafted = craft(self._guard[0].segmenter, image[index], label[index], **options)
-            features = features_of(torch.from_numpy(crafted["image"]))
-            return SpoiltNumbers(features, index, torch.ones(len(index), dtype=torch.bool), True)
-
-        return cast(SpoiltNumbers, self._kept(f"attacked/{setting.name}_{case['scan']}", compute))
+    screen_weights: Path
 
     @cached_property
-    def _guard(self) -> tuple[DefendedSegmenter, int]:
-        """The guard and the number of classes."""
+    def cases(self) -> list[dict[str, str]]:
+        """The volumes, each with the name of its ``scan``."""
+        found = malc2012_datalist(self.dataset_dir, self.split)
+        return [{**case, "scan": Path(case["image"]).name.partition(".")[0]} for case in found]
+
+    @cached_property
+    def network(self) -> Network:
+        """The guard that is measured."""
         network = load_guard(self.bundles)
         if network is None:
             raise InputError(f"{self.bundles}: expected the weights of the defended segmenter, found none: train it")
-        config = segmenter_config(self.bundles, self.dataset_dir)
-        return cast(DefendedSegmenter, network.network), int(config.get_parsed_content("num_classes"))
+        return network
 
-    def _volume(self, case: dict[str, str]) -> tuple[Tensor, Tensor]:
+    @property
+    def guard(self) -> DefendedSegmenter:
+        """Its networks."""
+        return cast(DefendedSegmenter, self.network.network)
+
+    @cached_property
+    def num_classes(self) -> int:
+        """Number of classes, background included."""
+        return int(segmenter_config(self.bundles, self.dataset_dir).get_parsed_content("num_classes"))
+
+    @cached_property
+    def screen(self) -> Screen:
+        """The screen that is measured."""
+        screen = Screen(self.num_classes)
+        load_weights(self.screen_weights, screen, require_calibrated=True)
+        return screen
+
+    def clean(self, case: dict[str, str]) -> Examined:
+        """A clean volume, all slices."""
+
+        def compute() -> Examined:
+            image, label = self.volume(case)
+            none = torch.zeros(len(image), dtype=torch.bool)
+            index = torch.arange(len(image))
+            return self._examine(image, label, index=index, position=positions(image), changed=none)
+
+        return cast(Examined, self.kept(_file(CLEAN, case), compute))
+
+    def to_fit(self, case: dict[str, str], number: int) -> CleanVolume:
+        """What a screen is fitted on of a clean volume, the ``number``-th of all."""
+
+        def compute() -> CleanVolume:
+            image, _ = self.volume(case)
+            generator = torch.Generator().manual_seed(sum(map(ord, case["scan"])))
+            numbers = volume_numbers(image, case["subject"], generator=generator)
+            copy = resampled_numbers(image, case["subject"], number, generator=generator)
+            return CleanVolume(numbers, copy, self.clean(case).prediction)
+
+        return cast(CleanVolume, self.kept(f"to_fit/{case['scan']}", compute))
+
+    def spoilt(self, case: dict[str, str], name: str) -> Examined:
+        """Some slices of a volume that is spoilt as :data:`~experiments.screen.conditions.SPOILT` says.
+
+        Those that the image alone rejects are not predicted: it would change no decision. If another screen needs more
+        predictions, they are made up.
+        """
+
+        def compute() -> Examined:
+            image, _ = self.volume(case)
+            spoilt = SPOILT[name](image)
+            changed = changed_slices(image, spoilt)
+            index = torch.nonzero(changed)[:, 0] if name in AMONG_CLEAN else torch.arange(0, len(image), EVERY)
+            place = {"index": index, "position": positions(spoilt)[index], "changed": changed[index]}
+            return examine(spoilt[index], num_classes=self.num_classes, **place)
+
+        file = _file(name, case)
+        found = cast(Examined, self.kept(file, compute))
+        needed = ~found.blank & ~found.predicted
+        if name not in AMONG_CLEAN:
+            native = VOXEL_SIZES.get(name)
+            needed &= ~rejected_by_image(self.screen, found.features, found.prediction.position, native)
+        if needed.any():
+            image, label = self.volume(case)
+            spoilt = SPOILT[name](image)[found.index]
+            found = predicted(found, self.guard, spoilt, label[found.index], needed)
+            self._write(file, found)
+        return found
+
+    def attacked(self, case: dict[str, str], name: str) -> tuple[Examined, Tensor]:
+        """Attacked slices of a volume, and the structure to erase in each."""
+        found = self.crafted(case, name)
+
+        def compute() -> Examined:
+            image, label = self.volume(case)
+            place = positions(image)[found.index]
+            return self._examine(found.image, label[found.index], index=found.index, position=place)
+
+        return cast(Examined, self.kept(_file(name, case), compute)), found.structure
+
+    def crafted(self, case: dict[str, str], name: str) -> Attacked:
+        """The attacked slices themselves."""
+
+        def compute() -> Attacked:
+            image, label = self.volume(case)
+            index = self.chosen(image, ATTACKS[name].slices)
+            structure = worth_erasing(self.clean(case).reformed[index])
+            label = label.masked_fill(image[:, 0] <= 0, 0)
+            parts = [
+                ATTACKS[name].craft(self.guard, image[rows], label[rows], structure[place])
+                for rows, place in zip(index.split(BATCH), torch.arange(len(index)).split(BATCH), strict=True)
+            ]
+            return Attacked(torch.cat(parts), index, structure)
+
+        return cast(Attacked, self.kept(f"crafted/{_file(name, case)}", compute))
+
+    @staticmethod
+    def chosen(image: Tensor, count: int) -> Tensor:
+        """Slices to attack, evenly spaced among those that show enough."""
+        shown = np.flatnonzero((area(foreground(image)) > SMALLEST).numpy())
+        return torch.from_numpy(shown[evenly_spaced(np.zeros(len(shown), int), count)])
+
+    def volume(self, case: dict[str, str]) -> tuple[Tensor, Tensor]:
         """Preprocessed slices ``(S, 1, X, Z)`` and their classes ``(S, X, Z)``."""
-        config = segmenter_config(self.bundles, self.dataset_dir)
-        loaded = Compose(config.get_parsed_content("volume_transforms"))(dict(case))
-        image, label = (torch.as_tensor(loaded[key]).as_subclass(Tensor)[0].movedim(1, 0) for key in ("image", "label"))
-        return image[:, None].float().contiguous(), label.long().contiguous()
+        return _loaded(self.bundles, self.dataset_dir, case["image"], case["label"])
 
-    def _kept(self, name: str, compute: Callable[[], Any]) -> Any:
-        path = self.work_dir / f"{name}.pt"
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            found = compute()
-            with atomic_path(path) as temporary:
-                torch.save(found, temporary)
+    def _examine(self, image: Tensor, label: Tensor, **place: Tensor) -> Examined:
+        """Examine and predict all slices."""
+        found = examine(image, num_classes=self.num_classes, **place)
+        return predicted(found, self.guard, image, label, ~found.blank)
+
+    def is_kept(self, name: str) -> bool:
+        """Whether a condition was measured on all volumes."""
+        return all(self.has(_file(name, case)) for case in self.cases)
+
+    def has(self, name: str) -> bool:
+        """Whether something was kept under a name."""
+        return self._path(name).is_file()
+
+    def _path(self, name: str) -> Path:
+        return self.work_dir / self.network.sha256[:16] / f"{name}.pt"
+
+    def kept(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Read what was kept under a name, after having computed it if it was not."""
+        if not self.has(name):
+            self._write(name, compute())
         # Files that this class wrote itself.
-        return torch.load(path, weights_only=False)
+        return torch.load(self._path(name), weights_only=False)
+
+    def _write(self, name: str, found: Any) -> None:
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            torch.save(found, temporary)
+
+
+def worth_erasing(counts: Tensor) -> Tensor:
+    """For each slice a structure that is large enough and well segmented, drawn by chance; 0 where there is none."""
+    good = (dice_from_counts(counts) >= ERASED_DICE) & (counts[..., 2] >= ERASED_PIXELS)
+    good[:, 0] = False
+    draw = torch.rand(good.shape, generator=torch.Generator().manual_seed(0))
+    return torch.where(good.any(1), (draw * good).argmax(1), 0)
+
+
+@lru_cache(maxsize=8)
+def _loaded(bundles: Path, dataset_dir: Path, image: str, label: str) -> tuple[Tensor, Tensor]:
+    config = segmenter_config(bundles, dataset_dir)
+    loaded = config.get_parsed_content("train#preprocessing")({"image": image, "label": label})
+    slices, classes = (torch.as_tensor(loaded[key]).as_subclass(Tensor)[0].movedim(1, 0) for key in ("image", "label"))
+    return slices[:, None].float().contiguous(), classes.long().contiguous()
+
+
+def _file(name: str, case: dict[str, str]) -> str:
+    return f"{name.replace(' ', '_').replace('/', '_')}/{case['scan']}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -58,18 +58,42 @@ class TypicalityByResolution(nn.Module):
             native_spacing: voxel size of the scan in mm in the order of ``spacing``; None is that of the grid.
             position: see :meth:`Typicality.forward`.
         """
-        native = self.spacing if native_spacing is None else native_spacing
-        if is_resampled(native, self.spacing):
-            covariates = resolution_covariates(native, self.spacing).to(image)
-            scores: SliceScores = self.resampled(image, covariates, position=position)
-            if max(n / s for n, s in zip(native, self.spacing, strict=True)) > LARGEST_NATIVE:
-                scores = _named(scores, "smooth")
-        else:
-            scores = self.on_grid(image, position=position)
-        return scores
+        model, covariates = self._fitting(native_spacing)
+        return self._named(model(image, covariates, position=position), native_spacing)
+
+    def score(
+        self,
+        features: Mapping[str, Tensor],
+        position: Tensor,
+        native_spacing: Sequence[float] | None = None,
+        *,
+        neighbours: bool = True,
+    ) -> SliceScores:
+        """Score slices by their features ``(S, N)`` of each kind; the rest as of :meth:`forward`.
+
+        Args:
+            features: see :meth:`Typicality.score`.
+            position: see there ``(S,)``.
+            native_spacing: see :meth:`forward`.
+            neighbours: see :meth:`Typicality.score`.
+        """
+        model, covariates = self._fitting(native_spacing)
+        return self._named(model.score(features, position, covariates, neighbours=neighbours), native_spacing)
+
+    def _fitting(self, native: Sequence[float] | None) -> tuple[Typicality, Tensor | None]:
+        """The model for such voxels, and its covariates."""
+        if native is None or not is_resampled(native, self.spacing):
+            return self.on_grid, None
+        return self.resampled, resolution_covariates(native, self.spacing).to(self.resampled.threshold)
+
+    def _named(self, scores: SliceScores, native: Sequence[float] | None) -> SliceScores:
+        """The same scores; under the cause that is known where the voxels are large."""
+        if native is None or max(n / s for n, s in zip(native, self.spacing, strict=True)) <= LARGEST_NATIVE:
+            return scores
+        return _under(scores, "smooth")
 
 
-def _named(scores: SliceScores, cause: str) -> SliceScores:
+def _under(scores: SliceScores, cause: str) -> SliceScores:
     """The same scores under a cause that is known."""
     column = torch.arange(len(TYPICALITY_CAUSES), device=scores.by_cause.device) == TYPICALITY_CAUSES.index(cause)
     largest = scores.by_cause.amax(dim=1, keepdim=True)

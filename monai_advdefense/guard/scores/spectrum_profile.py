@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["RINGS", "SECTORS", "spectrum_profile"]
+__all__ = ["RINGS", "SECTORS", "beyond_native_nyquist", "spectrum_profile"]
 
 RINGS = 24
 SECTORS = 4
@@ -56,6 +56,17 @@ def spectrum_profile(image: Tensor, mask: Tensor, frame: tuple[int, int] | None 
         torch.log(rings.sum(dim=-1, keepdim=True) + FLOOR),
     ]
     return torch.cat(values, dim=-1).flatten(1)
+
+
+def beyond_native_nyquist(channels: int, cutoff: float) -> Tensor:
+    """Which numbers of :func:`spectrum_profile` describe frequencies that the scan did not hold, ``(C * 121,)`` bool.
+
+    Args:
+        channels: number of channels.
+        cutoff: Nyquist frequency of the native pixels as a share of that of the grid; 1 and more leaves nothing out.
+    """
+    ring = torch.arange(RINGS, dtype=torch.float32) / RINGS >= cutoff
+    return torch.cat([ring.repeat_interleave(SECTORS), ring, torch.tensor([False])]).repeat(channels)
 
 
 @functools.lru_cache(maxsize=8)

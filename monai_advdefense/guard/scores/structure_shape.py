@@ -1,4 +1,4 @@
-"""Area and place of each predicted structure, as numbers of a slice."""
+"""Area and place of each predicted structure, and which structures touch, as numbers of a slice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from monai_advdefense.errors import InputError
 
-__all__ = ["structure_shape"]
+__all__ = ["structure_contacts", "structure_shape"]
 
 
 def structure_shape(logits: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -59,6 +59,31 @@ def structure_shape(logits: Tensor, labels: Tensor | None = None) -> tuple[Tenso
     # Not a number as soon as one logit is not.
     spoil = (total - total).to(area.dtype)
     return area + spoil.view(-1, 1), centroid + spoil.view(-1, 1, 1)
+
+
+def structure_contacts(labels: Tensor, num_classes: int) -> Tensor:
+    """Count the pairs of neighbouring pixels of two classes, ``(B, C, C)`` int64, symmetric, the diagonal 0.
+
+    Args:
+        labels: predicted classes ``(B, *spatial)``, integers from 0 to ``num_classes - 1``.
+        num_classes: number of classes C, background included.
+
+    Example:
+        >>> structure_contacts(torch.tensor([[[0, 0, 1], [0, 2, 1]]]), 3)[0]
+        tensor([[0, 1, 2],
+                [1, 0, 1],
+                [2, 1, 0]])
+    """
+    batch = torch.arange(labels.shape[0], device=labels.device).view([-1] + [1] * (labels.dim() - 1))
+    size = num_classes * num_classes
+    count = torch.zeros(labels.shape[0] * size, dtype=torch.int64, device=labels.device)
+    for axis in range(1, labels.dim()):
+        length = labels.shape[axis] - 1
+        first, second = labels.narrow(axis, 0, length).long(), labels.narrow(axis, 1, length).long()
+        pair = (batch * num_classes + first) * num_classes + second
+        count += torch.bincount(pair[first != second], minlength=count.numel())
+    table = count.view(-1, num_classes, num_classes)
+    return table + table.transpose(1, 2)
 
 
 def _coordinates(image: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn.functional import pad
 
-from monai_advdefense.guard.scores.spectrum_profile import RINGS, SECTORS, spectrum_profile
+from monai_advdefense.guard.scores.spectrum_profile import RINGS, SECTORS, beyond_native_nyquist, spectrum_profile
 
 
 def _noise(height=48, width=64, seed=0):
@@ -47,3 +47,10 @@ def test_a_cut_image_in_its_frame_has_the_profile_of_the_whole():
     mask = torch.ones(2, 1, 24, 40, dtype=torch.bool)
     whole = spectrum_profile(pad(image, (9, 15, 3, 37)), pad(mask, (9, 15, 3, 37)))
     torch.testing.assert_close(spectrum_profile(image, mask, (64, 64)), whole, rtol=1e-3, atol=1e-3)
+
+
+def test_what_lies_beyond_the_native_nyquist_frequency():
+    beyond = beyond_native_nyquist(2, 0.5)
+    assert beyond.sum() == 2 * (12 * SECTORS + 12)
+    assert not beyond[: 12 * SECTORS].any()
+    assert not beyond_native_nyquist(1, 1.0).any()

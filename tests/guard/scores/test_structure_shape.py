@@ -7,7 +7,7 @@ import torch
 from scipy import ndimage
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.scores.structure_shape import structure_shape
+from monai_advdefense.guard.scores.structure_shape import structure_contacts, structure_shape
 
 
 def random_logits(*shape, seed=0):
@@ -65,9 +65,29 @@ def test_a_logit_that_is_not_finite_spoils_its_sample_alone(value):
         assert numbers.flatten(1).isnan().all(1).tolist() == [False, True, False]
 
 
+def test_contacts_equal_a_loop_over_pixels():
+    labels = torch.randint(0, 4, (2, 6, 5), generator=torch.Generator().manual_seed(0))
+    expected = torch.zeros(2, 4, 4, dtype=torch.int64)
+    for b, i, j in torch.cartesian_prod(torch.arange(2), torch.arange(6), torch.arange(5)).tolist():
+        for k, m in ((i + 1, j), (i, j + 1)):
+            if k < 6 and m < 5 and labels[b, i, j] != labels[b, k, m]:
+                expected[b, labels[b, i, j], labels[b, k, m]] += 1
+                expected[b, labels[b, k, m], labels[b, i, j]] += 1
+    assert torch.equal(structure_contacts(labels, 4), expected)
+
+
+def test_contacts_of_a_volume_and_of_a_turned_one_are_the_same():
+    labels = torch.randint(0, 3, (1, 4, 5, 6), generator=torch.Generator().manual_seed(0))
+    expected = structure_contacts(labels, 3)
+    assert torch.equal(structure_contacts(labels.permute(0, 3, 1, 2), 3), expected)
+    assert torch.equal(structure_contacts(labels.flip(1, 3), 3), expected)
+
+
 def test_scripted_equals_eager():
     logits = random_logits(2, 3, 7, 6)
     torch.testing.assert_close(torch.jit.script(structure_shape)(logits), structure_shape(logits))
+    labels = logits.argmax(1)
+    assert torch.equal(torch.jit.script(structure_contacts)(labels, 3), structure_contacts(labels, 3))
 
 
 def test_logits_without_classes_are_an_error():

@@ -1,0 +1,102 @@
+"""Measure the shipped screen on the test split and write the page of its figures."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from experiments.bundles import BUNDLES
+from experiments.screen.left_out import left_out_verdicts
+from experiments.screen.measured import Measured
+from experiments.screen.page import page
+from experiments.screen.table import screen_table
+from experiments.tables import Facts, write_tables
+from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.errors import exit_on_error
+from monai_advdefense.weights import file_sha256
+
+SPLITS = ("train", "validation", "calibration", "test")
+RESAMPLES = 1000
+
+
+def measure_screen(
+    dataset_dir: str | Path,
+    *,
+    bundles: str | Path = BUNDLES,
+    work_dir: str | Path | None = None,
+    screen: str | Path | None = None,
+    output: str | Path = "docs/screen-results.md",
+    kept_only: bool = False,
+) -> Path:
+    """Measure the screen on the test split, and by leaving subjects out on all splits.
+
+    Args:
+        dataset_dir: data in the layout of MALC 2012.
+        bundles: folder of the bundles.
+        work_dir: folder of the measurements, by default ``eval/screen`` of the composite bundle: a run that was stopped
+            goes on there, and another screen of the same networks is judged without measuring all again.
+        screen: weights of the screen; by default those of the composite bundle.
+        output: the Markdown file; its tables lie in the folder ``results`` beside it.
+        kept_only: measure nothing; tell of the conditions that were measured before.
+
+    Raises:
+        InputError: a file is missing.
+        CalibrationError: the screen is not calibrated.
+    """
+    composite = Path(bundles) / "brain_mri_defended_segmentation"
+    weights = Path(screen or composite / "models" / "screen" / "model.pt")
+    test = Measured(Path(dataset_dir), "test", Path(bundles), Path(work_dir or composite / "eval" / "screen"), weights)
+    name = "left_out_verdicts"
+    left_out = [] if kept_only and not test.has(name) else test.kept(name, lambda: _left_out(test))
+    table = screen_table(test, left_out, resamples=RESAMPLES, kept_only=kept_only)
+    target = Path(output)
+    tables = {"screen": table, "screen_facts": _facts(test)}
+    write_tables(tables, target.parent / "results")
+    with atomic_path(target) as temporary:
+        temporary.write_text(page(target.parent / "results"), encoding="utf-8")
+    return target
+
+
+def _left_out(test: Measured) -> list[str]:
+    splits = [replace(test, split=name) for name in SPLITS]
+    cases = [(split, case) for split in splits for case in split.cases]
+    volumes = [split.to_fit(case, number) for number, (split, case) in enumerate(cases)]
+    return left_out_verdicts(volumes, test.num_classes, rate=0.05)
+
+
+def _facts(test: Measured) -> Facts:
+    screen = test.screen
+    reference = screen.reference.reference()
+    return {
+        "command": f"python -m experiments.screen --dataset_dir {test.dataset_dir.name}",
+        "date": datetime.date.today().isoformat(),
+        "volumes": str(len(test.cases)),
+        "subjects": str(len({case["subject"] for case in test.cases})),
+        "seed": "0",
+        "resamples": str(RESAMPLES),
+        "screen_sha256": file_sha256(test.screen_weights),
+        "threshold": f"{float(screen.threshold):.6g}",
+        "smallest_area": f"{float(screen.typicality.on_grid.smallest_area):g}",
+        "fitted_subjects": str(len(reference.subjects) if reference else 0),
+        "predicts_dice": "yes" if screen.dice.predictor() else "no",
+    }
+
+
+@exit_on_error
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the screen on the test split and write the page of its figures."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.screen", description=main.__doc__)
+    parser.add_argument("--dataset_dir", required=True, metavar="DIR", help="data in the layout of MALC 2012")
+    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
+    parser.add_argument("--work_dir", metavar="DIR", help="measurements; kept between runs")
+    parser.add_argument("--screen", metavar="FILE", help="weights of the screen; by default those of the bundle")
+    parser.add_argument("--output", default="docs/screen-results.md", metavar="FILE", help="the Markdown file")
+    parser.add_argument("--kept_only", action="store_true", help="measure nothing, tell of what was measured")
+    print(f"wrote {measure_screen(**vars(parser.parse_args(arguments)))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The page of the screen's figures, made from its table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from experiments.pages.blocks import Block, Section, Table
+from experiments.pages.markdown import to_markdown
+from experiments.pages.numbers import Numbers
+from experiments.screen.conditions import CLEAN
+from experiments.screen.targets import GROUPS
+from experiments.screen.texts import TEXTS
+
+__all__ = ["page"]
+
+_QUANTITIES = {
+    "rejected": "Slices rejected",
+    "worst_volume": "Worst volume",
+    "volumes_not_clean": "Volumes not clean",
+    "left_out_not_clean": "Volumes not clean, subjects left out in turn",
+    "dice_coverage": "Predicted Dice: structures inside their 90 % interval",
+    "volume_dice_coverage": "Predicted Dice: volumes inside their 90 % interval",
+    "dice_error": "Predicted Dice: mean absolute error of a structure",
+    "aurc_dice": "Area under the risk-coverage curve of structures, by predicted Dice",
+    "aurc_entropy": "The same by mean entropy",
+    "aurc_gain": "What the predicted Dice gains",
+    "clean_or_low_resolution": "Volumes clean or of low resolution",
+    "auc": "ROC-AUC",
+    "accepted_and_bad": "Accepted and bad",
+    "base_rate": "The same, not spoilt",
+    "bad": "Bad",
+    "cause_right": "Cause right",
+    "volume_cause_right": "Volume's cause right",
+}
+_CLEAN = (
+    *("rejected", "worst_volume", "volumes_not_clean", "left_out_not_clean", "dice_coverage", "volume_dice_coverage"),
+    *("dice_error", "aurc_dice", "aurc_entropy", "aurc_gain"),
+)
+_COLUMNS = {
+    "severe accident": (
+        "rejected",
+        "volumes_not_clean",
+        "cause_right",
+        "volume_cause_right",
+        "accepted_and_bad",
+        "base_rate",
+    ),
+    "mild accident": (
+        "rejected",
+        "volumes_not_clean",
+        "cause_right",
+        "volume_cause_right",
+        "accepted_and_bad",
+        "base_rate",
+    ),
+    "pose": ("rejected", "volumes_not_clean", "cause_right", "volume_cause_right"),
+    "voxel size": ("volumes_not_clean", "clean_or_low_resolution", "rejected", "accepted_and_bad", "base_rate"),
+    "attack": ("auc", "rejected", "accepted_and_bad", "base_rate", "bad", "volumes_not_clean", "cause_right"),
+}
+_TITLES = {
+    "severe accident": "Severe accidents",
+    "mild accident": "Mild accidents",
+    "pose": "Poses and parts",
+    "voxel size": "Voxel sizes",
+    "attack": "Attacks on single slices",
+}
+
+
+def page(folder: Path) -> str:
+    """Make the page from the tables in a folder, to which it links as one that lies beside it."""
+    numbers = Numbers(folder, "screen_facts")
+    table = numbers.table("screen")
+    sections = [
+        Section("In short", [TEXTS["introduction"], _short(table)]),
+        Section("Wanted and missed", [TEXTS["missed"], _missed(numbers, table)]),
+        Section("Clean volumes", [TEXTS["clean"], _clean(numbers, table)]),
+        *(_section(numbers, table, group) for group in _TITLES),
+        Section("Not measured", [_bullets([*_absent(table), *TEXTS["absent"], *_no_dice(numbers)])]),
+        Section("How to read it", [_bullets(TEXTS["limits"]), _bullets(_methods(numbers))]),
+    ]
+    return to_markdown("The screen on the test split", sections)
+
+
+def _section(numbers: Numbers, table: pd.DataFrame, group: str) -> Section:
+    return Section(_TITLES[group], [TEXTS[group.replace(" ", "_")], _group(numbers, table, group)])
+
+
+def _short(table: pd.DataFrame) -> str:
+    """How many of the wanted figures were reached."""
+    marks = [mark for name in table if str(name).endswith("_met") for mark in table[name] if mark in ("yes", "missed")]
+    met = f"{marks.count('yes')} are met and {marks.count('missed')} missed"
+    return f"Of {len(marks)} wanted figures that were measured, {met}."
+
+
+def _missed(numbers: Numbers, table: pd.DataFrame) -> Table:
+    rows = []
+    for row in table.to_dict("records"):
+        for name, title in _QUANTITIES.items():
+            if row.get(f"{name}_met") == "missed":
+                rows.append((row["condition"], title, numbers.cell(row, name), row[f"{name}_wanted"]))
+    return _table(numbers, "Missed", ("Condition", "Figure", "Measured", "Wanted"), rows or [("none", "–", "–", "–")])
+
+
+def _clean(numbers: Numbers, table: pd.DataFrame) -> Table:
+    row = table[table["condition"] == CLEAN].to_dict("records")[0]
+    of_all = f"Of {row.get('left_out_volumes', 0):.0f} volumes of all splits, not clean"
+    titles = {**_QUANTITIES, "left_out_not_clean": of_all}
+    names = [name for name in _CLEAN if name in row]
+    rows = [(titles[name], numbers.cell(row, name), *_judged(row, name)) for name in names]
+    counts = {
+        "Slices judged": f"{row['slices']:.0f}",
+        "Slices that show too little": f"{row['not_judged']:.0f}",
+        "Volumes, subjects": f"{row['volumes']:.0f}, {row['subjects']:.0f}",
+        "Verdicts": row["verdicts"],
+    }
+    lines = [*rows, *((name, value, "–", "–") for name, value in counts.items())]
+    return _table(numbers, "Without any fault", ("Figure", "Measured", "Wanted", "Met"), lines)
+
+
+def _group(numbers: Numbers, table: pd.DataFrame, group: str) -> Table:
+    names = _COLUMNS[group]
+    header = ["Condition", "Slices, volumes", *(_QUANTITIES[name] for name in names), "Wanted", "Volumes' causes"]
+    lines = []
+    for row in table[table["group"] == group].to_dict("records"):
+        marks = [(_QUANTITIES[name], *_judged(row, name)) for name in _QUANTITIES]
+        wanted = [f"{title} {bound}: {met}" for title, bound, met in marks if met != "–"]
+        cells = [numbers.cell(row, name) for name in names]
+        size = f"{row['slices']:.0f}, {row['volumes']:.0f}"
+        lines.append([row["condition"], size, *cells, "; ".join(wanted) or "reported", row["volume_causes"] or "–"])
+    return _table(numbers, _TITLES[group], header, lines)
+
+
+def _judged(row: dict[Any, Any], name: str) -> tuple[str, str]:
+    """What was wanted of a figure, and whether it is met."""
+    return row.get(f"{name}_wanted") or "–", row.get(f"{name}_met") or "–"
+
+
+def _absent(table: pd.DataFrame) -> list[str]:
+    known = set(table["condition"])
+    return [f"{name} ({group})." for group, names in GROUPS.items() for name in names if name not in known]
+
+
+def _no_dice(numbers: Numbers) -> list[str]:
+    return [TEXTS["no_dice"]] if numbers.facts["predicts_dice"] == "no" else []
+
+
+def _methods(numbers: Numbers) -> list[str]:
+    facts = numbers.facts
+    return [
+        f"Screen {facts['screen_sha256'][:12]}, fitted on {facts['fitted_subjects']} subjects; threshold "
+        f"{facts['threshold']}; slices under {facts['smallest_area']} pixels of brain are not judged.",
+        f"Command: `{facts['command']}`, {facts['date']}. A run that was stopped goes on; "
+        "`--kept_only` tells of what was measured.",
+    ]
+
+
+def _bullets(lines: Sequence[str]) -> Block:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(numbers: Numbers, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    source = f"{numbers.folder.name}/screen.csv"
+    return Table(title, header, rows, numbers.caption("", "Slices"), source)

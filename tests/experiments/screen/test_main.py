@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from experiments.screen.__main__ import main
+from experiments.screen.measured import Measured
+from experiments.tables import read_table
+from monai_advdefense.weights import save_weights
+from tests.guard.phantom_screen import CLASSES, fitted_screen
+
+MEASURED = ("blur", "every tenth slice 0.6 as bright", "voxels of 2 mm")
+
+
+@pytest.fixture
+def command(phantoms, bundles, write_weights, tmp_path):
+    """The command's arguments, after some conditions were measured."""
+    write_weights()
+    weights = bundles / "brain_mri_defended_segmentation" / "models" / "screen" / "model.pt"
+    save_weights(fitted_screen(), weights)
+    measured = Measured(phantoms, "test", bundles, tmp_path / "work", weights)
+    assert measured.num_classes == CLASSES
+    for case in measured.cases:
+        measured.clean(case)
+        measured.attacked(case, "optimised bias field")
+        for name in MEASURED:
+            measured.spoilt(case, name)
+    places = {
+        "dataset_dir": phantoms,
+        "work_dir": tmp_path / "work",
+        "bundles": bundles,
+        "output": tmp_path / "page.md",
+    }
+    return [word for name, place in places.items() for word in (f"--{name}", str(place))]
+
+
+def test_what_was_measured_is_told_and_the_rest_is_named(command, tmp_path, capsys):
+    main([*command, "--kept_only"])
+    assert f"wrote {tmp_path / 'page.md'}" in capsys.readouterr().out
+    table = read_table(tmp_path / "results" / "screen.csv")
+    assert list(table["condition"]) == ["none", *MEASURED, "optimised bias field"]
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "- upside down (pose)." in page
+    assert "- blur (severe accident)." not in page
+    assert "holds no predictor of Dice" in page
+
+
+def test_a_screen_that_is_not_calibrated_is_refused(command, tmp_path, capsys):
+    path = tmp_path / "screen.pt"
+    torch.save({**fitted_screen().state_dict(), "threshold": torch.tensor(float("nan"))}, path)
+    with pytest.raises(SystemExit):
+        main([*command, "--kept_only", "--screen", str(path)])
+    assert "calibrat" in capsys.readouterr().err
