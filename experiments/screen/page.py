@@ -141,7 +141,8 @@ def _judged(row: dict[Any, Any], name: str) -> tuple[str, str]:
 
 def _absent(table: pd.DataFrame) -> list[str]:
     known = set(table["condition"])
-    return [f"{name} ({group})." for group, names in GROUPS.items() for name in names if name not in known]
+    absent = [f"{name} ({group})." for group, names in GROUPS.items() for name in names if name not in known]
+    return absent if "left_out_not_clean" in table else [TEXTS["no_left_out"], *absent]
 
 
 def _no_dice(numbers: Numbers) -> list[str]:

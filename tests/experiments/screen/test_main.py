@@ -41,6 +41,7 @@ def test_what_was_measured_is_told_and_the_rest_is_named(command, tmp_path, caps
     assert list(table["condition"]) == ["none", *MEASURED, "optimised bias field"]
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert "- upside down (pose)." in page
+    assert "- Verdicts on the clean volumes of all splits, subjects left out in turn." in page
     assert "- blur (severe accident)." not in page
     assert "holds no predictor of Dice" in page
 
