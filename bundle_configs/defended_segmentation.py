@@ -233,13 +233,15 @@ def _calibrate() -> Entries:
         "dataset_dir": "data/malc2012",
         "clean_volumes": "$[case for split in ('train', 'validation', 'calibration') "
         "for case in data.malc2012_datalist(@dataset_dir, split)]",
-        "false_positive_rate": 0.05,
+        "false_positive_rate": 0.03,
+        "volume_rate": 0.05,
         "calibrate_screen": handler(
             "CalibrateScreen",
             run_log="@run_log",
             screen="@screen",
             save_path="@screen_path",
             false_positive_rate="@false_positive_rate",
+            volume_rate="@volume_rate",
         ),
         "load_weights#require_calibrated": False,
         "handlers": references([*PROGRESS, "load_weights", "calibrate_screen", "release_memory"]),

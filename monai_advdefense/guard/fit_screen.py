@@ -49,6 +49,7 @@ def fit_screen(
     volumes: Sequence[CleanVolume],
     *,
     false_positive_rate: float = 0.05,
+    volume_rate: float | None = None,
     dice: npt.ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Fit a screen; what judges a subject for its thresholds has not seen this subject.
@@ -56,8 +57,9 @@ def fit_screen(
     Args:
         screen: is changed only if all goes well.
         volumes: clean volumes of any organ and contrast, as the screen will see them.
-        false_positive_rate: share of clean slices that may be rejected, and share of clean volumes that may be called
-            other than clean.
+        false_positive_rate: share of clean slices that may be rejected.
+        volume_rate: share of clean volumes that may be called other than clean; None is the same as of slices. It is
+            this one that needs subjects: 19 for a rate of 0.05.
         dice: ``(V, C - 1)`` true Dice of each structure of each volume, NaN where it is neither labelled nor predicted;
             None takes the prediction of Dice away, which would not fit the new scores.
 
@@ -72,7 +74,8 @@ def fit_screen(
     order = sorted(range(len(volumes)), key=lambda number: volumes[number].subject)
     volumes = [volumes[number] for number in order]
     subjects = [volume.subject for volume in volumes]
-    check_subjects(len(set(subjects)), false_positive_rate)
+    volume_rate = false_positive_rate if volume_rate is None else volume_rate
+    check_subjects(len(set(subjects)), volume_rate)
     _check_finite(volumes)
     fitted = Screen(screen.num_classes, channels=screen.channels)
     on_grid, resampled = (
@@ -91,14 +94,15 @@ def fit_screen(
     every = [table for part in scores for table in part]
     rejected = [table.amax(dim=1) > fitted.threshold for table in every]
     reference = fit_volume_reference(
-        every, rejected, 2 * subjects, names=SCREEN_SCORES, causes=SCREEN_CAUSES, rate=false_positive_rate
+        every, rejected, 2 * subjects, names=SCREEN_SCORES, causes=SCREEN_CAUSES, rate=volume_rate
     )
     fitted.reference.store(reference)
     if dice is not None:
         features = [fitted.dice_features(volume.prediction) for volume in volumes]
         fitted.dice.store(fit_dice_predictor(np.stack(features), np.asarray(dice)[order], subjects))
     screen.load_state_dict(fitted.state_dict())
-    return _record(screen, subjects, rejected, reference)
+    rates = {"false_positive_rate": false_positive_rate, "volume_rate": volume_rate}
+    return rates | _record(screen, subjects, rejected, reference)
 
 
 def _scores(image: Sequence[SliceScores], prediction: Sequence[Tensor]) -> list[Tensor]:
@@ -107,17 +111,17 @@ def _scores(image: Sequence[SliceScores], prediction: Sequence[Tensor]) -> list[
     return [torch.cat([found.scores, other], dim=1)[found.judged] for found, other in both]
 
 
-def check_subjects(subjects: int, false_positive_rate: float) -> None:
+def check_subjects(subjects: int, volume_rate: float) -> None:
     """Refuse a rate that so many subjects cannot carry.
 
     Raises:
         InputError: the rate is not between 0 and 1.
         CalibrationError: it needs more subjects; the message says how many.
     """
-    needed = minimum_scores(false_positive_rate)
+    needed = minimum_scores(volume_rate)
     if subjects < needed:
         raise CalibrationError(
-            f"volumes: expected those of at least {needed} subjects for a false alarm rate of {false_positive_rate:g}, "
+            f"volumes: expected those of at least {needed} subjects for a rate of {volume_rate:g} of volumes, "
             f"found {subjects}: add volumes of others, or ask for a rate of {1 / (subjects + 1):.2g} or more"
         )
 
@@ -139,7 +143,6 @@ def _record(
     rejected = rejected[: len(subjects)]
     shares = [float(flags.double().mean()) for flags in rejected]
     return {
-        "false_positive_rate": reference.rate,
         "threshold": float(screen.threshold),
         "subjects": len(set(subjects)),
         "volumes": len(subjects),

@@ -37,8 +37,9 @@ class CalibrateScreen:
         run_log: what the run did; a volume that failed ends the calibration.
         screen: that of the evaluator's :class:`~monai_advdefense.inferers.ScreenedSliceInferer`.
         save_path: file to write or replace.
-        false_positive_rate: share of clean slices that may be rejected, and of clean volumes that may be called other
-            than clean; a rate of 0.05 needs 19 subjects.
+        false_positive_rate: share of clean slices that may be rejected.
+        volume_rate: share of clean volumes that may be called other than clean; None is the same as of slices. A rate
+            of 0.05 needs 19 subjects.
         seed: seed of the synthetic noise and faults that the image scores are told apart from.
         image_key: name of the image, whose metadata tell the path of the input.
         subject_key: name of the entry that says whose a volume is; where a case lacks it, each file is a subject.
@@ -56,16 +57,18 @@ class CalibrateScreen:
         save_path: str | Path,
         *,
         false_positive_rate: float = 0.05,
+        volume_rate: float | None = None,
         seed: int = 0,
         image_key: str = "image",
         subject_key: str = "subject",
     ) -> None:
         # A rate that cannot be met must not be found out after all volumes were segmented.
-        minimum_scores(false_positive_rate)
+        for rate in (false_positive_rate, volume_rate or false_positive_rate):
+            minimum_scores(rate)
         self.run_log = run_log
         self.screen = screen
         self.save_path = Path(save_path)
-        self.false_positive_rate = false_positive_rate
+        self.rates = {"false_positive_rate": false_positive_rate, "volume_rate": volume_rate}
         self.seed = seed
         self.image_key = image_key
         self.subject_key = subject_key
@@ -76,6 +79,7 @@ class CalibrateScreen:
         """Register on the evaluator."""
         # MONAI attaches handlers before the evaluator has its inferer.
         engine.add_event_handler(Events.STARTED, self._wrap_inferer)
+        engine.add_event_handler(Events.STARTED, self._forget)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.collect)
         engine.add_event_handler(Events.COMPLETED, self.calibrate)
 
@@ -90,6 +94,10 @@ class CalibrateScreen:
 
         engine.inferer = recorded
 
+    def _forget(self, _: Engine) -> None:
+        """Leave nothing of a run that broke off."""
+        self._volumes, self._seen = [], ()
+
     def _see(self, _: nn.Module, inputs: tuple[Any, ...], __: Any) -> None:
         self._seen = inputs
 
@@ -99,9 +107,11 @@ class CalibrateScreen:
         source = str(case[self.image_key].meta["filename_or_obj"])
         image, prediction, native = self._seen
         subject = str(case.get(self.subject_key, nifti_stem(Path(source).name)))
-        generator = torch.Generator().manual_seed(self.seed + len(self._volumes))
+        # Its place among the volumes of all processes, of which each takes every n-th.
+        number = len(self._volumes) * idist.get_world_size() + idist.get_rank()
+        generator = torch.Generator().manual_seed(self.seed + number)
         numbers = volume_numbers(image, subject, generator=generator)
-        copy = resampled_numbers(image, subject, len(self._volumes), native, generator=generator)
+        copy = resampled_numbers(image, subject, number, native, generator=generator)
         self._volumes.append(CleanVolume(numbers, copy, prediction))
         engine.logger.info("read %s", source)
 
@@ -112,15 +122,14 @@ class CalibrateScreen:
             path, message = self.run_log.failures[-1]
             raise broken_rule(path, "clean volumes alone", f"one that failed ({message})", "mend it or leave it out")
         volumes = [volume for share in _gathered(self._volumes) for volume in share]
-        self._volumes = []
         before = _threshold(self.save_path)
-        record = fit_screen(self.screen, volumes, false_positive_rate=self.false_positive_rate)
+        record = fit_screen(self.screen, volumes, **self.rates)
         if idist.get_rank() == 0:
             self._write(record)
             print(
                 f"threshold {record['threshold']:.4g} (before: {before:.4g}), false alarm rate "
-                f"{self.false_positive_rate:g}, from {record['judged_slices']} slices of {record['volumes']} volumes "
-                f"of {record['subjects']} subjects",
+                f"{record['false_positive_rate']:g} of slices and {record['volume_rate']:g} of volumes, from "
+                f"{record['judged_slices']} slices of {record['volumes']} volumes of {record['subjects']} subjects",
                 flush=True,
             )
 

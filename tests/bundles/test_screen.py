@@ -52,7 +52,7 @@ def bundle(shared, volumes, copy_bundle, write_weights, workflow):
 
 def _calibrate(workflow, folder, data, rate=RATE):
     paths = {"dataset_dir": str(data), "clean_volumes": str(data)}
-    return workflow(folder, "inference", "calibrate", kind="infer", **paths, false_positive_rate=rate)
+    return workflow(folder, "inference", "calibrate", kind="infer", **paths, false_positive_rate=rate, volume_rate=rate)
 
 
 def test_calibration_writes_the_screen_and_what_it_was_fitted_on(bundle):
@@ -120,5 +120,5 @@ def test_a_rate_that_the_subjects_cannot_carry_leaves_the_screen_as_it_was(bundl
     with pytest.raises(SystemExit) as stopped:
         _calibrate(workflow, bundle, volumes[1], 0.3).run()
     assert stopped.value.code == 2
-    assert "at least 3 subjects for a false alarm rate of 0.3, found 2" in capfd.readouterr().err.splitlines()[-1]
+    assert "at least 3 subjects for a rate of 0.3 of volumes, found 2" in capfd.readouterr().err.splitlines()[-1]
     assert path.read_bytes() == before

@@ -13,17 +13,17 @@ def volumes(tmp_path_factory):
 
 
 def test_too_few_volumes_are_refused_before_anything_is_computed(volumes, tmp_path):
-    with pytest.raises(CalibrationError, match="at least 19 subjects for a false alarm rate of 0.05, found 4"):
+    with pytest.raises(CalibrationError, match="at least 19 subjects for a rate of 0.05 of volumes, found 4"):
         calibrate(volumes, tmp_path / "screen.pt")
     with pytest.raises(InputError, match="expected a number between 0 and 1, found 2"):
-        calibrate(volumes, tmp_path / "screen.pt", false_alarm_rate=2)
+        calibrate(volumes, tmp_path / "screen.pt", volume_rate=2)
     assert not (tmp_path / "screen.pt").exists()
 
 
 def test_options_become_overrides_of_the_bundle(volumes, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("monai_advdefense.bundle_tools.run_bundle.run_bundle", lambda *words: seen.append(words))
-    calibrate(volumes, tmp_path / "screen.pt", false_alarm_rate=0.25, device="cpu")
+    calibrate(volumes, tmp_path / "screen.pt", false_alarm_rate=0.25, volume_rate=0.25, device="cpu")
     ((bundle, configs, overrides),) = seen
     assert bundle.name == "brain_mri_defended_segmentation"
     assert configs == ["inference", "calibrate"]
@@ -32,5 +32,6 @@ def test_options_become_overrides_of_the_bundle(volumes, tmp_path, monkeypatch):
         "dataset_dir": str(volumes),
         "screen_path": str(tmp_path / "screen.pt"),
         "false_positive_rate": 0.25,
+        "volume_rate": 0.25,
         "device": "cpu",
     }

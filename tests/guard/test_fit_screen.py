@@ -52,7 +52,7 @@ def test_new_clean_volumes_are_mostly_clean(fitted):
 
 def test_a_rate_that_the_subjects_cannot_carry_is_refused_with_their_number():
     screen = Screen(CLASSES)
-    with pytest.raises(CalibrationError, match="at least 19 subjects for a false alarm rate of 0.05, found 9"):
+    with pytest.raises(CalibrationError, match="at least 19 subjects for a rate of 0.05 of volumes, found 9"):
         fit_screen(screen, clean_volumes(), false_positive_rate=0.05)
     with pytest.raises(InputError, match="between 0 and 1"):
         fit_screen(screen, clean_volumes(), false_positive_rate=5)
