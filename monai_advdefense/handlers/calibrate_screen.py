@@ -68,7 +68,7 @@ class CalibrateScreen:
         self.run_log = run_log
         self.screen = screen
         self.save_path = Path(save_path)
-        self.rates = {"false_positive_rate": false_positive_rate, "volume_rate": volume_rate}
+        self.rates: dict[str, Any] = {"false_positive_rate": false_positive_rate, "volume_rate": volume_rate}
         self.seed = seed
         self.image_key = image_key
         self.subject_key = subject_key

@@ -47,7 +47,7 @@ class StopRule:
             return None
         try:
             record = json.loads(self.record.read_text(encoding="utf-8"))
-            rate, subjects = float(record["false_positive_rate"]), int(record["subjects"])
+            rate, subjects = float(record["volume_rate"]), int(record["subjects"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise broken_rule(self.record, "the record of a calibration", reason(error), "calibrate again") from error
         flagged = verdicts.get("review", 0) + verdicts.get("reject", 0)

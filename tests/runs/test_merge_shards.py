@@ -102,7 +102,7 @@ def test_a_run_that_is_alone_has_nothing_to_merge(out):
 
 
 def test_the_shards_together_are_compared_with_the_calibrated_rate(out, tmp_path, capsys):
-    record = {"false_positive_rate": 0.05, "subjects": 20}
+    record = {"volume_rate": 0.05, "subjects": 20}
     (tmp_path / "model.calibration.json").write_text(json.dumps(record))
     rule = StopRule(tmp_path / "model.pt", level=0.9)  # one of the four is to be reviewed
     for shard in ("1/2", "2/2"):
@@ -115,7 +115,7 @@ def test_the_shards_together_are_compared_with_the_calibrated_rate(out, tmp_path
 
 @pytest.mark.parametrize(("options", "code"), [([], 0), (["--fail-on-alarm"], 3)])
 def test_merge_ends_with_code_3_only_if_asked(out, tmp_path, options, code, capsys):
-    record = {"false_positive_rate": 0.05, "subjects": 20}
+    record = {"volume_rate": 0.05, "subjects": 20}
     (tmp_path / "model.calibration.json").write_text(json.dumps(record))
     for shard, names in (("1/2", ["a.nii", "c.nii"]), ("2/2", ["e.nii"])):
         manifest = Manifest(Outputs(tmp_path / "in", out), shard=shard)

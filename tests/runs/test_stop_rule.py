@@ -11,7 +11,7 @@ from monai_advdefense.runs.stop_rule import StopRule
 
 @pytest.fixture
 def rule(tmp_path):
-    (tmp_path / "model.calibration.json").write_text(json.dumps({"false_positive_rate": 0.05, "subjects": 20}))
+    (tmp_path / "model.calibration.json").write_text(json.dumps({"volume_rate": 0.05, "subjects": 20}))
     return StopRule(tmp_path / "model.pt")
 
 
