@@ -33,7 +33,7 @@ def batch_p_value(flagged: int, volumes: int, *, rate: float, subjects: int) -> 
 
     Example:
         >>> round(batch_p_value(10, 30, rate=0.05, subjects=20), 4)
-        0.0037
+        0.0029
     """
     if not 0 <= flagged <= volumes:
         raise broken_rule("flagged", f"a number from 0 to {volumes}", flagged, "count the same volumes")

@@ -20,6 +20,7 @@ def is_blank(image: Tensor, residue: float = 1e-4) -> Tensor:
         residue: what is not above this is no tissue.
 
     Example:
+        >>> import torch
         >>> is_blank(torch.tensor([[[0.0, 0.5]], [[0.0, 1e-7]]]))
         tensor([False,  True])
     """

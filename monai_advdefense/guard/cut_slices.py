@@ -172,7 +172,7 @@ def oriented_axis(image: Tensor, affine: Tensor, axcodes: str, axis: int) -> int
 
     Example:
         >>> oriented_axis(torch.zeros(1, 2, 3, 4), torch.eye(4)[[2, 0, 1, 3]], "RAS", 0)
-        1
+        2
     """
     return _orientation(image, affine, axcodes)[0][axis] - 1
 

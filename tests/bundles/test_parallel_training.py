@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 
 from .conftest import SMALL_TRAINING
 
@@ -19,8 +20,10 @@ def _train_by_two(bundle, folder, **overrides):
     command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc_per_node", "2", "-m", "monai.bundle", "run", "--config_file", str(configs)]
     paths = {"bundle_root": bundle, "run_dir": folder, "ckpt_path": folder / "model.pt"}
+    known = ConfigParser.load_config_files(configs)
     for key, value in {**paths, **SMALL_TRAINING, **overrides}.items():
-        command += [f"--{key}", str(value)]
+        # Not every training has classes or samples, and an override that names no entry is refused.
+        command += [f"--{key}", str(value)] if key in known else []
     # Without a visible GPU: two processes would want two.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
