@@ -13,7 +13,12 @@ def volume_transforms(*, label: bool) -> Entries:
     """The transforms of a volume by name, in their order, with or without its label."""
     keys: Any = ["image", "label"] if label else "image"
     transforms = {
-        "load_image": {"_target_": "LoadImaged", "keys": keys, "ensure_channel_first": True},
+        "load_image": {
+            "_target_": "LoadImaged",
+            "keys": keys,
+            "ensure_channel_first": True,
+            "squeeze_non_spatial_dims": True,
+        },
         "orientation": {"_target_": "Orientationd", "keys": keys, "axcodes": "RAS", "labels": None},
         "spacing": {
             "_target_": "Spacingd",

@@ -17,6 +17,7 @@ from monai_advdefense.guard.fit_typicality import fit_typicality_numbers
 from monai_advdefense.guard.predicted_dice import fit_dice_predictor
 from monai_advdefense.guard.prediction_typicality import PredictionNumbers, fit_prediction_typicality
 from monai_advdefense.guard.screen import SCREEN_CAUSES, SCREEN_SCORES, Screen
+from monai_advdefense.guard.stored import MOST_SUBJECTS
 from monai_advdefense.guard.typicality import SliceScores
 from monai_advdefense.guard.verdict import VolumeReference, fit_volume_reference
 from monai_advdefense.guard.volume_numbers import VolumeNumbers
@@ -68,7 +69,7 @@ def fit_screen(
 
     Raises:
         InputError: a number is not finite, or the rate is not between 0 and 1.
-        CalibrationError: there are fewer subjects than the rate needs, or too few slices.
+        CalibrationError: there are fewer subjects than the rate needs, more than 1000, or too few slices.
     """
     # Files may come in any order.
     order = sorted(range(len(volumes)), key=lambda number: volumes[number].subject)
@@ -112,13 +113,17 @@ def _scores(image: Sequence[SliceScores], prediction: Sequence[Tensor]) -> list[
 
 
 def check_subjects(subjects: int, volume_rate: float) -> None:
-    """Refuse a rate that so many subjects cannot carry.
+    """Refuse a rate that so many subjects cannot carry, and more subjects than a screen can hold.
 
     Raises:
         InputError: the rate is not between 0 and 1.
-        CalibrationError: it needs more subjects; the message says how many.
+        CalibrationError: there are too few or too many subjects; the message says how many are wanted.
     """
     needed = minimum_scores(volume_rate)
+    if subjects > MOST_SUBJECTS:
+        raise CalibrationError(
+            f"volumes: expected those of at most {MOST_SUBJECTS} subjects, found {subjects}: calibrate on fewer of them"
+        )
     if subjects < needed:
         raise CalibrationError(
             f"volumes: expected those of at least {needed} subjects for a rate of {volume_rate:g} of volumes, "

@@ -24,6 +24,7 @@ from monai_advdefense.guard.stored import StoredDicePredictor, StoredReference
 from monai_advdefense.guard.typicality import SCORES, TYPICALITY_CAUSES, SliceScores
 from monai_advdefense.guard.typicality_by_resolution import TypicalityByResolution
 from monai_advdefense.guard.verdict import VolumeVerdict, volume_verdict, with_cause
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["SCREEN_CAUSES", "SCREEN_SCORES", "Screen", "Screened", "suspicion_by_cause"]
 
@@ -101,7 +102,13 @@ class Screen(nn.Module):
             numbers: what was gathered from their predictions; those of blank slices do not matter.
             native: voxel size of the scan as a share of the grid's, along the slices' axis, rows and columns; None for
                 a scan on the grid itself.
+
+        Raises:
+            InputError: the image has another number of channels.
         """
+        if image.shape[1] != self.channels:
+            remedy = "give the image that the screen was fitted for"
+            raise broken_rule("image", f"slices of {self.channels} channels", f"{image.shape[1]}", remedy)
         # A slice alone is its own neighbour.
         neighbours = numbers.area if len(image) == 1 else None
         # Products in half precision would lose the faint structure that the scores look at.

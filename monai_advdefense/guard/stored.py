@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.predicted_dice import DicePredictor
 from monai_advdefense.guard.verdict import VolumeReference
 
-__all__ = ["StoredDicePredictor", "StoredReference"]
+__all__ = ["MOST_SUBJECTS", "StoredDicePredictor", "StoredReference"]
 
 MOST_SUBJECTS = 1000
+"""Room for so many in the state dict of a screen."""
+
 _FEATURES = 5
 
 
@@ -37,16 +38,8 @@ class StoredReference(nn.Module):
         self.count = nn.Buffer(torch.tensor(0))
 
     def store(self, reference: VolumeReference) -> None:
-        """Keep a reference.
-
-        Raises:
-            CalibrationError: it has more subjects than there is room for.
-        """
+        """Keep a reference of at most :data:`MOST_SUBJECTS` subjects."""
         subjects = torch.tensor(reference.subjects, dtype=torch.float64)
-        if len(subjects) > MOST_SUBJECTS:
-            raise CalibrationError(
-                f"subjects: expected at most {MOST_SUBJECTS}, found {len(subjects)}: calibrate on fewer of them"
-            )
         self.subjects.zero_()
         self.subjects[: len(subjects)] = subjects
         self.count.fill_(len(subjects))

@@ -32,7 +32,7 @@ def write_like(
 
     Args:
         array: values ``(X, Y, Z)`` on the voxel grid of the reference.
-        reference_path: NIfTI file of the same shape (one trailing dimension of size one is kept).
+        reference_path: NIfTI file of the same shape (trailing dimensions of size one are kept).
         output_path: file to write, ``.nii`` or ``.nii.gz``; missing folders are made.
         dtype: data type on disk; integers must hold every value exactly.
 

@@ -10,6 +10,7 @@ import torch
 from monai_advdefense.errors import CalibrationError, InputError
 from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
 from monai_advdefense.guard.screen import SCREEN_SCORES, Screen
+from monai_advdefense.guard.stored import MOST_SUBJECTS
 from tests.guard.phantom_screen import CLASSES, RATE, clean_volumes, numbers, phantom
 
 
@@ -57,6 +58,13 @@ def test_a_rate_that_the_subjects_cannot_carry_is_refused_with_their_number():
     with pytest.raises(InputError, match="between 0 and 1"):
         fit_screen(screen, clean_volumes(), false_positive_rate=5)
     assert torch.isnan(screen.threshold)
+
+
+def test_more_subjects_than_a_screen_holds_are_refused_before_the_fit():
+    volume = clean_volumes()[0]
+    many = [replace(volume, image=replace(volume.image, subject=str(number))) for number in range(MOST_SUBJECTS + 1)]
+    with pytest.raises(CalibrationError, match="at most 1000 subjects, found 1001"):
+        fit_screen(Screen(CLASSES), many, false_positive_rate=RATE)
 
 
 def test_a_volume_that_failed_is_refused_by_its_subject():

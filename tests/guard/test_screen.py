@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from monai_advdefense.errors import InputError
 from monai_advdefense.guard.causes import CAUSES
 from monai_advdefense.guard.predicted_dice import DicePredictor
 from monai_advdefense.guard.prediction_typicality import PREDICTION_SCORES
@@ -114,6 +115,12 @@ def test_a_slice_alone_is_judged(screen):
     image, label = phantom(47)
     found = screen(image[15:16], numbers_of(*(x[15:16] for x in predictions(47, label)), image[15:16]))
     assert found.score.isfinite().all()
+
+
+def test_another_number_of_channels_is_refused(screen):
+    image = phantom(48)[0].repeat(1, 2, 1, 1)
+    with pytest.raises(InputError, match="image: expected slices of 1 channels, found 2: give"):
+        screen(image, numbers(48))
 
 
 def test_without_a_calibration_nothing_is_accepted_or_checked():

@@ -96,8 +96,11 @@ def _check_shape(path: Path, header: Nifti1Header) -> tuple[int, int, int]:
     shape = [int(n) for n in header["dim"][1 : 1 + max(ndim, 0)]]
     if not 1 <= ndim <= 7 or min(shape) < 1:
         raise broken_rule(path, "a header with valid dimensions", f"{header['dim'].tolist()}", "export it again")
-    # A fourth dimension of one volume is common, and means the same.
-    if ndim not in (3, 4) or shape[3:] not in ([], [1]):
+    if ndim < 3:
+        remedy = "save it as a volume of one slice, with its place and orientation"
+        raise broken_rule(path, "a 3-D volume", f"{ndim} dimensions {shape}", remedy)
+    # Further dimensions of one volume are common, and mean the same.
+    if max(shape[3:], default=1) > 1:
         raise broken_rule(path, "a 3-D volume", f"{ndim} dimensions {shape}", "extract one volume and save it alone")
     return shape[0], shape[1], shape[2]
 
@@ -191,8 +194,8 @@ def _check_scaling(path: Path, header: Nifti1Header) -> tuple[float, float]:
     slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0 or np.isnan(slope):  # the two ways to say "not scaled"
         return 1.0, 0.0
-    if not (_SLOPE_RANGE[0] <= slope <= _SLOPE_RANGE[1] and np.isfinite(inter)):
-        rule = f"an intensity slope of {_SLOPE_RANGE[0]:g} to {_SLOPE_RANGE[1]:g} and a finite intercept"
+    if not (_SLOPE_RANGE[0] <= abs(slope) <= _SLOPE_RANGE[1] and np.isfinite(inter)):
+        rule = f"an intensity slope of size {_SLOPE_RANGE[0]:g} to {_SLOPE_RANGE[1]:g} and a finite intercept"
         raise broken_rule(path, rule, f"{slope:g} and {inter:g}", "save it without scaling")
     return slope, inter
 

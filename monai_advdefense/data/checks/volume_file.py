@@ -27,8 +27,8 @@ def check_volume_file(path: str | os.PathLike[str], *, constant: bool = False) -
     The file is read once to its end, gzip checksum included, in pieces of a few megabytes: a header that claims more
     than the file holds, or a compressed file that holds more than its header claims, costs neither memory nor time.
     Refused are also files whose geometry is ambiguous (no orientation code, qform and sform that disagree on the
-    axes, voxel sizes that disagree with the affine, units other than millimeters). A fourth dimension of size one, as
-    many tools write it, is accepted.
+    axes, voxel sizes that disagree with the affine, units other than millimeters). Further dimensions of size one, as
+    many tools write them, are accepted.
 
     Args:
         path: ``.nii`` or ``.nii.gz`` file.
@@ -51,7 +51,9 @@ def check_volume_file(path: str | os.PathLike[str], *, constant: bool = False) -
         raise broken_rule(
             path, "a file that can be read to its end", reason(error), "copy or export it again"
         ) from error
-    _check_intensities(path, low * layout.slope + layout.inter, high * layout.slope + layout.inter, constant)
+    # A negative slope turns the range round.
+    low, high = sorted(value * layout.slope + layout.inter for value in (low, high))
+    _check_intensities(path, low, high, constant)
     try:
         nib.load(path)
     except Exception as error:

@@ -56,8 +56,8 @@ HOSTILE = {
     "endless header": ({"vox_offset": 1e12}, "byte"),
     "fractional offset": ({"vox_offset": 352.5}, "byte"),
     "infinite slope": ({"scl_slope": np.inf, "scl_inter": 0}, "slope"),
-    "negative slope": ({"scl_slope": -1, "scl_inter": 0}, "slope"),
     "tiny slope": ({"scl_slope": 1e-30, "scl_inter": 0}, "slope"),
+    "tiny negative slope": ({"scl_slope": -1e-30, "scl_inter": 0}, "slope"),
     "NaN intercept": ({"scl_slope": 1, "scl_inter": np.nan}, "slope"),
 }
 
@@ -87,6 +87,7 @@ LEGAL = {
     "handedness 0 means 1": {"pixdim": [0, 1, 1, 1, 0, 0, 0, 0]},
     "unknown unit": {"xyzt_units": 0},
     "one volume in four dimensions": {"dim": [4, 6, 7, 8, 1, 1, 1, 1]},
+    "one volume in seven dimensions": {"dim": [7, 6, 7, 8, 1, 1, 1, 1]},
     "extension": {"vox_offset": 1024},
 }
 
@@ -112,8 +113,8 @@ def test_moderate_shear_is_accepted(make_header):
 
 @pytest.mark.parametrize(
     ("slope", "inter", "expected"),
-    [(2, -3, (2, -3)), (0, 5, (1, 0)), (np.nan, np.nan, (1, 0))],
-    ids=["scaled", "slope 0", "slope NaN"],
+    [(2, -3, (2, -3)), (-2, 9, (-2, 9)), (0, 5, (1, 0)), (np.nan, np.nan, (1, 0))],
+    ids=["scaled", "negative slope", "slope 0", "slope NaN"],
 )
 def test_scaling_follows_the_standard(slope, inter, expected, make_header):
     layout = check_header(PATH, make_header(scl_slope=slope, scl_inter=inter))

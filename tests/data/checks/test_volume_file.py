@@ -60,6 +60,7 @@ HOSTILE = {
     "constant as float32": ("a.nii", lambda b, make: make(b.astype(float) * 1e-9 + 7), "the value 7 in every voxel"),
     "nothing above 0": ("a.nii", lambda b, make: make(-b), "above 0"),
     "nothing above 0 when scaled": ("a.nii", lambda b, make: make(b, scl_slope=1, scl_inter=-900), "above 0"),
+    "nothing above 0 when turned round": ("a.nii", lambda b, make: make(b, scl_slope=-1, scl_inter=0), "above 0"),
     "meters": ("a.nii", lambda b, make: make(b, np.diag([1e-3, 1e-3, 1e-3, 1])), "voxel sizes"),
     "singular affine": ("a.nii", lambda b, make: make(b, srow_x=[0, 1, 0, 0]), "singular"),
     "no orientation": ("a.nii", lambda b, make: make(b, sform_code=0, qform_code=0), "orientation"),
@@ -122,9 +123,11 @@ LEGAL = {
     "big endian float": lambda b, make: make(b.astype(np.float32), order=">"),
     "NIfTI-2": lambda b, make: make(b, version=2),
     "scaled": lambda b, make: make(b, scl_slope=0.5, scl_inter=-3),
+    "negative slope": lambda b, make: make(b, scl_slope=-1, scl_inter=200),
     "slope 0": lambda b, make: make(b, scl_slope=0, scl_inter=0),
     "negative values": lambda b, make: make(b - np.int16(20)),
     "one volume in four dimensions": lambda b, make: make(b[..., None]),
+    "one volume in six dimensions": lambda b, make: make(b[..., None, None, None]),
     "flipped": lambda b, make: make(b, np.diag([-1.0, 1, -1, 1])),
     "permuted and oblique": lambda b, make: make(
         b, np.array([[0, 0.6, 0.8, 9], [0, 0.8, -0.6, 9], [2, 0, 0, 9], [0, 0, 0, 1]])
