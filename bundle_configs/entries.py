@@ -28,6 +28,7 @@ Entries: TypeAlias = dict[str, Any]
 IMPORTS = [
     "$import os",
     "$import monai_advdefense.exit_code",
+    "$import monai_advdefense.quiet_readers",
     "$import monai_advdefense.bundle_tools.overrides as overrides",
 ]
 # The first of what a run initializes: a misspelt override would change nothing and say nothing.

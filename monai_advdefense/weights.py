@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import CalibrationError
 from monai_advdefense.messages import broken_rule, reason
 
-__all__ = ["calibrated_rate", "file_sha256", "load_weights", "save_weights"]
+__all__ = ["calibrated_rate", "file_sha256", "load_weights", "save_calibrated", "save_weights"]
 
 
 def load_weights(
@@ -60,14 +61,30 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
     Raises:
         OutputError: if the file cannot be written; what was there stays.
     """
-    wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
-    bare: nn.Module = network.module if isinstance(network, wrappers) else network
-    state = {name: value.detach().cpu() for name, value in bare.state_dict().items()}
     with atomic_path(path) as temporary:
-        try:
-            torch.save(state, temporary)
-        except RuntimeError as error:  # how torch says that the disk is full
-            raise OSError(reason(error)) from error
+        _save(network, temporary)
+
+
+def save_calibrated(network: nn.Module, path: str | Path, record: Mapping[str, Any]) -> None:
+    """Write weights, and beside them the record of their calibration, ``model.calibration.json`` for ``model.pt``.
+
+    However it ends, no record of other weights lies there: for a moment there is none.
+
+    Args:
+        network: see :func:`save_weights`, as for ``path``.
+        path: file of the weights.
+        record: what the calibration says of itself, for JSON; the name of the weights is added.
+
+    Raises:
+        OutputError: if a file cannot be written; what was there stays.
+    """
+    beside = Path(path).with_suffix(".calibration.json")
+    text = json.dumps({"weights": Path(path).name, **record}, indent=4, allow_nan=False)
+    # The weights take their place first, when the inner block ends.
+    with atomic_path(beside) as record_file, atomic_path(path) as weights_file:
+        record_file.write_text(f"{text}\n", encoding="utf-8")
+        _save(network, weights_file)
+        beside.unlink(missing_ok=True)
 
 
 def file_sha256(path: str | PathLike[str]) -> str:
@@ -105,6 +122,16 @@ def calibrated_rate(weights: str | PathLike[str], threshold: float) -> float | N
         raise broken_rule(
             path, "the record of a calibration", f"none ({error})", "calibrate again or remove the file"
         ) from error
+
+
+def _save(network: nn.Module, path: Path) -> None:
+    wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
+    bare: nn.Module = network.module if isinstance(network, wrappers) else network
+    state = {name: value.detach().cpu() for name, value in bare.state_dict().items()}
+    try:
+        torch.save(state, path)
+    except RuntimeError as error:  # how torch says that the disk is full
+        raise OSError(reason(error)) from error
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from monai_advdefense.commands.options import add_bundle_dir
 
 __all__ = ["add_arguments", "info", "run"]
+
+_OF_THE_SCREEN = ("threshold", "false_positive_rate", "volume_limit", "volume_rate", "volumes", "subjects")
 
 
 def info(bundle_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
@@ -21,7 +24,9 @@ def info(bundle_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any
 
     Returns:
         For each bundle ``name``, ``version``, ``path``, ``task``, ``license`` of code and weights, ``weights`` (path,
-        SHA-256; None if there are none) and ``calibration`` (threshold and rate; None if there is none).
+        SHA-256; None if there are none), ``screen`` (what decides in inference.json: path, SHA-256, threshold, rates,
+        limit and number of subjects; None if there is none) and ``calibration`` (threshold and rate of the network
+        alone; None if there is none).
 
     Raises:
         InputError: if a bundle's metadata cannot be read.
@@ -39,10 +44,10 @@ def _facts(bundle: Path) -> dict[str, Any]:
 
     path = bundle / "configs" / "metadata.json"
     weights = weights_of(bundle)
-    record = weights.with_suffix(".calibration.json")
+    screen = weights.parent / "screen" / weights.name
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
-        calibration = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
+        calibration, fit = (_record(file) for file in (weights, screen))
     except (OSError, ValueError) as error:
         raise broken_rule(path, "the metadata of a bundle", reason(error), "unpack the bundle again") from error
     return {
@@ -52,8 +57,19 @@ def _facts(bundle: Path) -> dict[str, Any]:
         "task": metadata.get("task"),
         "license": metadata.get("license") or metadata.get("copyright"),
         "weights": {"path": str(weights), "sha256": file_sha256(weights)} if weights.is_file() else None,
-        "calibration": calibration and {key: calibration.get(key) for key in ("threshold", "false_positive_rate")},
+        "screen": fit and {"path": str(screen), "sha256": file_sha256(screen), **_some(fit, _OF_THE_SCREEN)},
+        "calibration": calibration and _some(calibration, ("threshold", "false_positive_rate")),
     }
+
+
+def _record(weights: Path) -> dict[str, Any] | None:
+    """What a calibration says of itself."""
+    path = weights.with_suffix(".calibration.json")
+    return json.loads(path.read_text(encoding="utf-8")) if weights.is_file() and path.is_file() else None
+
+
+def _some(record: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: record.get(name) for name in names}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,11 +85,18 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps(bundles, indent=4))
         return
     for bundle in bundles:
-        weights, calibration = bundle["weights"], bundle["calibration"]
+        weights, calibration, screen = bundle["weights"], bundle["calibration"], bundle["screen"]
         print(f"{bundle['name']} {bundle['version']}: {bundle['task']}")
         print(f"  folder   {bundle['path']}")
         print(f"  weights  {'sha256 ' + weights['sha256'] if weights else 'none: train it or unpack its archive'}")
+        if screen:
+            print(
+                f"  screen   slices: threshold {screen['threshold']:.4g}, for {screen['false_positive_rate']:.3g} of "
+                f"clean ones rejected; volumes: limit {screen['volume_limit']:.4g}, for {screen['volume_rate']:.3g} "
+                f"called other than clean; set on {screen['volumes']} volumes of {screen['subjects']} subjects"
+            )
         if calibration:
             rate = calibration["false_positive_rate"]
-            print(f"  guard    threshold {calibration['threshold']:.4g}, set for {rate:.3g} of clean slices rejected")
+            name = "sum     " if screen else "detector"
+            print(f"  {name} threshold {calibration['threshold']:.4g}, for {rate:.3g} of clean slices rejected")
         print(f"  licence  {bundle['license']}")

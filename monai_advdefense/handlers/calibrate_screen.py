@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +11,6 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.guard.calibration import minimum_scores
 from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
 from monai_advdefense.guard.screen import Screen
@@ -21,7 +19,7 @@ from monai_advdefense.guard.volume_numbers import volume_numbers
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.nifti_names import nifti_stem
 from monai_advdefense.runs.run_log import RunLog
-from monai_advdefense.weights import save_weights
+from monai_advdefense.weights import save_calibrated
 
 __all__ = ["CalibrateScreen"]
 
@@ -125,20 +123,13 @@ class CalibrateScreen:
         before = _threshold(self.save_path)
         record = fit_screen(self.screen, volumes, **self.rates)
         if idist.get_rank() == 0:
-            self._write(record)
+            save_calibrated(self.screen, self.save_path, record)
             print(
                 f"threshold {record['threshold']:.4g} (before: {before:.4g}), false alarm rate "
                 f"{record['false_positive_rate']:g} of slices and {record['volume_rate']:g} of volumes, from "
                 f"{record['judged_slices']} slices of {record['volumes']} volumes of {record['subjects']} subjects",
                 flush=True,
             )
-
-    def _write(self, record: dict[str, Any]) -> None:
-        """Replace the screen, then the record."""
-        save_weights(self.screen, self.save_path)
-        with atomic_path(self.save_path.with_suffix(".calibration.json")) as temporary:
-            text = json.dumps({"weights": self.save_path.name, **record}, indent=4, allow_nan=False)
-            temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _gathered(volumes: list[CleanVolume]) -> list[list[CleanVolume]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, cast
@@ -14,11 +13,10 @@ from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys
 from torch import Tensor, nn
 
-from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.calibration import minimum_scores, threshold_at_false_positive_rate, threshold_over_domains
 from monai_advdefense.messages import broken_rule
-from monai_advdefense.weights import save_weights
+from monai_advdefense.weights import save_calibrated
 
 __all__ = ["CalibrateThreshold"]
 
@@ -102,7 +100,7 @@ class CalibrateThreshold:
                 scores[name].extend(values)
         calibration, decisive = self.fit(scores)
         if idist.get_rank() == 0:
-            self._write(self._record(calibration, decisive, blank))
+            save_calibrated(self.network, self.save_path, self._record(calibration, decisive, blank))
 
     def score(self, prediction: Tensor) -> Tensor:
         """Scores of the slices of a batch ``(B,)`` or, of several kinds, ``(B, S)``, from the prediction."""
@@ -137,7 +135,6 @@ class CalibrateThreshold:
     ) -> dict[str, Any]:
         """What the JSON file beside the weights says."""
         return {
-            "weights": self.save_path.name,
             "false_positive_rate": self.false_positive_rate,
             **calibration,
             "domains": {
@@ -150,9 +147,3 @@ class CalibrateThreshold:
                 for name in sorted(scores)
             },
         }
-
-    def _write(self, record: dict[str, Any]) -> None:
-        """Replace the weights, then the record."""
-        save_weights(self.network, self.save_path)
-        with atomic_path(self.save_path.with_suffix(".calibration.json")) as temporary:
-            temporary.write_text(json.dumps(record, indent=4, allow_nan=False) + "\n", encoding="utf-8")

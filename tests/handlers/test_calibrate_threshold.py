@@ -131,7 +131,7 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path):
     network = _detector()
     (tmp_path / "models").write_text("a file where the folder should be")
     path = tmp_path / "models" / "model.pt"
-    with pytest.raises(OutputError, match=f"^{path}: expected to write here"):
+    with pytest.raises(OutputError, match=f"^{path.with_suffix('')}.*: expected to write here"):
         _evaluator(network, _slices([1.0] * 20), CalibrateThreshold(network, path)).run()
 
 
