@@ -21,6 +21,7 @@ from bundle_configs.metadata import GUARD_LIMITS, LABEL_CLASSES, MALC, STRUCTURE
 from bundle_configs.networks import DEFENDED_SEGMENTER
 from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
 from bundle_configs.training import DATA, METRICS, Training
+from monai_advdefense.bundle_tools.write_guarded_bundle import guard_entry
 
 __all__ = ["configs"]
 
@@ -210,17 +211,7 @@ _MULTI_GPU_INFERENCE = {
 _GUARD = {
     "guard_dir": "bundles/brain_mri_defended_segmentation",
     "exit_code": "$import monai_advdefense.exit_code",
-    "guard": {
-        "_target_": "monai_advdefense.bundle_tools.Guard.from_bundle",
-        "bundle": "@guard_dir",
-        "device": "cpu",
-        "axcodes": "RAS",
-        "channels": None,
-        "value_range": None,
-        "label": 255,
-        "keys": "image",
-        "pred_keys": "pred",
-    },
+    "guard": guard_entry(bundle="@guard_dir"),
     "dataset#transform": "$@guard.preprocessing(@preprocessing)",
     "evaluator#postprocessing": "$@guard.postprocessing(@postprocessing)",
 }

@@ -11,7 +11,7 @@ from statistics import median
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("monai_advdefense", "experiments", "demo", "benchmarks", "examples", "mutants")
+FOLDERS = ("monai_advdefense", "bundle_configs", "experiments", "demo", "benchmarks", "examples", "mutants")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "monai_advdefense")]
 

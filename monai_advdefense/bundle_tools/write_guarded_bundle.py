@@ -14,21 +14,29 @@ from monai_advdefense.bundle_tools.guard_parts import load_detector, load_reform
 from monai_advdefense.errors import OutputError
 from monai_advdefense.messages import broken_rule, reason
 
-__all__ = ["write_guarded_bundle"]
+__all__ = ["guard_entry", "write_guarded_bundle"]
 
 _WHERE = "guard"
-_SETTINGS: dict[str, Any] = {
-    "_target_": "monai_advdefense.bundle_tools.Guard.from_bundle",
-    "bundle": f"$@bundle_root + '/{_WHERE}/detector'",
-    "reformer_bundle": f"$@bundle_root + '/{_WHERE}/reformer'",
-    "device": "cpu",
-    "axcodes": "RAS",
-    "channels": None,
-    "value_range": None,
-    "label": 255,
-    "keys": "image",
-    "pred_keys": "pred",
-}
+_PARTS = {"bundle": "detector", "reformer_bundle": "reformer"}
+
+
+def guard_entry(**bundles: str) -> dict[str, Any]:
+    """The entry ``guard`` of an inference configuration, with every setting that a user may override.
+
+    Args:
+        bundles: where the parts come from, see :meth:`~monai_advdefense.bundle_tools.Guard.from_bundle`.
+    """
+    return {
+        "_target_": "monai_advdefense.bundle_tools.Guard.from_bundle",
+        **bundles,
+        "device": "cpu",
+        "axcodes": "RAS",
+        "channels": None,
+        "value_range": None,
+        "label": 255,
+        "keys": "image",
+        "pred_keys": "pred",
+    }
 
 
 def write_guarded_bundle(detector: str | Path, reformer: str | Path, segmenter: str | Path, output: str | Path) -> Path:
@@ -63,7 +71,7 @@ def write_guarded_bundle(detector: str | Path, reformer: str | Path, segmenter: 
         shutil.copytree(segmenter, temporary, ignore=ignored)
         path = config_of(temporary)
         ConfigParser.export_config_file(config, path, fmt=path.suffix[1:], **_layout(path))
-        for name, bundle in (("detector", detector), ("reformer", reformer)):
+        for name, bundle in zip(_PARTS.values(), (detector, reformer), strict=True):
             for file in (config_of(bundle), weights_of(bundle)):
                 target = temporary / _WHERE / name / file.relative_to(bundle)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +100,8 @@ def _guarded(path: Path) -> dict[str, Any]:
             raise broken_rule(path, f"an entry {name!r}", "none", "give the transforms that name")
         config[f"unguarded_{name}"] = config[name]
         config[name] = f"$@guard.{name}(@unguarded_{name})"
-    return {**config, "exit_code": "$import monai_advdefense.exit_code", "guard": _SETTINGS}
+    parts = {name: f"$@bundle_root + '/{_WHERE}/{part}'" for name, part in _PARTS.items()}
+    return {**config, "exit_code": "$import monai_advdefense.exit_code", "guard": guard_entry(**parts)}
 
 
 def _layout(path: Path) -> dict[str, Any]:

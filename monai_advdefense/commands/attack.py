@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 
-from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output
+from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle, add_input_and_output, arguments_of
 
 __all__ = ["add_arguments", "attack", "run"]
-
-_BUNDLE = "brain_mri_defended_segmentation"
 
 
 def attack(
     data: str | os.PathLike[str],
     output_dir: str | os.PathLike[str],
     *,
-    bundle: str | os.PathLike[str] = _BUNDLE,
+    bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
     target: str | None = None,
@@ -63,8 +61,7 @@ def attack(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     add_input_and_output(parser)
-    parser.add_argument("--bundle", default=_BUNDLE, metavar="NAME", help="name or folder of the bundle (%(default)s)")
-    add_bundle_dir(parser)
+    add_bundle(parser)
     parser.add_argument("--target", metavar="NAME", help="what the attack aims at (background)")
     parser.add_argument("--step-size", type=float, metavar="L2", help="norm of one step, images in [0, 1] (0.375)")
     parser.add_argument("--slices", type=int, metavar="N", help="slices of each volume to attack (all)")
@@ -73,4 +70,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the verb."""
-    attack(**{"data" if name == "input" else name: value for name, value in vars(options).items() if name != "verb"})
+    attack(**arguments_of(options))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from monai_advdefense.commands.options import add_bundle_dir
+from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle, arguments_of
 
 __all__ = ["add_arguments", "calibrate", "run"]
-
-_BUNDLE = "brain_mri_defended_segmentation"
 
 
 def calibrate(
@@ -18,7 +16,7 @@ def calibrate(
     *,
     false_alarm_rate: float = 0.03,
     volume_rate: float = 0.05,
-    bundle: str | os.PathLike[str] = _BUNDLE,
+    bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
 ) -> None:
@@ -71,11 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--volume-rate", type=float, default=0.05, metavar="R", help="of clean volumes; 0.05 needs 19 (%(default)s)"
     )
-    parser.add_argument("--bundle", default=_BUNDLE, metavar="NAME", help="name or folder of the bundle (%(default)s)")
-    add_bundle_dir(parser)
+    add_bundle(parser)
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one")
 
 
 def run(options: argparse.Namespace) -> None:
     """Run the verb."""
-    calibrate(**{"data" if name == "input" else name: value for name, value in vars(options).items() if name != "verb"})
+    calibrate(**arguments_of(options))

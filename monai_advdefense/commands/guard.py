@@ -6,11 +6,9 @@ import argparse
 import os
 from typing import Any
 
-from monai_advdefense.commands.options import add_bundle_dir, add_input_and_output
+from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle_dir, add_input_and_output, arguments_of
 
 __all__ = ["add_arguments", "guard", "run"]
-
-_GUARD = "brain_mri_defended_segmentation"
 
 
 def guard(
@@ -18,7 +16,7 @@ def guard(
     data: str | os.PathLike[str],
     output_dir: str | os.PathLike[str],
     *,
-    guard_bundle: str | os.PathLike[str] = _GUARD,
+    guard_bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
     **settings: Any,
@@ -61,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     parser.add_argument("bundle", metavar="BUNDLE", help="folder of the other bundle")
     add_input_and_output(parser)
-    parser.add_argument("--guard-bundle", default=_GUARD, metavar="NAME", help="bundle of the guard (%(default)s)")
+    parser.add_argument(
+        "--guard-bundle", default=DEFENDED_SEGMENTER, metavar="NAME", help="bundle of the guard (%(default)s)"
+    )
     add_bundle_dir(parser)
     parser.add_argument("--label", type=int, metavar="N", help="value of rejected slices in the output (255)")
     parser.add_argument("--slice-dim", type=int, metavar="N", help="axis that counts the slices (1, coronal)")
@@ -74,4 +74,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the verb."""
-    guard(**{"data" if name == "input" else name: value for name, value in vars(options).items() if name != "verb"})
+    guard(**arguments_of(options))

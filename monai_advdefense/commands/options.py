@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-__all__ = ["add_bundle_dir", "add_fail_on_alarm", "add_input_and_output", "add_resume_and_shard"]
+__all__ = [
+    "DEFENDED_SEGMENTER",
+    "add_bundle",
+    "add_bundle_dir",
+    "add_fail_on_alarm",
+    "add_input_and_output",
+    "add_resume_and_shard",
+    "arguments_of",
+]
+
+DEFENDED_SEGMENTER = "brain_mri_defended_segmentation"
+"""The bundle of guard and segmenter."""
 
 
 def add_input_and_output(
@@ -14,6 +26,14 @@ def add_input_and_output(
     parser.add_argument("input", metavar="INPUT", help=inputs)
     parser.add_argument("-o", "--output-dir", required=True, metavar="DIR", help="folder of the results")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one")
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """Add ``--bundle`` and ``--bundle-dir``."""
+    parser.add_argument(
+        "--bundle", default=DEFENDED_SEGMENTER, metavar="NAME", help="name or folder of the bundle (%(default)s)"
+    )
+    add_bundle_dir(parser)
 
 
 def add_bundle_dir(parser: argparse.ArgumentParser) -> None:
@@ -35,3 +55,8 @@ def add_resume_and_shard(parser: argparse.ArgumentParser) -> None:
         help="leave volumes as they are whose results are there (default)",
     )
     parser.add_argument("--shard", metavar="I/N", help="take every N-th volume only, from the I-th on, such as 2/4")
+
+
+def arguments_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Options of a verb as arguments of its function, whose first is ``data``."""
+    return {"data" if name == "input" else name: value for name, value in vars(options).items() if name != "verb"}

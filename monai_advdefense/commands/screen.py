@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monai_advdefense.commands.options import (
-    add_bundle_dir,
+    DEFENDED_SEGMENTER,
+    add_bundle,
     add_fail_on_alarm,
     add_input_and_output,
     add_resume_and_shard,
+    arguments_of,
 )
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["add_arguments", "run", "screen"]
-
-_BUNDLE = "brain_mri_defended_segmentation"
 
 
 def screen(
     data: str | os.PathLike[str],
     output_dir: str | os.PathLike[str],
     *,
-    bundle: str | os.PathLike[str] = _BUNDLE,
+    bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
     screen_file: str | os.PathLike[str] | None = None,
@@ -94,9 +94,13 @@ def _one_way(screen_file: object, **overlays: bool) -> list[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     add_input_and_output(parser, inputs="NIfTI file or DICOM series, or a folder of them with subfolders")
-    parser.add_argument("--bundle", default=_BUNDLE, metavar="NAME", help="name or folder of the bundle (%(default)s)")
-    add_bundle_dir(parser)
-    parser.add_argument("--screen", metavar="FILE", help="file of advdefense calibrate, in place of the bundle's own")
+    add_bundle(parser)
+    parser.add_argument(
+        "--screen",
+        dest="screen_file",
+        metavar="FILE",
+        help="file of advdefense calibrate, in place of the bundle's own",
+    )
     parser.add_argument("--combined", action="store_true", help="decide by the sum of two scores, slice by slice")
     parser.add_argument("--spectral", action="store_true", help="decide by the paper's detector alone")
     add_resume_and_shard(parser)
@@ -105,16 +109,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the verb."""
-    screen(
-        options.input,
-        options.output_dir,
-        bundle=options.bundle,
-        bundle_dir=options.bundle_dir,
-        device=options.device,
-        screen_file=options.screen,
-        combined=options.combined,
-        spectral=options.spectral,
-        resume=options.resume,
-        shard=options.shard,
-        fail_on_alarm=options.fail_on_alarm,
-    )
+    screen(**arguments_of(options))

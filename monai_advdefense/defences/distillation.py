@@ -11,6 +11,7 @@ import torch.nn.functional as functional
 from monai.engines.utils import PrepareBatchDefault
 from torch import Tensor, nn
 
+from monai_advdefense.losses.class_weights import check_class_weights
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.weights import load_weights
 
@@ -50,13 +51,7 @@ def distillation_loss(
             tuple(teacher_logits.shape),
             "both networks need the same classes",
         )
-    if class_weights is not None and class_weights.shape != logits.shape[1:2]:
-        raise broken_rule(
-            "class_weights",
-            f"one for each of {logits.shape[1]} classes",
-            f"shape {tuple(class_weights.shape)}",
-            "count the classes of the network",
-        )
+    check_class_weights(class_weights, logits)
     teacher_logits = teacher_logits.detach()
     if logits.dtype in (torch.float16, torch.bfloat16):  # a sum over the pixels is beyond half precision
         logits, teacher_logits = logits.float(), teacher_logits.float()

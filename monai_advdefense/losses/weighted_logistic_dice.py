@@ -10,6 +10,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from monai_advdefense.class_indices import class_indices
+from monai_advdefense.losses.class_weights import check_class_weights
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["WeightedLogisticDiceLoss", "class_boundary", "median_frequency_weights", "weighted_logistic_dice_loss"]
@@ -107,13 +108,7 @@ def weighted_logistic_dice_loss(
             tuple(label.shape),
             "drop its channel axis or resize it",
         )
-    if class_weights is not None and class_weights.shape != logits.shape[1:2]:
-        raise broken_rule(
-            "class_weights",
-            f"one for each of {logits.shape[1]} classes",
-            f"shape {tuple(class_weights.shape)}",
-            "count the classes of the network",
-        )
+    check_class_weights(class_weights, logits)
     label = class_indices("label", label, logits.shape[1])
     if logits.dtype in (torch.float16, torch.bfloat16):  # counts of pixels are beyond half precision
         logits = logits.float()
