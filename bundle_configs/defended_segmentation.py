@@ -45,6 +45,7 @@ def configs() -> dict[str, Entries]:
             **_WITHOUT_SCREEN,
         },
         "attack": _attack(),
+        "certified": _certified(),
         "guard": _GUARD,
         "metadata": _metadata(),
     }
@@ -311,6 +312,44 @@ def _attack() -> Entries:
         "end_run#group_report": None,
         "end_run#manifest": None,
         "handlers": references([*PROGRESS, "load_weights", "write_attack", "end_run"]),
+    }
+
+
+def _certified() -> Entries:
+    """Over inference.json: labels by the vote of noisy passes, and the radii that they prove."""
+    transforms = {
+        "split_certificate": {
+            "_target_": "SplitDimd",
+            "keys": "pred",
+            "output_postfixes": ["label", "radius"],
+            "update_meta": False,
+        },
+        "invert_certificate": invert(["pred_label", "pred_radius"], nearest=True),
+    }
+    return {
+        "denoiser_path": "$os.path.join(@bundle_root, 'models', 'denoiser', 'model.pt')",
+        "sigma": 0.25,
+        "passes": 100,
+        "alpha": 0.001,
+        "inferer": {
+            "_target_": "monai_advdefense.inferers.CertifiedSliceInferer",
+            "sigma": "@sigma",
+            "n": "@passes",
+            "alpha": "@alpha",
+            "abstained": "@num_classes",
+            "spatial_dim": "@slice_dim",
+        },
+        **_WITHOUT_SCREEN,
+        **transforms,
+        "postprocessing": compose(transforms),
+        "manifest#weights": ["@ckpt_path", "@denoiser_path"],
+        "load_denoiser": {**load_weights("@denoiser_path"), "network": "$@network.reformer"},
+        "write_segmentation": write_volume(key="pred_label"),
+        "write_radius": write_volume(key="pred_radius", postfix="radius", dtype="float32"),
+        "end_run#group_report": None,
+        "handlers": references(
+            [*PROGRESS, "load_weights", "load_denoiser", "write_segmentation", "write_radius", *END_RUN]
+        ),
     }
 
 

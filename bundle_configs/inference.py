@@ -130,7 +130,7 @@ def slice_inferer(batch_size: int) -> Entries:
     }
 
 
-def invert(key: str, *, nearest: bool) -> Entries:
+def invert(key: str | list[str], *, nearest: bool) -> Entries:
     """Back on the grid of the input."""
     return {
         "_target_": "Invertd",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bundle_configs.autoencoder import CLEAN_IMAGES, NILEARN, paths, rates, validation_error
-from bundle_configs.entries import Entries
+from bundle_configs.entries import WEIGHTS, Entries
 from bundle_configs.evaluation import evaluate_slices
 from bundle_configs.inference import END_RUN, inference, invert, load_weights, write_volume
 from bundle_configs.metadata import GUARD_LIMITS, MALC, TEMPLATE, USE, magnitude, metadata
-from bundle_configs.networks import REFORMER
+from bundle_configs.networks import REFORMER, SEGMENTER
+from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
 from bundle_configs.training import Training
 
 __all__ = ["configs"]
@@ -33,8 +36,11 @@ def configs() -> dict[str, Entries]:
         augment_validation=True,
         **validation_error("$monai.handlers.from_engine(['pred', 'label'])"),
     )
+    base = training.config()
     return {
-        "train": training.config(),
+        "train": base,
+        "denoise": _through_segmenter(base, "denoiser", _NOISE_IN_BRAIN, noise_std=0.25),
+        "adversarial": _through_segmenter(base, "adversarial", {}, norms=[0.22, 0.44, 0.9, 1.46, 2.5], attack_steps=1),
         "multi_gpu_train": training.multi_gpu(),
         "evaluate": evaluate_slices(load_weights()),
         "inference": inference(
@@ -48,6 +54,62 @@ def configs() -> dict[str, Entries]:
         ),
         "metadata": _metadata(),
     }
+
+
+# The target of a loss through the segmenter: the clean image, and the label.
+_TARGET = {
+    "copy_clean": {"_target_": "CopyItemsd", "keys": "image", "names": "clean"},
+    "join_target": {"_target_": "ConcatItemsd", "keys": ["clean", "label"], "name": "label"},
+}
+_NOISE_IN_BRAIN = {
+    "add_noise": _NOISE["add_noise"],
+    "mask_noise": {"_target_": "MaskIntensityd", "keys": "image", "mask_key": "clean"},
+}
+_ATTACKED = {
+    "_target_": "monai_advdefense.engines.AttackedReformerBatch",
+    "reformer": "@network",
+    "segmenter": "@segmenter",
+    "norms": "@norms",
+    "steps": "@attack_steps",
+}
+
+
+def _through_segmenter(base: Entries, name: str, spoiling: Entries, **settings: Any) -> Entries:
+    """Over train.json: go on with the shipped weights, so that the segmenter behind is right on spoilt images."""
+    shared = {key: SEGMENTATION_TRAINING["augmentation"][key] for key in ("random_affine", "center_crop")}
+    attacked = "norms" in settings
+    training = Training(
+        settings={
+            **rates(epochs=40),
+            "learning_rate": 0.0005,
+            "start_path": WEIGHTS,
+            "ckpt_path": f"$os.path.join(@bundle_root, 'models', '{name}', 'model.pt')",
+            "run_dir": f"$os.path.join(@bundle_root, 'runs', '{name}')",
+            "segmenter_path": "$os.path.join(@bundle_root, '..', 'brain_mri_segmentation', 'models', 'model.pt')",
+            **NUM_CLASSES,
+            **settings,
+        },
+        network_def=REFORMER,
+        data=SEGMENTATION_TRAINING["data"],
+        label=True,
+        loss={"_target_": "monai_advdefense.losses.ThroughSegmenterLoss", "segmenter": "@segmenter"},
+        augmentation={**shared, **_TARGET, **spoiling},
+        augment_validation=True,
+        networks={"segmenter_def": SEGMENTER, "segmenter": "$@segmenter_def.to(@device)"}
+        | ({"attacked_batch": _ATTACKED} if attacked else {}),
+        batches={"prepare_batch": "@attacked_batch"} if attacked else {},
+        start=(
+            load_weights("@start_path"),
+            {**load_weights("@segmenter_path"), "network": "@segmenter"},
+        ),
+        metric={"val_loss": {"_target_": "ignite.metrics.Loss", "loss_fn": "@loss", "output_transform": _STACKED}},
+        best={"metric": "val_loss", "best": "min"},
+        evaluator={"metric_cmp_fn": "$lambda current, best: current < best"},
+    )
+    return {key: entry for key, entry in training.config().items() if base.get(key) != entry}
+
+
+_STACKED = "$lambda output: tuple(torch.stack([case[key] for case in output]) for key in ('pred', 'label'))"
 
 
 def _metadata() -> Entries:

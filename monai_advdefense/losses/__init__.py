@@ -1,6 +1,7 @@
 """Loss functions."""
 
 from monai_advdefense.losses.residual import ResidualLoss
+from monai_advdefense.losses.through_segmenter import ThroughSegmenterLoss
 from monai_advdefense.losses.weighted_logistic_dice import (
     WeightedLogisticDiceLoss,
     class_boundary,
@@ -10,6 +11,7 @@ from monai_advdefense.losses.weighted_logistic_dice import (
 
 __all__ = [
     "ResidualLoss",
+    "ThroughSegmenterLoss",
     "WeightedLogisticDiceLoss",
     "class_boundary",
     "median_frequency_weights",

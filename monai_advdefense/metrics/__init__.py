@@ -2,6 +2,7 @@
 
 from monai_advdefense.metrics.accepted import accepted_pairs, accepted_slices, detector_decisions
 from monai_advdefense.metrics.bootstrap import Interval, bootstrap_over_subjects
+from monai_advdefense.metrics.certified_counts import certified_counts
 from monai_advdefense.metrics.detection import (
     DetectionMetrics,
     accepted_and_bad,
@@ -23,6 +24,7 @@ __all__ = [
     "SubjectResampling",
     "accepted_and_bad",
     "bootstrap_over_subjects",
+    "certified_counts",
     "coverage",
     "detection_metrics",
     "dice_from_counts",

@@ -1,0 +1,1 @@
+"""Figures of certified segmentation: what no perturbation within a radius can change."""

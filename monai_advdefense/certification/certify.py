@@ -1,0 +1,142 @@
+"""Labels of a smoothed network, each with the radius within which nothing can change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+from torch import Tensor, nn
+
+from monai_advdefense.attacks.arguments import check_at_least, check_image, check_mask
+from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.certification.noisy import noisy
+from monai_advdefense.certification.radius import certified_radius
+from monai_advdefense.messages import broken_rule
+
+__all__ = ["Certificate", "certify"]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is certified of a batch of images.
+
+    Attributes:
+        label: classes ``(B, *spatial)``, int64.
+        radius: L2 radii ``(B, *spatial)`` in units of the image; within it no perturbation (inside the mask, if there
+            is one) changes the label of this pixel. 0 where nothing is certified: the smoothed network abstains.
+            Infinite outside of the mask.
+        passes: passes through the network for each image.
+    """
+
+    label: Tensor
+    radius: Tensor
+    passes: int
+
+
+@torch.no_grad()
+def certify(
+    network: nn.Module,
+    image: Tensor,
+    *,
+    sigma: float,
+    n: int = 1000,
+    n_select: int = 10,
+    alpha: float = 0.001,
+    largest: float | None = None,
+    mask: Tensor | None = None,
+    batch_size: int = 8,
+    generator: torch.Generator | None = None,
+) -> Certificate:
+    """Segment each image by the vote of noisy passes, and prove how far the vote holds.
+
+    ``n_select`` passes choose the class of each pixel, ``n`` others count how often it comes. Memory does not grow with
+    either. With a ``mask``, noise lives inside of it, the threat is one that changes the image inside of it alone, and
+    pixels outside are background (class 0).
+
+    Args:
+        network: from images ``(B, C, *spatial)`` to logits ``(B, K, *spatial)``; put in evaluation mode and left as it
+            was found.
+        image: images ``(B, C, *spatial)``.
+        sigma: standard deviation of the noise, in units of the image; the network should have been trained with it.
+        n: passes that vote.
+        n_select: passes that choose the class.
+        alpha: chance that any pixel of an image has a radius that is too large.
+        largest: no larger radius is asked for, which makes smaller ones easier to prove; None is what ``n`` equal
+            votes prove.
+        mask: ``(B or 1, 1, *spatial)``, true where the image may be attacked; None is everywhere.
+        batch_size: noisy copies in one pass of the network.
+        generator: source of the noise, on the device of the image; None is one of seed 0.
+
+    Raises:
+        InputError: an argument does not fit the others.
+
+    Source:
+        Fischer, Baader, Vechev, "Scalable Certified Segmentation via Randomized Smoothing" (ICML 2021), algorithm 1.
+
+    Example:
+        >>> image = torch.tensor([[[0.9, 0.1, 0.5]]])  # (B, C, W); is a pixel above 0.5?
+        >>> network = nn.Conv1d(1, 2, 1)
+        >>> network.weight.data, network.bias.data = torch.tensor([[[-1.0]], [[1.0]]]), torch.tensor([0.5, -0.5])
+        >>> found = certify(network, image, sigma=0.25, n=200)
+        >>> found.label[0, :2], found.radius[0] > 0
+        (tensor([1, 0]), tensor([ True,  True, False]))
+    """
+    image = image.detach().as_subclass(Tensor)
+    check_image(image)
+    check_mask(mask, image)
+    for name, count in {"n": n, "n_select": n_select, "batch_size": batch_size}.items():
+        check_at_least(name, count, 1)
+    if not sigma > 0 or not 0 < alpha < 1:
+        rule = "sigma above 0, alpha between 0 and 1"
+        raise broken_rule("sigma, alpha", rule, f"{sigma} and {alpha}", "0.25 and 0.001 are usual")
+    generator = generator or torch.Generator(image.device).manual_seed(0)
+    inside = torch.ones_like(image[:, :1], dtype=torch.bool) if mask is None else mask.as_subclass(Tensor).bool()
+    inside = inside.expand(len(image), -1, *image.shape[2:])
+
+    certified = []
+    with frozen(network):
+        for one, place in zip(image.split(1), inside.split(1), strict=True):
+            passes = _Passes(network, one, place, sigma, batch_size, generator)
+            label = passes.most_frequent(n_select)
+            votes = passes.agreeing(label, n)
+            proved = certified_radius(votes[place[:, 0]], n=n, sigma=sigma, alpha=alpha, largest=largest)
+            radius = torch.full(label.shape, torch.inf, device=image.device).masked_scatter(place[:, 0], proved)
+            certified.append((torch.where(place[:, 0], label, 0), radius))
+    labels, radii = zip(*certified, strict=True)
+    return Certificate(torch.cat(labels), torch.cat(radii), n + n_select)
+
+
+@dataclass(frozen=True)
+class _Passes:
+    """Noisy passes of one image ``(1, C, *spatial)``."""
+
+    network: Callable[[Tensor], Tensor]
+    image: Tensor
+    mask: Tensor
+    sigma: float
+    batch_size: int
+    generator: torch.Generator
+
+    def logits(self, n: int) -> Iterator[Tensor]:
+        """Logits ``(b, K, *spatial)`` of ``n`` copies, some at a time."""
+        for start in range(0, n, self.batch_size):
+            copies = self.image.repeat(min(self.batch_size, n - start), *[1] * (self.image.ndim - 1))
+            yield self.network(noisy(copies, sigma=self.sigma, mask=self.mask, generator=self.generator))
+
+    def most_frequent(self, n: int) -> Tensor:
+        """Class ``(1, *spatial)`` that most of ``n`` passes give; of equal ones the lowest."""
+        return reduce(torch.add, (_one_hot(logits).sum(0) for logits in self.logits(n))).argmax(0, keepdim=True)
+
+    def agreeing(self, label: Tensor, n: int) -> Tensor:
+        """Passes ``(1, *spatial)`` of ``n`` that give the class of ``label`` ``(1, *spatial)``."""
+        votes = torch.zeros_like(label)
+        for logits in self.logits(n):
+            votes += (logits.argmax(1) == label).sum(0)
+        return votes
+
+
+def _one_hot(logits: Tensor) -> Tensor:
+    """Which class ``(B, K, *spatial)`` is the largest, the first of equal ones."""
+    return torch.zeros_like(logits, dtype=torch.bool).scatter_(1, logits.argmax(1, keepdim=True), True)
