@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit mutants configs bundles dist deploy label docs benchmarks results paper clean
+.PHONY: help demo samples test lint types unit mutants configs bundles dist deploy label pacs docs benchmarks results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
@@ -20,6 +20,7 @@ help:
 	@echo "make dist        wheel, source archive and bundles with their checksums, in dist/"
 	@echo "make deploy      the guard in a MONAI Deploy application equals monai.bundle run (own environment)"
 	@echo "make label       the guard in a MONAI Label server equals monai.bundle run (own environment)"
+	@echo "make pacs        a study in a real archive, Orthanc, is screened and answered (Debian or Ubuntu)"
 	@echo "make docs        the documentation site, docs/build/index.html"
 	@echo "make benchmarks  speed and memory"
 	@echo "make results     the figures of docs/results.md and docs/screen-results.md (needs DATASET_DIR)"
@@ -88,6 +89,13 @@ build/label/.installed: examples/monai_label/requirements.txt
 
 label: $(READY) build/label/.installed
 	$(BIN)/python -m examples.monai_label.check --python build/label/bin/python
+
+build/orthanc/.unpacked: examples/orthanc/unpack.sh
+	$< $(@D)
+	@touch $@
+
+pacs: $(READY) build/orthanc/.unpacked
+	$(ONE_THREAD) $(BIN)/python -m examples.orthanc.check --orthanc build/orthanc
 
 docs: $(READY)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/build

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
+from typing import Any
 
+from monai_advdefense.commands.inputs import run_on_inputs
 from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle, add_input_and_output, arguments_of
+from monai_advdefense.input_paths import Inputs
 
 __all__ = ["add_arguments", "attack", "run"]
 
 
 def attack(
-    data: str | os.PathLike[str],
+    data: Inputs,
     output_dir: str | os.PathLike[str],
     *,
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
@@ -27,7 +31,7 @@ def attack(
     The same as ``monai.bundle run`` with the bundle's ``inference.json`` and ``attack.json``.
 
     Args:
-        data: a NIfTI file, or a folder that is searched with its subfolders.
+        data: NIfTI file or DICOM series, or a folder that is searched with its subfolders, or several.
         output_dir: folder of the results.
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
@@ -43,19 +47,13 @@ def attack(
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
 
-    run_bundle(
-        find_bundle(bundle, bundle_dir),
-        ["inference", "attack"],
-        {
-            "dataset_dir": os.path.abspath(data),
-            "output_dir": os.path.abspath(output_dir),
-            "device": device,
-            "target": target,
-            "step_size": step_size,
-            "slices": slices,
-            "seed": seed,
-        },
-    )
+    folder, results = find_bundle(bundle, bundle_dir), os.path.abspath(output_dir)
+    settings = {"device": device, "target": target, "step_size": step_size, "slices": slices, "seed": seed}
+
+    def run_on(entries: Mapping[str, Any]) -> None:
+        run_bundle(folder, ["inference", "attack"], {**entries, "output_dir": results, **settings})
+
+    run_on_inputs(data, results, run_on)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle, arguments_of
+from monai_advdefense.commands.options import DEFENDED_SEGMENTER, INPUT, add_bundle, arguments_of
+from monai_advdefense.input_paths import Inputs, input_folder, input_paths
+from monai_advdefense.messages import some_failed
 
 __all__ = ["add_arguments", "calibrate", "run"]
 
 
 def calibrate(
-    data: str | os.PathLike[str],
+    data: Inputs,
     output: str | os.PathLike[str],
     *,
     false_alarm_rate: float = 0.03,
@@ -26,7 +31,7 @@ def calibrate(
     ``calibrate.json``, whose entry ``clean_volumes`` may say whose each volume is.
 
     Args:
-        data: a folder of clean volumes that is searched with its subfolders.
+        data: folder of clean volumes, NIfTI or DICOM, that is searched with its subfolders, or several.
         output: file of the screen, for ``advdefense screen --screen``; a record of the calibration lies beside it.
         false_alarm_rate: share of clean slices that may be rejected.
         volume_rate: share of clean volumes that may be called other than clean.
@@ -40,28 +45,37 @@ def calibrate(
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
-    from monai_advdefense.data.folder import volume_datalist
     from monai_advdefense.guard.fit_screen import check_subjects
 
-    # Before minutes are spent on volumes that are too few.
-    check_subjects(len(volume_datalist(data)), volume_rate)
-    run_bundle(
-        find_bundle(bundle, bundle_dir),
-        ["inference", "calibrate"],
-        {
-            "clean_volumes": os.path.abspath(data),
-            "dataset_dir": os.path.abspath(data),
-            "screen_path": os.path.abspath(output),
-            "false_positive_rate": false_alarm_rate,
-            "volume_rate": volume_rate,
-            "device": device,
-        },
-    )
+    settings = {"false_positive_rate": false_alarm_rate, "volume_rate": volume_rate, "device": device}
+    folder, screen_path = find_bundle(bundle, bundle_dir), os.path.abspath(output)
+    with _clean_volumes(data) as volumes:
+        # Before minutes are spent on volumes that are too few.
+        check_subjects(len(volumes), volume_rate)
+        given = {"clean_volumes": volumes, "dataset_dir": str(input_folder(input_paths(data)))}
+        run_bundle(folder, ["inference", "calibrate"], {**given, "screen_path": screen_path, **settings})
+
+
+@contextmanager
+def _clean_volumes(data: Inputs) -> Iterator[list[dict[str, str]]]:
+    """NIfTI files, or DICOM series as such while the block lasts."""
+    from monai_advdefense.data.folder import volume_datalist
+    from monai_advdefense.dicom import check_series_alone, convert, holds_dicom
+
+    if not holds_dicom(data):
+        yield volume_datalist(data)
+        return
+    check_series_alone(data)
+    with tempfile.TemporaryDirectory() as work_dir:
+        conversion = convert(data, work_dir)
+        if failures := [*conversion.failures.values()]:
+            raise some_failed(failures, len(failures), len(failures) + len(conversion.converted), "series")
+        yield [{"image": str(each.nifti)} for each in conversion.converted]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("input", metavar="INPUT", help="folder of clean volumes, one of each subject")
+    parser.add_argument("input", metavar="INPUT", nargs="+", help=f"clean volumes, one of each subject: {INPUT}")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="file of the screen, such as screen.pt")
     parser.add_argument(
         "--false-alarm-rate", type=float, default=0.03, metavar="R", help="of clean slices (%(default)s)"

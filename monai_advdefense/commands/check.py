@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
 
+from monai_advdefense.commands.options import INPUT
 from monai_advdefense.errors import InputError
+from monai_advdefense.input_paths import Inputs
 from monai_advdefense.messages import some_failed
 
 __all__ = ["add_arguments", "check", "run"]
 
 
-def check(data: str | os.PathLike[str]) -> dict[str, str | None]:
+def check(data: Inputs) -> dict[str, str | None]:
     """Check volumes as every run does before it computes anything.
 
     Args:
-        data: a NIfTI file, or a folder that is searched with its subfolders; or DICOM series.
+        data: NIfTI file or DICOM series, or a folder that is searched with its subfolders, or several.
 
     Returns:
         For each absolute path, or name of a series, None, or the one line that says what is wrong and what to do.
@@ -25,10 +26,10 @@ def check(data: str | os.PathLike[str]) -> dict[str, str | None]:
     """
     from monai_advdefense.data.checks import check_volume_file
     from monai_advdefense.data.folder import volume_datalist
-    from monai_advdefense.dicom import check_input, check_series, holds_dicom
+    from monai_advdefense.dicom import check_series, check_series_alone, holds_dicom
 
     if holds_dicom(data):
-        check_input(data)
+        check_series_alone(data)
         return check_series(data)
     found: dict[str, str | None] = {}
     for case in volume_datalist(data):
@@ -42,9 +43,7 @@ def check(data: str | os.PathLike[str]) -> dict[str, str | None]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument(
-        "input", metavar="INPUT", help="NIfTI file or DICOM series, or a folder of them with subfolders"
-    )
+    parser.add_argument("input", metavar="INPUT", nargs="+", help=INPUT)
 
 
 def run(options: argparse.Namespace) -> None:

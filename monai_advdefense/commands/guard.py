@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from typing import Any
 
+from monai_advdefense.commands.inputs import run_on_inputs
 from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle_dir, add_input_and_output, arguments_of
+from monai_advdefense.input_paths import Inputs
 
 __all__ = ["add_arguments", "guard", "run"]
 
 
 def guard(
     bundle: str | os.PathLike[str],
-    data: str | os.PathLike[str],
+    data: Inputs,
     output_dir: str | os.PathLike[str],
     *,
     guard_bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
@@ -27,7 +30,7 @@ def guard(
 
     Args:
         bundle: folder of the other bundle; its ``inference.json`` has the entries that MONAI's specification names.
-        data: what it takes as ``dataset_dir``.
+        data: what it takes as ``dataset_dir``; several files or folders, or DICOM series, replace its list of inputs.
         output_dir: folder of the results.
         guard_bundle: name or folder of the bundle that holds detector and reformer.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
@@ -41,18 +44,14 @@ def guard(
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
 
     folder = find_bundle(guard_bundle, bundle_dir)
-    overrides = {f"guard#{name}": value for name, value in settings.items()}
-    run_bundle(
-        bundle,
-        ["inference", folder / "configs" / "guard.json"],
-        {
-            "dataset_dir": os.path.abspath(data),
-            "output_dir": os.path.abspath(output_dir),
-            "guard_dir": str(folder),
-            "device": device,
-            **overrides,
-        },
-    )
+    results = os.path.abspath(output_dir)
+    given = {"output_dir": results, "guard_dir": str(folder), "device": device}
+    given.update({f"guard#{name}": value for name, value in settings.items()})
+
+    def run_on(entries: Mapping[str, Any]) -> None:
+        run_bundle(bundle, ["inference", folder / "configs" / "guard.json"], {**entries, **given})
+
+    run_on_inputs(data, results, run_on)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

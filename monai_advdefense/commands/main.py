@@ -45,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = _Parser(
-        prog="advdefense", allow_abbrev=False, description="Guard medical image segmentation against spoilt inputs."
+        prog="advdefense",
+        allow_abbrev=False,
+        fromfile_prefix_chars="@",
+        description="Guard medical image segmentation against spoilt inputs.",
     )
     parser.add_argument("--version", action="version", version=f"advdefense {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)

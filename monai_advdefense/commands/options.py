@@ -7,6 +7,7 @@ from typing import Any
 
 __all__ = [
     "DEFENDED_SEGMENTER",
+    "INPUT",
     "add_bundle",
     "add_bundle_dir",
     "add_fail_on_alarm",
@@ -18,12 +19,13 @@ __all__ = [
 DEFENDED_SEGMENTER = "brain_mri_defended_segmentation"
 """The bundle of guard and segmenter."""
 
+INPUT = "NIfTI files or DICOM series, or folders of them with subfolders; @LIST names one in each line of a file"
+"""What the inputs of a verb may be."""
 
-def add_input_and_output(
-    parser: argparse.ArgumentParser, *, inputs: str = "a NIfTI file, or a folder that is searched with its subfolders"
-) -> None:
+
+def add_input_and_output(parser: argparse.ArgumentParser, *, nargs: str = "+") -> None:
     """Add ``INPUT`` and ``-o``."""
-    parser.add_argument("input", metavar="INPUT", help=inputs)
+    parser.add_argument("input", metavar="INPUT", nargs=nargs, help=INPUT)
     parser.add_argument("-o", "--output-dir", required=True, metavar="DIR", help="folder of the results")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from monai_advdefense.commands.inputs import dataset_entries, series_entries
 from monai_advdefense.commands.options import (
     DEFENDED_SEGMENTER,
     add_bundle,
@@ -15,15 +17,18 @@ from monai_advdefense.commands.options import (
     add_resume_and_shard,
     arguments_of,
 )
+from monai_advdefense.input_paths import Inputs
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["add_arguments", "run", "screen"]
 
 
 def screen(
-    data: str | os.PathLike[str],
+    data: Inputs | None,
     output_dir: str | os.PathLike[str],
     *,
+    pacs: str | None = None,
+    study: str | None = None,
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
@@ -39,9 +44,11 @@ def screen(
     The same as ``monai.bundle run`` with the bundle's ``inference.json``.
 
     Args:
-        data: a NIfTI file, or a folder that is searched with its subfolders; or DICOM series, which are converted in
-            ``output_dir/dicom`` and get ``NAME_seg.dcm`` beside the other results.
+        data: NIfTI file or DICOM series, or a folder that is searched with its subfolders, or several. Series are
+            converted in ``output_dir/dicom`` and get ``NAME_seg.dcm`` and ``NAME_report.dcm`` beside the other results.
         output_dir: folder of the results.
+        pacs: URL of the DICOMweb service of an archive that holds the input, in place of ``data``.
+        study: Study Instance UID of the input there; answers are stored in the same study.
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
@@ -60,26 +67,64 @@ def screen(
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
-    from monai_advdefense.dicom import holds_dicom, screen_series
 
+    _check_source(data, pacs, study, shard)
     folder = find_bundle(bundle, bundle_dir)
     configs = ["inference", *_one_way(screen_file, combined=combined, spectral=spectral)]
     results = os.path.abspath(output_dir)
-    file = None if screen_file is None else os.path.abspath(screen_file)
+    given = {
+        "output_dir": results,
+        "device": device,
+        "screen_path": None if screen_file is None else os.path.abspath(screen_file),
+        "resume": resume,
+        "shard": shard,
+        "fail_on_alarm": fail_on_alarm or None,
+    }
 
-    def run_on(dataset_dir: str | os.PathLike[str], volumes: Sequence[Path] | None = None) -> None:
-        items = None if volumes is None else [{"image": str(path)} for path in volumes]
-        overrides = {"dataset_dir": os.path.abspath(dataset_dir), "output_dir": results, "device": device}
-        given = {"dataset#data": items, "screen_path": file, "resume": resume, "shard": shard}
-        given["fail_on_alarm"] = fail_on_alarm or None
-        run_bundle(folder, configs, {**overrides, **given})
+    def run_on(entries: Mapping[str, Any]) -> None:
+        run_bundle(folder, configs, {**entries, **given})
 
-    if holds_dicom(data, exclude=results):
-        if shard is not None:
-            raise broken_rule("shard", "NIfTI files", "DICOM series", "give each run a folder of its own")
-        screen_series(data, results, run_on, metadata=folder / "configs" / "metadata.json")
-    else:
-        run_on(data)
+    _screen(data, results, run_on, pacs=pacs, study=study, shard=shard, metadata=folder / "configs" / "metadata.json")
+
+
+def _screen(
+    data: Inputs | None,
+    results: str,
+    run: Callable[[Mapping[str, Any]], None],
+    *,
+    pacs: str | None,
+    study: str | None,
+    shard: str | None,
+    metadata: Path,
+) -> None:
+    """Run on files, on series, or on a study of an archive."""
+    from monai_advdefense.dicom import Archive, holds_dicom, screen_series, screen_study
+    from monai_advdefense.runs import Shard
+
+    part = None if shard is None else Shard.parse(shard)
+
+    def run_on_series(work_dir: Path, volumes: Sequence[Path]) -> None:
+        # The bundle takes its share of a list once more.
+        run(series_entries(work_dir, volumes if part is None else part.spread(volumes)))
+
+    if pacs is not None and study is not None:
+        screen_study(Archive(pacs), study, results, run_on_series, metadata=metadata)
+    elif data and holds_dicom(data, exclude=results):
+        screen_series(data, results, run_on_series, metadata=metadata, shard=part)
+    elif data:
+        run(dataset_entries(data, exclude=results))
+
+
+def _check_source(data: Inputs | None, pacs: str | None, study: str | None, shard: str | None) -> None:
+    """Check that the input is told in one way."""
+    if not data and pacs is None:
+        raise broken_rule("INPUT", "files, or --pacs and --study", "neither", "name what to screen")
+    if data and pacs is not None:
+        raise broken_rule("INPUT", "files, or --pacs and --study", "both", "leave out one of them")
+    if (pacs is None) != (study is None):
+        raise broken_rule("options", "--pacs and --study together", "one of them", "add the other")
+    if pacs is not None and shard is not None:
+        raise broken_rule("shard", "files", "a study of an archive", "leave it out")
 
 
 def _one_way(screen_file: object, **overlays: bool) -> list[str]:
@@ -93,7 +138,9 @@ def _one_way(screen_file: object, **overlays: bool) -> list[str]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    add_input_and_output(parser, inputs="NIfTI file or DICOM series, or a folder of them with subfolders")
+    add_input_and_output(parser, nargs="*")
+    parser.add_argument("--pacs", metavar="URL", help="DICOMweb service of an archive, in place of INPUT")
+    parser.add_argument("--study", metavar="UID", help="Study Instance UID there; answers are stored in the same study")
     add_bundle(parser)
     parser.add_argument(
         "--screen",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
+from monai_advdefense.input_paths import Inputs, input_paths
 from monai_advdefense.messages import broken_rule, one_line
 from monai_advdefense.nifti_names import NIFTI_SUFFIXES
 
 __all__ = ["volume_datalist"]
 
 
-def volume_datalist(
-    dataset_dir: str | os.PathLike[str], *, exclude: str | os.PathLike[str] | None = None
-) -> list[dict[str, str]]:
+def volume_datalist(dataset_dir: Inputs, *, exclude: str | os.PathLike[str] | None = None) -> list[dict[str, str]]:
     """List the NIfTI volumes of a folder and its subfolders, sorted by path.
 
     A folder with ``images`` and ``labels`` inside stands for its ``images``. Hidden files and folders are left out, and
@@ -21,7 +21,7 @@ def volume_datalist(
     for that, one by one, so that one bad file does not stop the others.
 
     Args:
-        dataset_dir: folder, or one single file.
+        dataset_dir: folder, or one single file, or several of them.
         exclude: folder inside ``dataset_dir`` to leave out, usually the one to which results are written, so that a
             second run does not take the results of the first for inputs.
 
@@ -29,11 +29,20 @@ def volume_datalist(
         One ``{"image": absolute path}`` per volume.
 
     Raises:
-        InputError: if there is no such folder, it cannot be read, it holds no NIfTI file, or it is all excluded.
+        InputError: if there is no such folder, it cannot be read, it holds no NIfTI file, it is all excluded, or a
+            volume lies in two of several.
     """
-    root = Path(os.path.abspath(dataset_dir))
+    volumes = sorted(volume for path in input_paths(dataset_dir) for volume in _volumes_at(path, exclude))
+    twice = next((first for first, second in pairwise(volumes) if first == second), None)
+    if twice is not None:
+        raise broken_rule(twice, "each volume once", "it in two of the inputs", "name it once")
+    return [{"image": str(path)} for path in volumes]
+
+
+def _volumes_at(root: Path, exclude: str | os.PathLike[str] | None) -> list[Path]:
+    """The NIfTI files of one folder, or the one file."""
     if root.is_file():
-        return [{"image": str(root)}]
+        return [root]
     name = one_line(root)
     if not root.is_dir():
         raise broken_rule(name, "a folder of NIfTI files", "no such folder", "check dataset_dir")
@@ -47,7 +56,7 @@ def volume_datalist(
     found = _volumes(root, excluded)
     if not found:
         raise broken_rule(name, "NIfTI files (.nii, .nii.gz)", "none", "check dataset_dir")
-    return [{"image": str(path)} for path in sorted(found)]
+    return found
 
 
 def _volumes(root: Path, excluded: Path | None) -> list[Path]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 
 from monai_advdefense.data.checks import check_volume_file
 from monai_advdefense.dicom.convert import convert
 from monai_advdefense.errors import InputError
+from monai_advdefense.input_paths import Inputs
 
 __all__ = ["check_series"]
 
 
-def check_series(data: str | os.PathLike[str]) -> dict[str, str | None]:
+def check_series(data: Inputs) -> dict[str, str | None]:
     """Check that series can be read, and that the volumes can be used.
 
     Args:
-        data: folder with DICOM files, or one file.
+        data: file or folder with DICOM files, or several.
 
     Returns:
         For the name of each series None, or the one line that says what is wrong and what to do.

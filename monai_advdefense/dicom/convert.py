@@ -14,6 +14,8 @@ from monai_advdefense.dicom.find_series import SeriesFiles, find_series
 from monai_advdefense.dicom.read_series import Series, read_series
 from monai_advdefense.dicom.write_nifti import write_nifti
 from monai_advdefense.errors import InputError
+from monai_advdefense.input_paths import Inputs
+from monai_advdefense.runs.shard import Shard
 
 __all__ = ["Conversion", "ConvertedSeries", "convert"]
 
@@ -47,23 +49,28 @@ class Conversion:
 
 
 def convert(
-    data: str | os.PathLike[str], work_dir: str | os.PathLike[str], *, exclude: str | os.PathLike[str] | None = None
+    data: Inputs,
+    work_dir: str | os.PathLike[str],
+    *,
+    exclude: str | os.PathLike[str] | None = None,
+    shard: Shard | None = None,
 ) -> Conversion:
     """Write every series of a folder as ``work_dir/NAME.nii.gz``, one after the other; a broken one costs itself.
 
     A file that has the same voxels and affine already is left as it is.
 
     Args:
-        data: folder that is searched with its subfolders, or one file.
+        data: file or folder that is searched with its subfolders, or several.
         work_dir: folder of the NIfTI files.
         exclude: folder inside ``data`` to leave out.
+        shard: whose share of the series to convert; None converts all.
 
     Raises:
         InputError: if there is no DICOM file, or the extra ``dicom`` is not installed.
         OutputError: if a file cannot be written.
     """
     done = Conversion()
-    for source in find_series(data, exclude=exclude):
+    for source in (shard or Shard()).share(find_series(data, exclude=exclude)):
         nifti = Path(work_dir, f"{source.name}.nii.gz")
         try:
             series = read_series(source.files, name=source.name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monai_advdefense.dicom.libraries import check_libraries
+from monai_advdefense.input_paths import Inputs, input_folder, input_paths
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.nifti_names import NIFTI_SUFFIXES
 
@@ -31,35 +32,36 @@ class SeriesFiles:
     files: tuple[Path, ...]
 
 
-def holds_dicom(path: str | os.PathLike[str], *, exclude: str | os.PathLike[str] | None = None) -> bool:
+def holds_dicom(data: Inputs, *, exclude: str | os.PathLike[str] | None = None) -> bool:
     """Whether a path is a DICOM file, or a folder with one in it or in its subfolders; needs no library.
 
     Args:
-        path: file or folder; hidden files and folders are left out, links to folders are not followed.
+        data: file or folder, or several; hidden files and folders are left out, links to folders are not followed.
         exclude: folder inside to leave out, usually that of the results.
     """
-    return next(_dicom_files(Path(path), exclude), None) is not None
+    return any(next(_dicom_files(path, exclude), None) is not None for path in input_paths(data))
 
 
-def find_series(path: str | os.PathLike[str], *, exclude: str | os.PathLike[str] | None = None) -> list[SeriesFiles]:
+def find_series(data: Inputs, *, exclude: str | os.PathLike[str] | None = None) -> list[SeriesFiles]:
     """List the series of a folder and its subfolders, sorted by name.
 
     Files belong to one series by their Series Instance UID, wherever they lie. A series is called by the folder of its
     files; where a folder holds several, the series number follows. Directories of media (DICOMDIR) are left out.
 
     Args:
-        path: folder, or one file; hidden files and folders are left out, links to folders are not followed.
+        data: file or folder, or several; hidden files and folders are left out, links to folders are not followed.
         exclude: folder inside to leave out, usually that of the results.
 
     Raises:
         InputError: if there is no DICOM file, or the extra ``dicom`` is not installed.
     """
     check_libraries()
-    root = Path(os.path.abspath(path))
+    paths = input_paths(data)
+    root = input_folder(paths)
     series: dict[str, list[Path]] = defaultdict(list)
     numbers: dict[str, str] = {}
     unreadable = []
-    for file in _dicom_files(root, exclude):
+    for file in sorted({file for path in paths for file in _dicom_files(path, exclude)}):
         uid, number = _identity(file)
         if uid:
             series[uid].append(file)

@@ -11,13 +11,16 @@ __all__ = ["check_libraries"]
 _NEEDED = ("pydicom", "highdicom")
 
 
-def check_libraries() -> None:
+def check_libraries(*further: str) -> None:
     """Check that pydicom and highdicom are installed; they are imported where they are used.
+
+    Args:
+        further: names of other modules that are needed.
 
     Raises:
         InputError: if one is missing.
     """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+    missing = [name for name in (*_NEEDED, *further) if find_spec(name) is None]
     if missing:
         found = f"no {' and no '.join(missing)}"
         raise broken_rule("DICOM", "the libraries that read it", found, "pip install monai_advdefense[dicom]")

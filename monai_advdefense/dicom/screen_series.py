@@ -1,125 +1,140 @@
-"""Run a bundle on DICOM series, and give its answers as DICOM segmentations."""
+"""Run a bundle on DICOM series, and give its answers as DICOM segmentations and structured reports."""
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 
-from monai_advdefense.data.folder import volume_datalist
-from monai_advdefense.dicom.convert import ConvertedSeries, convert
+from monai_advdefense.dicom.convert import ConvertedSeries
+from monai_advdefense.dicom.run_on_series import Run, check_series_alone, run_on_series, tell
+from monai_advdefense.dicom.write_report import write_report
 from monai_advdefense.dicom.write_segmentation import Answer, write_segmentation
-from monai_advdefense.errors import AdvDefenseError, InputError
-from monai_advdefense.messages import broken_rule, reason
-from monai_advdefense.report import case_from_json
+from monai_advdefense.errors import AdvDefenseError
+from monai_advdefense.input_paths import Inputs
+from monai_advdefense.messages import reason
+from monai_advdefense.report import Case, case_from_json
 from monai_advdefense.report.provenance import BundleFacts, bundle_facts
-from monai_advdefense.runs import Outputs
+from monai_advdefense.runs import Outputs, Shard
+from monai_advdefense.runs.manifest import written_since
 
-__all__ = ["check_input", "screen_series"]
-
-WORK_FOLDER = "dicom"
+__all__ = ["answer_series", "screen_series"]
 
 
 def screen_series(
-    data: str | os.PathLike[str],
+    data: Inputs,
     output_dir: str | os.PathLike[str],
-    run: Callable[[Path, list[Path]], None],
+    run: Run,
     *,
     metadata: str | os.PathLike[str],
+    shard: Shard | None = None,
 ) -> None:
-    """Run a bundle on DICOM series, and write ``NAME_seg.dcm`` beside its results.
+    """Run a bundle on DICOM series, and write ``NAME_seg.dcm`` and ``NAME_report.dcm`` beside its results.
 
     The series are converted to NIfTI files in ``output_dir/dicom``, which stay there. A series that cannot be read
     costs itself: it is told on stderr, and the others go on.
 
     Args:
-        data: folder with DICOM files, or one file.
+        data: file or folder with DICOM files, or several.
         output_dir: folder of the results.
-        run: takes the folder of the NIfTI files and their paths, and writes ``NAME_seg.nii.gz`` and
-            ``NAME_scores.json`` below ``output_dir``.
+        run: takes the folder of the NIfTI files and their paths, and writes ``NAME_seg.nii.gz``,
+            ``NAME_scores.json`` and a manifest below ``output_dir``.
         metadata: metadata.json of the bundle, for the names of its classes.
+        shard: whose share of the series to take; None takes all.
 
     Raises:
         InputError: if a series cannot be used; the others are written nevertheless.
         OutputError: if a result cannot be written.
     """
-    check_input(data, output_dir)
-    facts = bundle_facts(metadata)
-    work_dir = Path(output_dir, WORK_FOLDER)
-    conversion = convert(data, work_dir, exclude=output_dir)
-    errors: list[AdvDefenseError] = []
-    if conversion.failures:
-        found, total = len(conversion.failures), len(conversion.failures) + len(conversion.converted)
-        remedy = "see the lines that begin with failed:"
-        errors.append(broken_rule(data, "DICOM series that can be read", f"{found} of {total} that cannot", remedy))
-    for message in conversion.failures.values():
-        _tell(message)
-    if conversion.converted:
-        try:
-            run(work_dir, [each.nifti for each in conversion.converted])
-        except InputError as error:
-            errors.append(error)
-    errors += _write_answers(conversion.converted, Path(output_dir), facts)
+    check_series_alone(data, output_dir)
+    _, errors = answer_series(data, output_dir, run, metadata=metadata, shard=shard, exclude=output_dir)
     if errors:
         raise errors[-1]
 
 
-def check_input(data: str | os.PathLike[str], output_dir: str | os.PathLike[str] | None = None) -> None:
-    """Check that a folder with DICOM files holds no NIfTI files, and is not that of the results.
+def answer_series(
+    data: Inputs,
+    output_dir: str | os.PathLike[str],
+    run: Run,
+    *,
+    metadata: str | os.PathLike[str],
+    shard: Shard | None = None,
+    exclude: str | os.PathLike[str] | None = None,
+) -> tuple[list[Path], list[AdvDefenseError]]:
+    """The same for series that may lie in the folder of the results; errors are returned.
 
-    Raises:
-        InputError: if it is.
+    Args:
+        data: as for :func:`screen_series`, like all that follow but the last.
+        output_dir: folder of the results.
+        run: what reads NIfTI.
+        metadata: metadata.json of the bundle.
+        shard: whose share to take.
+        exclude: folder inside ``data`` to leave out.
+
+    Returns:
+        Segmentations and reports that were written, and what went wrong.
     """
-    root = Path(os.path.abspath(data))
-    if not root.is_dir():
-        return
-    if output_dir is not None:
-        real, results = Path(os.path.realpath(root)), Path(os.path.realpath(output_dir))
-        if results == real or results in real.parents:
-            raise broken_rule(root, "results outside the folder of inputs", "the same", "change the folder of results")
-    try:
-        first = volume_datalist(root, exclude=output_dir)[0]["image"]
-    except InputError:
-        return
-    raise broken_rule(root, "DICOM series or NIfTI files", f"both, such as {first}", "screen them one after the other")
-
-
-def _write_answers(converted: Sequence[ConvertedSeries], output_dir: Path, facts: BundleFacts) -> list[AdvDefenseError]:
-    errors: list[AdvDefenseError] = []
+    facts = bundle_facts(metadata)
+    started = datetime.now(UTC).isoformat()
+    converted, errors = run_on_series(data, output_dir, run, shard=shard, exclude=exclude)
+    written = written_since(output_dir, started)
     # It tells of every module that it copies.
     logging.getLogger("highdicom").setLevel(logging.WARNING)
+    answers: list[Path] = []
     for series in converted:
-        labels = output_dir / f"{series.source.name}_seg.nii.gz"
-        # An older one belongs to other voxels.
-        if not labels.is_file() or labels.stat().st_mtime_ns < series.nifti.stat().st_mtime_ns:
-            continue
-        target = labels.with_name(_dicom_name(labels))
-        try:
-            # An older answer must not stand beside newer labels.
-            Outputs(series.nifti, output_dir).remove(target)
-            write_segmentation(_answer(series, labels, facts), _headers(series.source.files), target)
-            logging.getLogger(__name__).info("wrote %s", target)
-        except AdvDefenseError as error:
-            errors.append(error)
-            _tell(reason(error))
-    return errors
+        # Results of a volume that failed are those of an earlier run.
+        if str(series.nifti.absolute()) in written:
+            answers += _write_answers(series, Path(output_dir), facts, errors)
+    return answers, errors
 
 
-def _dicom_name(labels: Path) -> str:
-    return labels.name.removesuffix(".nii.gz") + ".dcm"
+def _write_answers(
+    series: ConvertedSeries, output_dir: Path, facts: BundleFacts, errors: list[AdvDefenseError]
+) -> list[Path]:
+    """Segmentation and report of one series; what cannot be written is told, and the other is written."""
+    labels, report = (output_dir / f"{series.source.name}{ending}" for ending in ("_seg.nii.gz", "_report.dcm"))
+    segmentation = labels.with_name(labels.name.removesuffix(".nii.gz") + ".dcm")
+    with _told(errors):
+        # An older answer must not stand beside newer labels.
+        Outputs(series.nifti, output_dir).remove(segmentation, report)
+        headers, case = _headers(series.source.files), _case(labels)
+        with _told(errors):
+            write_segmentation(_answer(series, labels, case, facts), headers, segmentation)
+        if case is not None:
+            told = _headers([segmentation])[0] if segmentation.is_file() else None
+            write_report(case, headers, report, model=facts.model or "unknown", segmentation=told)
+    written = [path for path in (segmentation, report) if path.is_file()]
+    for path in written:
+        logging.getLogger(__name__).info("wrote %s", path)
+    return written
 
 
-def _answer(series: ConvertedSeries, labels: Path, facts: BundleFacts) -> Answer:
+@contextmanager
+def _told(errors: list[AdvDefenseError]) -> Iterator[None]:
+    """Tell an error of the block, so that the others go on."""
+    try:
+        yield
+    except AdvDefenseError as error:
+        errors.append(error)
+        tell(reason(error))
+
+
+def _case(labels: Path) -> Case | None:
+    """What the guard has found; None if it has not said."""
     record = labels.with_name(labels.name.replace("_seg.nii.gz", "_scores.json"))
-    case = case_from_json(record.read_text(encoding="utf-8")) if record.is_file() else None
+    return case_from_json(record.read_text(encoding="utf-8"), path=record) if record.is_file() else None
+
+
+def _answer(series: ConvertedSeries, labels: Path, case: Case | None, facts: BundleFacts) -> Answer:
     return Answer(
-        np.asarray(nib.load(labels).dataobj),
+        np.asarray(nib.load(labels).dataobj),  # type: ignore[attr-defined]
         series.affine,
         facts.class_names,
         verdict=case.headline if case else "",
@@ -132,7 +147,3 @@ def _headers(files: Sequence[Path]) -> list[Any]:
     from pydicom import dcmread
 
     return [dcmread(path, stop_before_pixels=True) for path in files]
-
-
-def _tell(message: str) -> None:
-    print(f"failed: {message}", file=sys.stderr, flush=True)

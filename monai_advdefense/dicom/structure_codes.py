@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["SegmentCode", "segment_code"]
+__all__ = ["PRIVATE_SCHEME", "SegmentCode", "segment_code"]
 
 # Values of DICOM PS3.16, CID 7140 "Brain Structures for Volumetric Measurement" and the SNOMED CT codes beside it.
 _STRUCTURES = {
@@ -28,7 +28,8 @@ _STRUCTURES = {
 _SIDES = {"left": ("7771000", "SCT", "Left"), "right": ("24028007", "SCT", "Right")}
 _ANATOMICAL = ("91723000", "SCT", "Anatomical structure")
 _SPATIAL = ("309825002", "SCT", "Spatial and relational concept")
-_PRIVATE = "99ADVDEFENSE"
+PRIVATE_SCHEME = "99ADVDEFENSE"
+"""Scheme of the codes that are this package's own."""
 
 _Code = tuple[str, str, str]
 
@@ -61,5 +62,5 @@ def segment_code(name: str) -> SegmentCode:
     if structure in _STRUCTURES:
         return SegmentCode(_ANATOMICAL, _STRUCTURES[structure], side)
     # A code value has 16 characters at most, a meaning 64.
-    kind = (name.replace(" ", "_")[:16], _PRIVATE, name[:64])
+    kind = (name.replace(" ", "_")[:16], PRIVATE_SCHEME, name[:64])
     return SegmentCode(_SPATIAL if name == "rejected" else _ANATOMICAL, kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from monai_advdefense import __version__
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.dicom.complete_header import LONG_STRING, complete_header
 from monai_advdefense.dicom.libraries import check_libraries
 from monai_advdefense.dicom.structure_codes import segment_code
 from monai_advdefense.errors import OutputError
@@ -21,12 +21,6 @@ from monai_advdefense.messages import broken_rule, reason
 
 __all__ = ["Answer", "write_segmentation"]
 
-_LONG_STRING = 64  # characters of DICOM's value representation LO
-# Must be there and may be empty by the standard; files without patient data often lack them.
-_MAY_BE_EMPTY = (
-    "AccessionNumber", "PatientBirthDate", "PatientID", "PatientName", "PatientSex", "SliceThickness", "StudyDate",
-    "StudyID", "StudyTime",
-)  # fmt: skip
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -71,7 +65,7 @@ def write_segmentation(answer: Answer, headers: Sequence[Any], path: str | os.Pa
         rule = "a structure or a rejected slice"
         raise broken_rule(path, rule, "background alone", "a DICOM segmentation cannot be empty", error=OutputError)
     try:
-        segmentation = _segmentation(answer, classes, [_with_empty(header) for header in headers])
+        segmentation = _segmentation(answer, classes, [complete_header(header) for header in headers])
     # A header of another maker can lack anything that the standard asks for.
     except Exception as error:
         found = f"{type(error).__name__}: {reason(error)}"
@@ -85,7 +79,7 @@ def _segmentation(answer: Answer, classes: Sequence[int], headers: Sequence[Any]
     from highdicom.seg import Segmentation
 
     instance, series = _uids(answer, headers)
-    verdict = answer.verdict[:_LONG_STRING]
+    verdict = answer.verdict[:LONG_STRING]
     return Segmentation(
         source_images=headers,
         pixel_array=_slices_first(answer, classes, headers[0]),
@@ -96,23 +90,13 @@ def _segmentation(answer: Answer, classes: Sequence[int], headers: Sequence[Any]
         sop_instance_uid=instance,
         instance_number=1,
         manufacturer="monai_advdefense",
-        manufacturer_model_name=answer.model[:_LONG_STRING],
+        manufacturer_model_name=answer.model[:LONG_STRING],
         software_versions=__version__,
-        device_serial_number=(answer.weights_sha256 or "unknown")[:_LONG_STRING],
+        device_serial_number=(answer.weights_sha256 or "unknown")[:LONG_STRING],
         content_description=verdict or None,
         content_label="SEGMENTATION",
-        series_description=f"monai_advdefense: {answer.verdict}"[:_LONG_STRING],
+        series_description=f"monai_advdefense: {answer.verdict}"[:LONG_STRING],
     )
-
-
-def _with_empty(header: Any) -> Any:
-    missing = [tag for tag in _MAY_BE_EMPTY if tag not in header]
-    if not missing:
-        return header
-    complete = copy.deepcopy(header)
-    for tag in missing:
-        setattr(complete, tag, None)
-    return complete
 
 
 def _uids(answer: Answer, headers: Sequence[Any]) -> tuple[str, str]:
@@ -148,12 +132,12 @@ def _segment(answer: Answer, number: int, value: int) -> Any:
     code = segment_code(name)
     segment = SegmentDescription(
         number,
-        name[:_LONG_STRING],
+        name[:LONG_STRING],
         CodedConcept(*code.category),
         CodedConcept(*code.kind),
         "AUTOMATIC",
         AlgorithmIdentificationSequence(
-            answer.model[:_LONG_STRING], codes.DCM.ArtificialIntelligence, __version__, source="monai_advdefense"
+            answer.model[:LONG_STRING], codes.DCM.ArtificialIntelligence, __version__, source="monai_advdefense"
         ),
     )
     segment.SegmentDescription = f"label {value} of the NIfTI file"

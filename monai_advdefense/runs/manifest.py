@@ -19,7 +19,7 @@ from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.shard import Shard
 from monai_advdefense.weights import file_sha256
 
-__all__ = ["Manifest", "read_manifests"]
+__all__ = ["Manifest", "read_manifests", "written_since"]
 
 _PROGRAMS = ("monai_advdefense", "monai", "torch")
 # Entries of a configuration that change nothing in the results of a volume; of the weights their content counts.
@@ -117,7 +117,7 @@ class Manifest:
         *,
         stop_rule: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the line about a shard that has come to its end, for who merges them; nothing for a run that is alone.
+        """Write the line about a run that has come to its end, for who merges shards or answers series.
 
         Args:
             attempted: path of each volume looked at.
@@ -127,9 +127,8 @@ class Manifest:
         Raises:
             OutputError: if it cannot be written.
         """
-        if self.shard.count > 1:
-            told = {"inputs": os.path.abspath(self.outputs.dataset_dir), "attempted": attempted, "failures": failures}
-            self._append({"ended": str(self.shard), "run": self._run, **told, "stop_rule": stop_rule})
+        told = {"inputs": os.path.abspath(self.outputs.dataset_dir), "attempted": attempted, "failures": failures}
+        self._append({"ended": str(self.shard), "run": self._run, **told, "stop_rule": stop_rule})
 
     def _append(self, line: Mapping[str, Any]) -> None:
         """Add a line, on disk when this returns."""
@@ -167,6 +166,21 @@ def read_manifests(output_dir: str | os.PathLike[str]) -> Iterator[tuple[Path, d
                 continue
             if isinstance(line, dict):
                 yield path, line
+
+
+def written_since(output_dir: str | os.PathLike[str], created: str) -> set[str]:
+    """Paths of the inputs whose results runs that have ended since then have written, or found there.
+
+    Args:
+        output_dir: folder of the results.
+        created: time, ISO 8601 in UTC.
+
+    Raises:
+        InputError: if a manifest cannot be read.
+    """
+    ended = [line for _, line in read_manifests(output_dir) if "ended" in line and line["created"] >= created]
+    failed = {path for line in ended for path, _ in line["failures"]}
+    return {path for line in ended for path in line["attempted"]} - failed
 
 
 def _with_effect(config: Mapping[str, Any]) -> dict[str, Any]:

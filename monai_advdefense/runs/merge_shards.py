@@ -44,7 +44,7 @@ def merge_shards(output_dir: str | os.PathLike[str]) -> tuple[RunLog, AdvDefense
 
 def _ended(output_dir: Path) -> list[dict[str, Any]]:
     """The last line of each shard about its end."""
-    lines = [line for _, line in read_manifests(output_dir) if "ended" in line]
+    lines = [line for _, line in read_manifests(output_dir) if line.get("ended", "1/1") != "1/1"]
     if not lines:
         remedy = "give the output folder of advdefense screen --shard I/N"
         raise broken_rule(output_dir, "a manifest of a run that has ended", "none", remedy)

@@ -49,5 +49,9 @@ class Shard:
         """Those of the items that are this run's."""
         return items[self.index - 1 :: self.count]
 
+    def spread(self, share: Sequence[_T]) -> list[_T]:
+        """A list of which this run's share is ``share``, for who shares out what is shared out already."""
+        return [item for item in share for _ in range(self.count)]
+
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"

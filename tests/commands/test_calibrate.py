@@ -28,7 +28,7 @@ def test_options_become_overrides_of_the_bundle(volumes, tmp_path, monkeypatch):
     assert bundle.name == "brain_mri_defended_segmentation"
     assert configs == ["inference", "calibrate"]
     assert overrides == {
-        "clean_volumes": str(volumes),
+        "clean_volumes": [{"image": str(path)} for path in sorted(volumes.iterdir())],
         "dataset_dir": str(volumes),
         "screen_path": str(tmp_path / "screen.pt"),
         "false_positive_rate": 0.25,

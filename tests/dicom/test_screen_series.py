@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_advdefense.commands.main import main
 from monai_advdefense.commands.screen import screen
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.dicom.screen_series import screen_series
 from monai_advdefense.errors import InputError, OutputError
+from monai_advdefense.runs import Manifest, Outputs, Shard
 
 from .conftest import ras_affine, stored_values
 
@@ -29,9 +28,12 @@ def metadata(tmp_path):
 def run(tmp_path):
     """Writes labels 0, 1 and 2 by brightness in place of a bundle, and records what it was given."""
 
-    def run(folder, volumes):
+    def run(folder, volumes, failing=()):
         run.given.append((folder, volumes))
-        for path in volumes:
+        manifest = Manifest(Outputs(folder, tmp_path / "out"))
+        manifest.read()
+        manifest.mark_ended([str(path) for path in volumes], [(str(path), "broken") for path in failing])
+        for path in (path for path in volumes if path not in failing):
             volume = nib.load(path)
             labels = np.digitize(np.asarray(volume.dataobj), [1000, 2000]).astype(np.uint8)
             target = tmp_path / "out" / path.relative_to(folder).parent / path.name.replace(".nii.gz", "_seg.nii.gz")
@@ -83,15 +85,14 @@ def test_the_converted_file_is_left_as_it_is_if_it_is_the_same(make_series, run,
     assert np.array_equal(np.asarray(nib.load(nifti).dataobj), stored_values())
 
 
-def test_an_older_result_of_other_voxels_is_no_answer(make_series, run, metadata, tmp_path):
+def test_an_older_result_of_a_volume_that_fails_now_is_no_answer(make_series, run, metadata, tmp_path):
     folder = make_series("t1")
-    run(tmp_path / "x", [])
-    old = tmp_path / "out" / "t1_seg.nii.gz"
-    old.parent.mkdir()
-    nib.save(nib.Nifti1Image(np.ones((7, 6, 5), np.uint8), np.eye(4)), old)
-    os.utime(old, (1, 1))
-    _screen(folder, tmp_path, lambda folder, volumes: None, metadata)
-    assert not (tmp_path / "out" / "t1_seg.dcm").exists()
+    _screen(folder, tmp_path, run, metadata)
+    answer = tmp_path / "out" / "t1_seg.dcm"
+    answer.unlink()
+    _screen(folder, tmp_path, lambda *given: run(*given, failing=given[1]), metadata)
+    assert (tmp_path / "out" / "t1_seg.nii.gz").is_file()
+    assert not answer.exists()
 
 
 def test_an_older_answer_does_not_stand_beside_newer_labels(make_series, run, metadata, tmp_path, capsys):
@@ -155,9 +156,16 @@ def test_the_command_gives_the_labels_of_the_same_volume_as_nifti(make_series, t
     from pydicom import dcmread
 
     assert dcmread(tmp_path / "b" / "scan_seg.dcm").ContentDescription == headline
+    assert headline in dcmread(tmp_path / "b" / "scan_report.dcm").SeriesDescription
 
 
-def test_series_cannot_be_shared_out_by_number(make_series, tmp_path, capsys):
-    folder = make_series("t1")
-    assert main(["screen", str(folder), "-o", str(tmp_path / "out"), "--shard", "1/2"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("error: shard: expected NIfTI files, found DICOM series")
+def test_shards_convert_and_answer_their_own_series_alone(make_series, metadata, tmp_path):
+    for name in "abc":
+        make_series(f"study/{name}")
+    shared = []
+    for index in (1, 2):
+        part = Shard(index, 2)
+        run = lambda folder, volumes: shared.append([path.name for path in part.share(part.spread(volumes))])  # noqa: B023, E731
+        screen_series(tmp_path / "study", tmp_path / f"out{index}", run, metadata=metadata, shard=part)
+    assert shared == [["a.nii.gz", "c.nii.gz"], ["b.nii.gz"]]
+    assert [path.name for path in (tmp_path / "out2" / "dicom").iterdir()] == ["b.nii.gz"]

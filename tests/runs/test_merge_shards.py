@@ -98,7 +98,8 @@ def test_a_folder_without_shards_is_refused(out):
 
 def test_a_run_that_is_alone_has_nothing_to_merge(out):
     _end(out, "1/1")
-    assert list(out.glob("*.jsonl")) == []
+    with pytest.raises(InputError, match="expected a manifest of a run that has ended, found none"):
+        merge_shards(out)
 
 
 def test_the_shards_together_are_compared_with_the_calibrated_rate(out, tmp_path, capsys):

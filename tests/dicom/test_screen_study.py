@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from monai_advdefense.commands.main import main
+from monai_advdefense.data.phantom import brain_phantom
+from monai_advdefense.dicom import archive as module
+
+pytest.importorskip("dicomweb_client")
+from .archive_server import archive_server
+
+
+@pytest.fixture
+def server(make_series, monkeypatch):
+    """An archive with a study of one brain."""
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    phantom = brain_phantom((24, 12, 24), seed=1)[0]
+    values = np.rint(phantom / phantom.max() * 1000).astype(np.int16)
+    with archive_server() as server:
+        for path in make_series(values=values, spacing=(1, 1, 1)).iterdir():
+            server.add(path.read_bytes())
+            from pydicom import dcmread
+
+            server.study = dcmread(path).StudyInstanceUID
+        yield server
+
+
+def _screen(server, tmp_path):
+    words = ["screen", "--pacs", server.url, "--study", server.study, "-o", str(tmp_path / "out"), "--device", "cpu"]
+    return main(words)
+
+
+def test_a_study_is_screened_and_answered_whatever_breaks(server, tmp_path, capsys):
+    # While it is fetched, the archive goes away for good.
+    server.breaking = lambda method, path: "close" if server.requests["GET"] > 20 else None
+    assert _screen(server, tmp_path) == 2
+    assert "no connection (ConnectionError): check address" in capsys.readouterr().err
+    fetched = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "received").glob("*/*/*.dcm")}
+    assert 0 < len(fetched) < 24
+    # It comes back, but takes no answer.
+    server.breaking = lambda method, path: 403 if method == "POST" else None
+    assert _screen(server, tmp_path) == 2
+    assert capsys.readouterr().err.count("failed: pacs: expected an answer of") == 2
+    assert server.modalities() == {"MR": 24}
+    assert all(path.stat().st_mtime_ns == time for path, time in fetched.items())
+    # It takes the first and breaks.
+    server.breaking = lambda method, path: 403 if method == "POST" and "SEG" in server.modalities() else None
+    assert _screen(server, tmp_path) == 2
+    assert server.modalities() == {"MR": 24, "SEG": 1}
+    server.breaking = lambda method, path: None
+    for _ in range(2):
+        assert _screen(server, tmp_path) == 0
+        assert server.modalities() == {"MR": 24, "SEG": 1, "SR": 1}
+    assert capsys.readouterr().out.count("is there already") == 3
+    (record,) = (tmp_path / "out").glob("*_scores.json")
+    assert json.loads(record.read_text())["counts"]["slices"] > 0
+    assert nib.load(next((tmp_path / "out").glob("*_seg.nii.gz"))).shape == (24, 12, 24)
+    assert nib.load(next((tmp_path / "out" / "dicom").glob("*.nii.gz"))).shape == (24, 12, 24)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ([], "error: INPUT: expected files, or --pacs and --study, found neither: name what to screen"),
+        (
+            ["a", "--pacs", "http://a", "--study", "1"],
+            "error: INPUT: expected files, or --pacs and --study, found",
+        ),
+        (["--pacs", "http://a"], "error: options: expected --pacs and --study together, found one of them"),
+        (["a", "--study", "1.2"], "error: options: expected --pacs and --study together, found one of them"),
+        (["--pacs", "http://a", "--study", "1", "--shard", "1/2"], "error: shard: expected files, found a study of an"),
+        (["--pacs", "a", "--study", "1"], "error: pacs: expected a URL such as"),
+    ],
+)
+def test_misuse_is_one_line_with_a_remedy(words, found, tmp_path, capsys):
+    assert main(["screen", *words, "-o", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(found)
