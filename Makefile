@@ -8,11 +8,12 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit mutants configs bundles dist deploy label pacs docs benchmarks results paper clean
+.PHONY: help demo samples test lint types unit reliability mutants configs bundles dist deploy label pacs docs benchmarks results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
 	@echo "make test        install, linter, types and tests"
+	@echo "make reliability  the promises of docs/reliability.md at full length, and its figures (PROMISE=NAME: one of them)"
 	@echo "make mutants     change single lines of the core, one by one, and see whether the tests notice it"
 	@echo "make samples     generated brains, part of the training data of detector and reformer"
 	@echo "make configs     write the JSON configurations of the bundles from bundle_configs/"
@@ -52,6 +53,9 @@ types: $(READY)
 
 unit: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+reliability: $(READY)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q tests/reliability$(PROMISE:%=/test_%.py) --figures docs/reliability.md
 
 mutants: $(READY)
 	$(BIN)/python -m mutants

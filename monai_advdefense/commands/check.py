@@ -1,4 +1,4 @@
-"""``advdefense check``: check that files can be used, without any network."""
+"""``advdefense check``: check that files can be used, without any network; or what a bundle is about to run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 from monai_advdefense.commands.options import INPUT
 from monai_advdefense.errors import InputError
-from monai_advdefense.input_paths import Inputs
+from monai_advdefense.input_paths import Inputs, input_paths
 from monai_advdefense.messages import some_failed
 
 __all__ = ["add_arguments", "check", "run"]
@@ -16,7 +16,8 @@ def check(data: Inputs) -> dict[str, str | None]:
     """Check volumes as every run does before it computes anything.
 
     Args:
-        data: NIfTI file or DICOM series, or a folder that is searched with its subfolders, or several.
+        data: NIfTI file or DICOM series, or a folder that is searched with its subfolders, or several. Of bundles
+            the configurations are read, see :func:`~monai_advdefense.bundle_tools.check_configs.check_configs`.
 
     Returns:
         For each absolute path, or name of a series, None, or the one line that says what is wrong and what to do.
@@ -24,10 +25,14 @@ def check(data: Inputs) -> dict[str, str | None]:
     Raises:
         InputError: if there is no volume.
     """
+    from monai_advdefense.bundle_tools.check_configs import check_configs, is_bundle
     from monai_advdefense.data.checks import check_volume_file
     from monai_advdefense.data.folder import volume_datalist
     from monai_advdefense.dicom import check_series, check_series_alone, holds_dicom
 
+    paths = input_paths(data)
+    if all(is_bundle(path) for path in paths):
+        return {file: found for path in paths for file, found in check_configs(path).items()}
     if holds_dicom(data):
         check_series_alone(data)
         return check_series(data)
@@ -43,7 +48,7 @@ def check(data: Inputs) -> dict[str, str | None]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("input", metavar="INPUT", nargs="+", help=INPUT)
+    parser.add_argument("input", metavar="INPUT", nargs="+", help=f"{INPUT}; or bundles")
 
 
 def run(options: argparse.Namespace) -> None:

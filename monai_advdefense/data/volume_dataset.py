@@ -10,6 +10,7 @@ import ignite.distributed as idist
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from monai_advdefense.data.checks.intensity_range import check_intensity_range
 from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.data.load_volume import load_volume
 from monai_advdefense.errors import InputError
@@ -31,8 +32,8 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
     Args:
         data: items with the path of the volume under ``key``, or a folder (or one file) as for
             :func:`~monai_advdefense.data.volume_datalist`.
-        transform: preprocessing of one item; it leaves a tensor ``(1, X, Y, Z)`` under ``key``, RAS, 1 mm, cropped to
-            the brain, its slices padded to ``slice_size``.
+        transform: preprocessing of one item; it leaves a tensor ``(1, X, Y, Z)`` in [0, 1] under ``key``, RAS, 1 mm,
+            cropped to the brain, its slices padded to ``slice_size``.
         slice_size: sides of the slices that the networks take, in voxels.
         slice_dim: spatial axis along which slices are stacked; 1 is coronal.
         key: name of the volume in an item.
@@ -112,6 +113,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
             raise broken_rule("data", f"one path under {self.key!r}", path, "check the datalist")
         sizes: dict[str, Any] = {"slice_size": self.slice_size, "slice_dim": self.slice_dim}
         loaded = load_volume(item, self.transform, keys=(self.key,), **sizes)
+        check_intensity_range(loaded[self.key], path=path)
         self._check_slices(path, loaded[self.key])
         return loaded
 

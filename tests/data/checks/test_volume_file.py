@@ -1,7 +1,6 @@
 import gzip
 import os
 
-import nibabel as nib
 import numpy as np
 import pytest
 
@@ -99,19 +98,6 @@ def test_what_is_no_file_is_refused(tmp_path):
             check_volume_file(tmp_path / f"{name}.nii")
 
 
-def test_a_gzip_bomb_is_not_unpacked(tmp_path, brain, make_nifti):
-    """A header that asks for little, and zeros far beyond: reading stops after what the header says."""
-    path = tmp_path / "a.nii.gz"
-    with gzip.open(path, "wb", compresslevel=1) as file:
-        file.write(make_nifti(brain))
-        for _ in range(64):
-            file.write(bytes(2**20))
-    damaged_at_the_end = path.read_bytes()[:-10] + b"damaged..."
-    path.write_bytes(damaged_at_the_end)
-    with pytest.raises(InputError, match="found more"):
-        check_volume_file(path)
-
-
 LEGAL = {
     "uint8": lambda b, make: make(b.astype(np.uint8)),
     "int16": lambda b, make: make(b),
@@ -143,26 +129,3 @@ def test_a_legal_oddity_is_accepted(name, content, tmp_path, brain, make_nifti):
     path = tmp_path / name
     path.write_bytes(gzip.compress(data) if name.lower().endswith("gz") else data)
     check_volume_file(path)
-
-
-def test_no_header_damage_of_one_byte_passes_and_means_nonsense(tmp_path, brain, make_nifti):
-    """Whatever byte is hit: a clear refusal, or a volume that loads, is finite, and whose geometry agrees in itself."""
-    rng = np.random.default_rng(0)
-    original = make_nifti(brain, np.diag([-0.9, 1.1, 1.2, 1]), scl_slope=2.0, scl_inter=1.0)
-    path = tmp_path / "a.nii"
-    messages = []
-    for position, value in zip(rng.integers(0, 352, 200), rng.integers(0, 256, 200), strict=True):
-        path.write_bytes(original[:position] + bytes([value]) + original[position + 1 :])
-        try:
-            check_volume_file(path)
-        except InputError as error:
-            messages.append(str(error))
-            continue
-        volume = nib.load(path)
-        assert volume.shape[:3] == brain.shape
-        assert np.isfinite(volume.get_fdata()).all()
-        lengths = np.linalg.norm(volume.affine[:3, :3], axis=0)
-        np.testing.assert_allclose(lengths, volume.header.get_zooms()[:3], rtol=1e-3)
-        assert abs(np.linalg.det(volume.affine[:3, :3])) >= 0.5 * lengths.prod()
-    assert all(message.startswith(f"{path}: expected ") for message in messages)
-    assert 20 < len(messages) < 180
