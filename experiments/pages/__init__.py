@@ -1,1 +1,1 @@
-"""Pages of tables and pictures, as Markdown and as HTML."""
+"""Pages of tables and pictures, as Markdown."""

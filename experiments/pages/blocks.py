@@ -17,9 +17,6 @@ class Table:
         rows: cells.
         caption: what it was made from.
         source: file of the numbers.
-        folded: shown in HTML only, and closed at first; Markdown names the files of a row of such tables.
-        names: number of first columns that hold names.
-        words: whether the last column holds words.
     """
 
     title: str
@@ -27,18 +24,15 @@ class Table:
     rows: Sequence[Sequence[str]]
     caption: str
     source: str
-    folded: bool = False
-    names: int = 1
-    words: bool = False
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, in one form for wide and one for narrow screens.
+    """A figure.
 
     Attributes:
         title: what it shows.
-        name: file without suffix; the narrow form ends in ``_narrow``.
+        name: file without suffix.
         text: the same in words, for readers who cannot see it.
         caption: what it was made from.
     """
@@ -49,15 +43,7 @@ class Picture:
     caption: str
 
 
-@dataclass(frozen=True)
-class Note:
-    """Paragraphs under a headline of their own."""
-
-    title: str
-    paragraphs: Sequence[str]
-
-
-Block: TypeAlias = str | Table | Picture | Note
+Block: TypeAlias = str | Table | Picture
 
 
 @dataclass(frozen=True)

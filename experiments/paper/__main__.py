@@ -45,7 +45,7 @@ def run_experiments(
         seed: seed of trainings, random targets and noise.
 
     Returns:
-        The HTML page, or None in a process that others write for.
+        The page, or None in a process that others write for.
 
     Raises:
         InputError: if the preset is unknown, or the data set is missing or malformed.

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from experiments.pages.blocks import Block, Section, Table
-from experiments.pages.html import to_html
 from experiments.pages.markdown import to_markdown
 from experiments.pages.numbers import Numbers
 from experiments.paper.baseline_networks import DEFENCES, PLAIN
@@ -61,30 +60,17 @@ def baselines(folder: Path) -> Iterator[Block]:
     attacks = {name: label for name, label in labels(numbers.table("baselines")).items() if name != CLEAN}
     yield from TEXTS["baselines"]
     yield _at_full_strength(numbers, attacks, caption)
-    for name, title in (("dice", "Dice"), ("accepted_and_bad", "Accepted and bad"), ("norm", "Mean L2 norm")):
-        cells = _cells(numbers, name, list(attacks))
-        table = [[defence, *found] for defence, found in zip(_NAMES.values(), cells, strict=True)]
-        header = ("Defence", *attacks.values())
-        yield Table(f"{title} by attack, baselines", header, table, caption, "baselines.csv", folded=True)
+    yield TEXTS["elsewhere"]["baselines"]
 
 
-def baselines_markdown(folder: Path) -> str:
-    """The page of the baselines as Markdown, made from the files of numbers in ``folder``."""
-    return to_markdown(TITLE, _sections(folder))
-
-
-def baselines_html(folder: Path) -> str:
-    """The page of the baselines as one HTML file."""
-    facts = Numbers(folder, "baselines_facts").facts
-    return to_html(TITLE, _sections(folder), folder, date=facts["date"], command=facts["command"])
-
-
-def _sections(folder: Path) -> list[Section]:
+def baselines_page(folder: Path) -> str:
+    """Make the page of the baselines from the files of numbers in ``folder``, to lie there as ``baselines.md``."""
     rows = list(Numbers(folder, "baselines_facts").facts.items())
-    about = Table("About this run", ("What", "Value"), rows, TEXTS["captions"]["about"], "baselines_facts.csv", names=2)
+    about = Table("About this run", ("What", "Value"), rows, TEXTS["captions"]["about"], "baselines_facts.csv")
     subjects = ("Data", "Attack", "Dice", "Accepted and bad", "Intervals")
     methods = [f"{subject}: {TEXTS['methods'][subject]}" for subject in subjects]
-    return [Section("Baselines", list(baselines(folder))), Section("How it was measured", [*methods, about])]
+    sections = [Section("Baselines", list(baselines(folder))), Section("How it was measured", [*methods, about])]
+    return to_markdown(TITLE, sections)
 
 
 def _cells(numbers: Numbers, name: str, attacks: list[str]) -> list[list[str]]:
@@ -109,4 +95,4 @@ def _at_full_strength(numbers: Numbers, attacks: Mapping[str, str], caption: str
         for line, (name, network) in enumerate(zip(_NAMES.values(), networks, strict=True))
     ]
     header = ("Defence", "Attacks made against", *(head for _, _, heads in parts for head in heads))
-    return Table("Baselines at full strength", header, rows, caption, "baselines.csv", names=2)
+    return Table("Baselines at full strength", header, rows, caption, "baselines.csv")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from experiments.pages.blocks import Block, Note, Table
+from experiments.pages.blocks import Block, Section, Table
 from experiments.pages.cells import strength_label
 from experiments.paper.names import MEAN
 from experiments.paper.paper_numbers import PaperNumbers
@@ -38,19 +38,19 @@ def count_of_verdicts(numbers: PaperNumbers) -> str:
 
 
 def claims(numbers: PaperNumbers) -> Iterator[Block]:
-    """Verdicts, every comparison behind them, and the bars."""
+    """Verdicts and bars."""
     rows = [
         (row["text"], *(_verdict(row[f"verdict_{name}"]) for name in TEXTS["settings"]), _votes(row), row["reading"])
         for row in numbers.table("claims").to_dict("records")
     ]
     header = ("Claim", *TEXTS["settings"].values(), "Comparisons, brain only", "Compared")
     caption = numbers.captioned("claims", numbers.pooled_slices)
-    yield Table("Verdicts", header, rows, caption, "claims.csv", words=True)
-    yield _comparisons(numbers)
+    yield Table("Verdicts", header, rows, caption, "claims.csv")
+    yield TEXTS["elsewhere"]["claims"]
     yield _bars(numbers)
 
 
-def not_reproduced(numbers: PaperNumbers) -> Iterator[Note]:
+def not_reproduced(numbers: PaperNumbers) -> Iterator[Section]:
     """What did not come out, with its quantities and a conjecture."""
     table = numbers.table("claims")
     for row in table[table["verdict_brain"].isin(["no", "undecided"])].to_dict("records"):
@@ -59,7 +59,7 @@ def not_reproduced(numbers: PaperNumbers) -> Iterator[Note]:
             f"{numbers.cell(other, 'lower')}, difference {numbers.cell(other, 'difference')}: {other['verdict']}."
             for other in select(numbers.table("comparisons"), claim=row["claim"], setting="brain").to_dict("records")
         ]
-        yield Note(f"{row['text']}: {row['verdict_brain']}", [*found, f"Conjecture: {row['reason']}"])
+        yield Section(f"{row['text']}: {row['verdict_brain']}", [*found, f"Conjecture: {row['reason']}"])
     for detector, rows in select(numbers.table("bars"), verdict="missed").groupby("detector", sort=False):
         found = [
             f"DAG {row['type']}, {strength_label(row['strength'])}: {numbers.cell(row, 'auc')}, wanted at least "
@@ -67,10 +67,10 @@ def not_reproduced(numbers: PaperNumbers) -> Iterator[Note]:
             for row in rows.to_dict("records")
         ]
         title = f"ROC-AUC of {detector}, brain only, mean over the target networks: missed"
-        yield Note(title, [*found, f"Conjecture: {rows['reason'].iloc[0]}"])
+        yield Section(title, [*found, f"Conjecture: {rows['reason'].iloc[0]}"])
     missing = [f"{text}." for text in select(table, verdict_brain="not measured")["text"]]
     if missing:
-        yield Note("Not measured in this run", missing)
+        yield Section("Not measured in this run", missing)
 
 
 def _verdict(text: str | float) -> str:
@@ -100,21 +100,3 @@ def _bars(numbers: PaperNumbers) -> Table:
         numbers.captioned("bars", numbers.single_slices),
     )
     return Table(title, header, rows, caption, "bars.csv")
-
-
-def _comparisons(numbers: PaperNumbers) -> Table:
-    texts = dict(numbers.table("claims")[["claim", "text"]].itertuples(index=False))
-    rows = [
-        (
-            texts[row["claim"]],
-            TEXTS["settings"][row["setting"]],
-            row["expected_higher"],
-            row["expected_lower"],
-            *(numbers.cell(row, name) for name in ("higher", "lower", "difference")),
-            row["verdict"],
-        )
-        for row in numbers.table("comparisons").to_dict("records")
-    ]
-    header = ("Claim", "Slices", "Should be higher", "Should be lower", "Former", "Latter", "Difference", "Verdict")
-    caption = numbers.captioned("comparisons", numbers.pooled_slices)
-    return Table("Every comparison", header, rows, caption, "comparisons.csv", folded=True, names=4)

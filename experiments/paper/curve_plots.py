@@ -30,39 +30,38 @@ _LINES: dict[str, dict[str, Any]] = {
 
 
 @rc_context(STYLE)
-def roc_plot(rows: pd.DataFrame, targets: Sequence[str], *, narrow: bool = False) -> Figure:
+def roc_plot(rows: pd.DataFrame, targets: Sequence[str]) -> Figure:
     """Draw the ROC curves of the detectors, one panel for each target network."""
-    figure, panels = _panels(targets, narrow, ("False positive rate", "True positive rate"))
+    figure, panels = _panels(targets, ("False positive rate", "True positive rate"))
     for axes, target in zip(panels, targets, strict=True):
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (1, 3)), label="chance")
         axes.axvline(0.05, color=SOFT, linewidth=0.8)
         axes.annotate("5 %", (0.05, 0.02), (3, 0), textcoords="offset points", fontsize=7.5, color=SOFT)
         _curves(axes, rows, target, "false_positive_rate", "true_positive_rate")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    shared_legend(figure, narrow, columns=2 if narrow else 6)
+    shared_legend(figure, columns=6)
     return figure
 
 
 @rc_context(STYLE)
-def risk_coverage_plot(rows: pd.DataFrame, targets: Sequence[str], *, narrow: bool = False) -> Figure:
+def risk_coverage_plot(rows: pd.DataFrame, targets: Sequence[str]) -> Figure:
     """Draw the share of bad slices among the accepted ones at each coverage, one panel for each target network."""
-    figure, panels = _panels(targets, narrow, ("Coverage: share of slices accepted", "Bad among the accepted"))
+    figure, panels = _panels(targets, ("Coverage: share of slices accepted", "Bad among the accepted"))
     highest = rows["risk"].max() or 1.0
     for axes, target in zip(panels, targets, strict=True):
         _curves(axes, rows, target, "coverage", "risk")
         axes.set(xlim=(0, 1.01), ylim=(-0.02 * highest, 1.04 * highest))
-    shared_legend(figure, narrow, columns=2 if narrow else 6)
+    shared_legend(figure, columns=6)
     return figure
 
 
-def _panels(targets: Sequence[str], narrow: bool, labels: tuple[str, str]) -> tuple[Figure, list[Axes]]:
-    count = len(targets)
-    size = (3.7, 1.3 + 3.3 * count) if narrow else (0.6 + 3.3 * count, 4.3)
-    figure = Figure(figsize=size, dpi=180 if narrow else 150, layout="constrained")
-    panels = list(figure.subplots(count if narrow else 1, 1 if narrow else count, squeeze=False).flat)
-    for place, (axes, target) in enumerate(zip(panels, targets, strict=True)):
-        axes.set(title=f"{target} target", xlabel=labels[0], ylabel=labels[1] if narrow or not place else "")
+def _panels(targets: Sequence[str], labels: tuple[str, str]) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(0.6 + 3.3 * len(targets), 4.3), layout="constrained")
+    panels = list(figure.subplots(1, len(targets), squeeze=False).flat)
+    for axes, target in zip(panels, targets, strict=True):
+        axes.set(title=f"{target} target", xlabel=labels[0])
         axes.grid()
+    panels[0].set_ylabel(labels[1])
     return figure, panels
 
 

@@ -10,8 +10,9 @@ from experiments.attacks import INFORMED
 from experiments.pages.blocks import Block, Table
 from experiments.pages.cells import budget_label
 from experiments.paper.names import HALF, MEAN
-from experiments.paper.paper_numbers import PaperNumbers, labels, target_label
+from experiments.paper.paper_numbers import PaperNumbers, target_label
 from experiments.paper.quantities import pooled
+from experiments.paper.texts import TEXTS
 from experiments.tables import CLEAN, select
 
 _TABLE_2 = (
@@ -52,18 +53,14 @@ def informed_attacker(numbers: PaperNumbers) -> Iterator[Table]:
 
 
 def guards(numbers: PaperNumbers) -> Iterator[Block]:
-    """Figure 4, Table 2 for each target network, risk and coverage, and every guard under every attack."""
+    """Figure 4, Table 2 for each target network, risk and coverage."""
     text = "One panel for each target network: Dice of the slices that each pair accepts, and the share of these."
     yield from numbers.picture("figure_4", "Figure 4: Dice of accepted slices", text)
     for target in (MEAN, *numbers.targets):
         yield _table_2(numbers, target)
     text = "One panel for each target network: share of bad slices among the accepted ones against coverage."
     yield from numbers.picture("risk_coverage", "Risk and coverage", text)
-    yield _areas(numbers)
-    titles = {"accepted_and_bad": "Accepted and bad", "dice": "Dice of accepted slices", "coverage": "Coverage"}
-    for target in numbers.targets:
-        for name, title in titles.items():
-            yield _by_attack(numbers, target, name, f"{title} by attack, {target_label(target)}")
+    yield TEXTS["elsewhere"]["guards"]
 
 
 def _table_2(numbers: PaperNumbers, target: str) -> Table:
@@ -77,24 +74,3 @@ def _table_2(numbers: PaperNumbers, target: str) -> Table:
     header = ("Detector → reformer", *(title for title, _, _ in _TABLE_2))
     caption = numbers.captioned("guards", numbers.pooled_slices)
     return Table(f"Table 2, {target_label(target)}", header, rows, caption, "guards.csv")
-
-
-def _areas(numbers: PaperNumbers) -> Table:
-    targets, full = [*numbers.targets, MEAN], select(numbers.detection, attack=pooled())
-    table = numbers.pivot(full, "aurc", ("detector", numbers.detectors), ("target", targets))
-    rows = [[name, *cells] for name, cells in zip(numbers.detectors, table, strict=True)]
-    caption = numbers.captioned("risk_coverage", numbers.pooled_slices)
-    header = ("Detector", *targets)
-    return Table("Area under the risk-coverage curve", header, rows, caption, "detection.csv", folded=True)
-
-
-def _by_attack(numbers: PaperNumbers, target: str, name: str, title: str) -> Table:
-    """One quantity of each guard under the attacks at full strength, and those of informed attackers."""
-    here = select(numbers.guards, target=target)
-    full = here["strength"].isna() | (here["strength"] == 1.0) | (here["form"] == INFORMED)
-    attacks, every = labels(here[full]), list(select(here, form=CLEAN)["guard"])
-    table = numbers.pivot(here, name, ("guard", every), ("attack", list(attacks)))
-    rows = [[guard, *cells] for guard, cells in zip(every, table, strict=True)]
-    header = ("Detector → reformer", *attacks.values())
-    caption = numbers.captioned("guards", numbers.single_slices)
-    return Table(title, header, rows, caption, "guards.csv", folded=True)

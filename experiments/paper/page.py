@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.pages.blocks import Block, Section, Table
-from experiments.pages.html import to_html
 from experiments.pages.markdown import to_markdown
 from experiments.paper.baseline_sections import baselines
 from experiments.paper.claim_sections import claims, count_of_verdicts, in_short, not_reproduced
-from experiments.paper.detection_sections import attacks, detection
+from experiments.paper.detection_sections import detection
 from experiments.paper.guard_sections import guards, informed_attacker
 from experiments.paper.paper_numbers import PaperNumbers
 from experiments.paper.texts import TEXTS
@@ -18,30 +17,9 @@ from experiments.paper.texts import TEXTS
 _NOT_REPRODUCED = "What we could not reproduce, and why we think so"
 
 
-def markdown_page(folder: Path) -> str:
-    """Make the page as Markdown, to lie in ``folder`` as ``results.md`` beside ``not_reproduced.md``."""
-    link = Section(_NOT_REPRODUCED, ["[On a page of its own](not_reproduced.md)."])
-    sections = _sections(PaperNumbers(folder), folder)
-    return to_markdown(TEXTS["title"], [link if section.title == _NOT_REPRODUCED else section for section in sections])
-
-
-def not_reproduced_page(folder: Path) -> str:
-    """Make the page of what did not come out as Markdown, to lie in ``folder`` as ``not_reproduced.md``."""
+def results_page(folder: Path) -> str:
+    """Make the page of all results, to lie in ``folder`` as ``results.md`` beside ``not_reproduced.md``."""
     numbers = PaperNumbers(folder)
-    made_of = f"{numbers.captioned('claims', numbers.pooled_slices)}."
-    opening = Section("In short", [count_of_verdicts(numbers), "[All results](results.md).", made_of])
-    notes = [Section(note.title, note.paragraphs) for note in not_reproduced(numbers)]
-    return to_markdown(_NOT_REPRODUCED, [opening, *notes])
-
-
-def html_page(folder: Path) -> str:
-    """Make the page as one HTML file that needs no other; ``folder`` must hold the plots as well."""
-    numbers = PaperNumbers(folder)
-    facts = numbers.facts
-    return to_html(TEXTS["title"], _sections(numbers, folder), folder, date=facts["date"], command=facts["command"])
-
-
-def _sections(numbers: PaperNumbers, folder: Path) -> list[Section]:
     blocks = {
         "In short": in_short(numbers),
         "The informed attacker": informed_attacker(numbers),
@@ -50,12 +28,20 @@ def _sections(numbers: PaperNumbers, folder: Path) -> list[Section]:
         "Detector and reformer together (Table 2, Figure 4)": guards(numbers),
         "Baselines": baselines(folder),
         "Images and spectra (Figures 2 and 3)": _examples(numbers),
-        "Attacks and noise": attacks(numbers),
-        _NOT_REPRODUCED: not_reproduced(numbers),
+        "Attacks and noise": [TEXTS["noise"], TEXTS["elsewhere"]["attacks"]],
+        _NOT_REPRODUCED: ["[On a page of its own](not_reproduced.md)."],
         "How it was measured": _methods(numbers),
     }
     sections = [Section(title, list(content)) for title, content in blocks.items()]
-    return [section for section in sections if section.blocks]
+    return to_markdown(TEXTS["title"], [section for section in sections if section.blocks])
+
+
+def not_reproduced_page(folder: Path) -> str:
+    """Make the page of what did not come out, to lie in ``folder`` as ``not_reproduced.md``."""
+    numbers = PaperNumbers(folder)
+    made_of = f"{numbers.captioned('claims', numbers.pooled_slices)}."
+    opening = Section("In short", [count_of_verdicts(numbers), "[All results](results.md).", made_of])
+    return to_markdown(_NOT_REPRODUCED, [opening, *not_reproduced(numbers)])
 
 
 def _examples(numbers: PaperNumbers) -> Iterator[Block]:
@@ -67,5 +53,4 @@ def _examples(numbers: PaperNumbers) -> Iterator[Block]:
 
 def _methods(numbers: PaperNumbers) -> Iterator[Block]:
     yield from (f"{subject}: {text}" for subject, text in TEXTS["methods"].items())
-    rows = list(numbers.facts.items())
-    yield Table("About this run", ("What", "Value"), rows, TEXTS["captions"]["about"], "facts.csv", names=2)
+    yield Table("About this run", ("What", "Value"), [*numbers.facts.items()], TEXTS["captions"]["about"], "facts.csv")

@@ -27,24 +27,20 @@ _FULL: dict[str, Any] = {"form": "dag", "type": POOLED, "strength": 1.0, "suppor
 
 
 @rc_context(STYLE)
-def pairs_plot(rows: pd.DataFrame, targets: Sequence[str], *, narrow: bool = False) -> Figure:
+def pairs_plot(rows: pd.DataFrame, targets: Sequence[str]) -> Figure:
     """Draw the Dice of the accepted slices of each pair, with their share, against no defence."""
-    size = (3.9, 0.7 + 3.9 * len(targets)) if narrow else (3.0 + 3.1 * len(targets), 5.9)
-    figure = Figure(figsize=size, dpi=180 if narrow else 150, layout="constrained")
-    count = 1 if narrow else len(targets)
-    grid = figure.add_gridspec(len(targets) // count, 2 * count, width_ratios=[2.6, 1] * count)
-    for place, target in enumerate(targets):
+    figure = Figure(figsize=(3.0 + 3.1 * len(targets), 5.9), layout="constrained")
+    panels = figure.subplots(1, 2 * len(targets), width_ratios=[2.6, 1] * len(targets), squeeze=False)
+    for dice_axes, coverage_axes, target in zip(panels[0, ::2], panels[0, 1::2], targets, strict=True):
         here = select(rows, target=target)
         pairs = select(here, **_FULL).dropna(subset="pair")
         pairs = pairs.assign(place=range(len(pairs)), kind=[_kind(row) for _, row in pairs.iterrows()])
-        dice_axes = figure.add_subplot(grid[place // count, 2 * (place % count)])
-        coverage_axes = figure.add_subplot(grid[place // count, 2 * (place % count) + 1])
-        dice_axes.set(title=f"{target} target", xlabel="Dice" if narrow else "Dice of accepted slices")
+        dice_axes.set(title=f"{target} target", xlabel="Dice of accepted slices")
         _dice_panel(dice_axes, pairs, select(here, detector=NO_DETECTOR, reformer=NO_REFORMER))
         _coverage_panel(coverage_axes, pairs)
-        names = ["" if place % count else _name(row, narrow) for _, row in pairs.iterrows()]
-        dice_axes.set_yticks(range(len(pairs)), names)
-    shared_legend(figure, narrow, columns=1 if narrow else 3)
+        names = [f"{row['detector']} → {row['reformer']}  {row['pair']:.0f}" for _, row in pairs.iterrows()]
+        dice_axes.set_yticks(range(len(pairs)), names if target == targets[0] else [""] * len(pairs))
+    shared_legend(figure, columns=3)
     return figure
 
 
@@ -53,14 +49,6 @@ def _kind(row: pd.Series) -> str:
         return "beyond the paper"
     detector, reformer = (row[name].startswith("Autoencoder") for name in ("detector", "reformer"))
     return list(_KINDS)[2 * (not detector) + (not reformer)]
-
-
-def _name(row: pd.Series, narrow: bool) -> str:
-    name = f"{row['detector']} → {row['reformer']}  {row['pair']:.0f}"
-    if narrow:
-        name = name.replace("Autoencoder", "AE")
-        name = name.replace(" → ", "\n→ ") if len(name) > 34 else name
-    return name
 
 
 def _dice_panel(axes: Axes, pairs: pd.DataFrame, bare: pd.DataFrame) -> None:

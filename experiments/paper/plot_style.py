@@ -1,11 +1,9 @@
-"""How the plots look, and plots as files."""
+"""How the plots look."""
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 INK, SOFT, GRID = "#1f2933", "#52606d", "#e4e7eb"
@@ -21,8 +19,10 @@ STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
+    "figure.dpi": 150,
     "grid.color": GRID,
     "grid.linewidth": 0.8,
+    "legend.fontsize": 8.5,
     "legend.frameon": False,
     "legend.labelcolor": INK,
     **{f"{axis}tick.{name}": value for axis in "xy" for name, value in (("color", INK), ("labelsize", 8))},
@@ -30,32 +30,11 @@ STYLE: Any = {
 """Settings of Matplotlib under which the plots are drawn."""
 
 
-def encoded(figure: Figure) -> dict[str, bytes]:
-    """Encode a figure as ``png`` and ``svg``, the same bytes for the same figure."""
-    found = {}
-    # Without these SVG carries random names and the time.
-    metadata: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-    with rc_context({"svg.hashsalt": "monai_advdefense"}):
-        for kind, entries in metadata.items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata=entries, facecolor="white")
-            found[kind] = buffer.getvalue()
-            # What was laid out once need not be so again.
-            figure.set_layout_engine("none")
-    return found
-
-
-def shared_legend(figure: Figure, narrow: bool, columns: int) -> None:
+def shared_legend(figure: Figure, columns: int) -> None:
     """One legend for all panels."""
     entries: dict[str, Any] = {}
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         entries |= dict(zip(labels, handles, strict=True))
     if entries:
-        figure.legend(
-            list(entries.values()),
-            list(entries),
-            loc="outside lower left" if narrow else "outside lower center",
-            ncols=columns,
-            fontsize=7.5 if narrow else 8.5,
-        )
+        figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)

@@ -21,10 +21,10 @@ _GRAY: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
 _SPECTRUM: dict[str, Any] = {"cmap": "gray", "vmin": 0.25, "vmax": 0.9}
 
 
-def shown_examples(results: Results) -> tuple[str, dict[str, Floats]]:
-    """Target network and slices ``(H, W)`` of the plots: clean, and each type of DAG at full strength, brain only.
+def shown_examples(results: Results) -> dict[str, Floats]:
+    """Slices ``(H, W)`` of the plots: clean, and each type of DAG at full strength, brain only; empty without any.
 
-    Empty if there are none.
+    They are those of the first target network that has some.
     """
     for target in results.targets:
         shown = {
@@ -34,20 +34,20 @@ def shown_examples(results: Results) -> tuple[str, dict[str, Floats]]:
             and (target, name) in results.examples
         }
         if shown and (target, CLEAN) in results.examples:
-            return target, {CLEAN: results.examples[target, CLEAN], **shown}
-    return "", {}
+            return {CLEAN: results.examples[target, CLEAN], **shown}
+    return {}
 
 
-def images_plot(examples: dict[str, Floats], *, narrow: bool = False) -> Figure:
+def images_plot(examples: dict[str, Floats]) -> Figure:
     """Draw a slice, its attacked copies, and what the attacks added."""
     clean = examples[CLEAN]
     images = list(examples.values())
     added = [image - clean for image in images[1:]]
     rows: list[_Line] = [("Image", images, _GRAY), ("Added by the attack", added, _diverging(added))]
-    return _grid(list(examples), rows, narrow)
+    return _grid(list(examples), rows)
 
 
-def spectra_plot(examples: dict[str, Floats], *, narrow: bool = False) -> Figure:
+def spectra_plot(examples: dict[str, Floats]) -> Figure:
     """Draw the spectra of the same slices, unshifted and shifted, and how the attacks change them."""
     unshifted, shifted = ([_spectrum(image, shift) for image in examples.values()] for shift in (False, True))
     changed = [spectrum - shifted[0] for spectrum in shifted[1:]]
@@ -56,7 +56,7 @@ def spectra_plot(examples: dict[str, Floats], *, narrow: bool = False) -> Figure
         ("Spectrum, shifted", shifted, _SPECTRUM),
         ("Change, shifted", changed, _diverging(changed)),
     ]
-    return _grid(list(examples), rows, narrow)
+    return _grid(list(examples), rows)
 
 
 def _spectrum(image: Floats, shift: bool) -> Floats:
@@ -70,29 +70,25 @@ def _diverging(changes: Sequence[Floats]) -> dict[str, Any]:
     return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
 
 
-def _grid(names: Sequence[str], rows: Sequence[_Line], narrow: bool) -> Figure:
-    """Slices as columns and kinds of pictures as rows, or turned; a color bar where the clean slice has no change."""
-    shape = (len(names), len(rows)) if narrow else (len(rows), len(names))
-    width = 3.9 if narrow else 2.2 * shape[1]
-    size = (width, (width - 0.2) * shape[0] / shape[1] + 0.2)
-    figure = Figure(figsize=size, dpi=180 if narrow else 150, layout="constrained")
+def _grid(names: Sequence[str], rows: Sequence[_Line]) -> Figure:
+    """Slices as columns and kinds of pictures as rows; a color bar where the clean slice has no change."""
+    size = (2.2 * len(names), 2.2 * len(rows))
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)  # type: ignore[union-attr, call-arg]
-    panels = figure.subplots(*shape, squeeze=False)
+    panels = figure.subplots(len(rows), len(names), squeeze=False)
     for axes in panels.flat:
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
-    headers = [title for title, _, _ in rows], list(names)
-    for axes, column in zip(panels[0], headers[not narrow], strict=True):
-        axes.set_title(column, y=1.0, fontsize=8 if narrow else 9.5, color=INK)
-    for axes, row in zip(panels[:, 0], headers[narrow], strict=True):
-        axes.set_ylabel(row, fontsize=8 if narrow else 9.5, color=INK)
-    for line, (_, pictures, style) in zip(panels.T if narrow else panels, rows, strict=True):
+    for axes, name in zip(panels[0], names, strict=True):
+        axes.set_title(name, y=1.0, fontsize=9.5, color=INK)
+    for line, (title, pictures, style) in zip(panels, rows, strict=True):
+        line[0].set_ylabel(title, fontsize=9.5, color=INK)
         missing = len(names) - len(pictures)
         for axes, picture in zip(line[missing:], pictures, strict=True):
             shown = axes.imshow(picture.T, origin="lower", interpolation="nearest", **style)
         for axes in line[:missing]:
             bar = figure.colorbar(shown, cax=axes.inset_axes((0.08, 0.5, 0.84, 0.06)), orientation="horizontal")
-            bar.ax.tick_params(labelsize=6.5 if narrow else 8, colors=INK)
+            bar.ax.tick_params(labelsize=8, colors=INK)
             bar.ax.locator_params(nbins=3)
             bar.outline.set_visible(False)
     return figure

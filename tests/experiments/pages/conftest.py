@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.pages.blocks import Note, Picture, Section, Table
+from experiments.pages.blocks import Picture, Section, Table
 
 
 @pytest.fixture
@@ -20,11 +20,8 @@ def sections():
                     "Made of 2 slices.",
                     "n.csv",
                 ),
-                Table("More", ("Name", "Value"), [("b", "1")], "Made of 3 slices.", "m.csv", folded=True),
-                Table("Much more", ("Name", "Value"), [("c", "2")], "Made of 3 slices.", "m.csv", folded=True),
-                Table("Others", ("Name", "Value"), [("d", "3")], "Made of 3 slices.", "o.csv", folded=True),
                 Picture("Curve", "curve", "A curve rising.", "Made of 4 slices."),
-                Note("Not found", ["This.", "0.5 [0.1, 0.9]* against 0.4 [0.1, 0.8]*."]),
+                "0.5 [0.1, 0.9]* against 0.4 [0.1, 0.8]*.",
             ],
         )
     ]

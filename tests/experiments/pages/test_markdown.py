@@ -10,8 +10,7 @@ def test_every_block_is_there(sections):
     assert "| Name | Value | Verdict |\n| --- | --- | --- |\n| a | 0.5 [0.1,\N{NO-BREAK SPACE}0.9] | yes |\n" in text
     assert "*Numbers: [n.csv](n.csv). Made of 2 slices.*" in text
     assert "![A curve rising.](curve.png)" in text
-    assert "\n\n- Also in [m.csv](m.csv): More; Much more\n- Also in [o.csv](o.csv): Others\n\n**Curve**" in text
-    assert "| b | 1 |" not in text
+    assert "*\n\n**Curve**\n\n![A curve" in text
     assert r"0.5 [0.1, 0.9]\* against 0.4 [0.1, 0.8]\*." in text
 
 
@@ -19,9 +18,3 @@ def test_a_narrow_column_does_not_part_an_interval():
     table = Table("T", ("x",), [("0.5 [0.1, 0.9], 0.2 [0, 1]",)], "", "t.csv")
     text = to_markdown("Title", [Section("S", [table])])
     assert "| 0.5 [0.1,\N{NO-BREAK SPACE}0.9], 0.2 [0,\N{NO-BREAK SPACE}1] |" in text
-
-
-def test_folded_tables_with_other_blocks_between_them_are_listed_where_they_stand():
-    folded = [Table(name, ("x",), [("1",)], "", f"{name}.csv", folded=True) for name in "ab"]
-    text = to_markdown("Title", [Section("S", [folded[0], "Words.", folded[1]])])
-    assert text.index("- Also in [a.csv](a.csv): a") < text.index("Words.") < text.index("- Also in [b.csv](b.csv): b")

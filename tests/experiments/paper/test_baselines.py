@@ -15,7 +15,7 @@ from experiments.paper.baselines import baseline_stages, collect_baselines
 from experiments.paper.experiment import Experiment
 from experiments.paper.names import NO_REFORMER
 from experiments.paper.output import write, write_baselines
-from experiments.paper.page import html_page
+from experiments.paper.page import results_page
 from experiments.paper.presets import PRESETS
 from experiments.paper.training import is_trained, weights
 from experiments.tables import CLEAN
@@ -69,11 +69,10 @@ def test_the_numbers_are_those_of_the_first_run(work, differences):
 
 
 def test_the_page_tells_of_every_defence_and_its_attacker(work):
-    for name in ("baselines.html", "baselines.md"):
-        page = (work / "results" / name).read_text(encoding="utf-8")
-        assert all(name in page for name in [*list(DEFENCES)[1:], "no defence"])
-        assert "against each (white box)" in page
-        assert "the attacker does not know of it" in page
+    page = (work / "results" / "baselines.md").read_text(encoding="utf-8")
+    assert all(name in page for name in [*list(DEFENCES)[1:], "no defence"])
+    assert "against each (white box)" in page
+    assert "the attacker does not know of it" in page
 
 
 def test_a_finished_run_computes_nothing_again(work):
@@ -142,7 +141,7 @@ def test_a_stopped_training_ends_as_an_unbroken_one(work, tmp_path, monkeypatch,
 def test_the_page_of_all_results_takes_them_in(work, results, tmp_path):
     baselines = collect_baselines(_experiment(work), {**results.facts, "preset": "smoke_baselines"})
     write_baselines(baselines, tmp_path / "alone", resamples=5)
-    assert not (tmp_path / "alone" / "results.html").exists()
+    assert not (tmp_path / "alone" / "results.md").exists()
     page = write(results, tmp_path, resamples=5)
     before = page.read_text(encoding="utf-8")
     assert "Baselines" not in before
@@ -150,7 +149,6 @@ def test_the_page_of_all_results_takes_them_in(work, results, tmp_path):
     after = page.read_text(encoding="utf-8")
     assert "Baselines at full strength" in after
     assert "preset smoke_baselines" in after
-    assert "Baselines at full strength" in page.with_suffix(".md").read_text(encoding="utf-8")
     for name in ("baselines.csv", "baselines_facts.csv"):
         (tmp_path / name).unlink()
-    assert html_page(tmp_path) == before
+    assert results_page(tmp_path) == before

@@ -15,13 +15,12 @@ def found(results):
     return quantities(results, resamples=5)
 
 
-@pytest.mark.parametrize("narrow", [False, True])
-def test_curves_of_every_detector(results, found, narrow):
+def test_curves_of_every_detector(results, found):
     for draw, rows in (
         (roc_plot, roc_table(results, found)),
         (risk_coverage_plot, risk_coverage_table(results, found)),
     ):
-        figure = draw(rows, results.targets, narrow=narrow)
+        figure = draw(rows, results.targets)
         for axes in figure.axes:
             assert set(results.detectors) <= {line.get_label() for line in axes.lines}
             styles = [

@@ -42,14 +42,14 @@ def unbroken(tmp_path_factory):
 
 def test_one_command_makes_every_table_and_figure(unbroken):
     results = unbroken / "results"
-    page = next(results.glob("*.html")).read_text(encoding="utf-8")
+    page = (results / "results.md").read_text(encoding="utf-8")
     assert "UNet shifted" in page
     tables = {path.stem: list(csv.DictReader(path.open(encoding="utf-8"))) for path in results.glob("*.csv")}
     assert tables
     assert all(rows for rows in tables.values())
-    figures = {path.stem for path in results.rglob("*.svg")}
-    assert figures
-    assert figures == {path.stem for path in results.rglob("*.png")}
+    figures = {path.stem for path in results.rglob("*.png")}
+    assert figures == {"figure_2", "figure_3", "figure_4", "roc", "risk_coverage"}
+    assert all(f"]({name}.png)" in page for name in figures)
 
 
 def test_the_numbers_are_those_of_the_first_run(unbroken, differences):

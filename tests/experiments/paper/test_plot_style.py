@@ -1,18 +1,22 @@
 from __future__ import annotations
 
-import re
+from matplotlib.figure import Figure
 
-import pandas as pd
-
-from experiments.paper.curve_plots import roc_plot
-from experiments.paper.plot_style import encoded
-
-NOTHING = pd.DataFrame(columns=["detector", "target", "false_positive_rate", "true_positive_rate"])
+from experiments.paper.plot_style import shared_legend
 
 
-def test_same_figure_same_bytes_without_date():
-    first, second = (encoded(roc_plot(NOTHING, ["UNet"])) for _ in range(2))
-    assert first == second
-    assert first["png"].startswith(b"\x89PNG")
-    text = first["svg"].decode()
-    assert not re.search(r"<dc:date>|\d{4}-\d\d-\d\dT", text)
+def test_one_legend_names_each_curve_once():
+    figure = Figure(layout="constrained")
+    for axes in figure.subplots(1, 2):
+        axes.plot([0, 1], label="a")
+        axes.plot([1, 0], label="b")
+    shared_legend(figure, columns=2)
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
+
+
+def test_panels_without_curves_have_no_legend():
+    figure = Figure(layout="constrained")
+    figure.subplots()
+    shared_legend(figure, columns=2)
+    assert not figure.legends

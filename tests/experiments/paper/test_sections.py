@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from experiments.pages.blocks import Note, Table
+from experiments.pages.blocks import Section, Table
 from experiments.paper import output
 from experiments.paper.claim_sections import claims, count_of_verdicts, in_short, not_reproduced
-from experiments.paper.detection_sections import attacks, detection
+from experiments.paper.detection_sections import detection
 from experiments.paper.guard_sections import guards, informed_attacker
 from experiments.paper.names import COMBINED, GUARDS, MEAN, PAIRS
 from experiments.paper.output import write
@@ -22,7 +22,7 @@ from experiments.tables import CLEAN, select
 def numbers(results, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sections")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output, "encoded", lambda _: {"png": b"drawn"})
+        patch.setattr(output, "plots", lambda *_: {})
         write(results, folder, resamples=5)
     return PaperNumbers(folder)
 
@@ -36,7 +36,7 @@ def _cell(table, line, column):
     return row[list(table.header).index(column)]
 
 
-@pytest.mark.parametrize("section", [claims, detection, attacks, guards, informed_attacker])
+@pytest.mark.parametrize("section", [claims, detection, guards, informed_attacker])
 def test_every_row_of_every_table_is_as_long_as_its_header(numbers, section):
     tables = _tables(section(numbers)).values()
     assert tables
@@ -85,15 +85,6 @@ def test_each_guard_that_is_known_has_its_attacks_beside_none(numbers):
     assert _cell(table, "no attack", "AUC of the detector, mean") == "–"
 
 
-def test_attacks_are_shown_with_norm_and_what_they_leave(numbers):
-    table = _tables(attacks(numbers))["Attacks on each target network"]
-    row = select(numbers.table("attacks"), attack="dag_B_1_brain", target="SegNet").iloc[0]
-    bare = select(numbers.guards, attack="dag_B_1_brain", target="SegNet", guard="no defence").iloc[0]
-    assert _cell(table, "DAG B, γ, brain only", "SegNet: L2 norm") == numbers.cell(row, "norm")
-    assert _cell(table, "DAG B, γ, brain only", "SegNet: Dice without defence") == numbers.cell(bare, "dice")
-    assert _cell(table, "noise of the norm of DAG A, γ", "UNet: flipped") == "–"
-
-
 def test_verdicts_and_their_count(numbers):
     table = _tables(claims(numbers))["Verdicts"]
     shown = [row[1] for row in table.rows]
@@ -108,12 +99,12 @@ def test_what_did_not_come_out_is_told_with_its_comparisons(numbers):
     table = numbers.table("claims")
     failed = table[table["verdict_brain"].isin(["no", "undecided"])]
     notes = {note.title: note for note in not_reproduced(numbers)}
-    assert all(isinstance(note, Note) for note in notes.values())
+    assert all(isinstance(note, Section) for note in notes.values())
     for row in failed.to_dict("records"):
         note = notes[f"{row['text']}: {row['verdict_brain']}"]
         told = select(numbers.table("comparisons"), claim=row["claim"], setting="brain")
-        assert len(note.paragraphs) == len(told) + 1
-        assert note.paragraphs[-1] == f"Conjecture: {row['reason']}"
+        assert len(note.blocks) == len(told) + 1
+        assert note.blocks[-1] == f"Conjecture: {row['reason']}"
 
 
 def test_the_page_opens_with_what_passes_each_guard(numbers):
@@ -129,7 +120,7 @@ def test_without_plots_and_attackers_the_sections_are_shorter(results, tmp_path)
     settings = {name: s for name, s in results.settings.items() if s.form == "dag" and s.support == "brain"}
     fewer = dataclasses.replace(results, settings=settings, examples={})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output, "encoded", lambda _: {})
+        patch.setattr(output, "plots", lambda *_: {})
         write(fewer, tmp_path, resamples=5)
     numbers = PaperNumbers(tmp_path)
     assert not list(informed_attacker(numbers))

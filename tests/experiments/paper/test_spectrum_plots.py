@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import pytest
 import torch
 
 from experiments.paper.spectrum_plots import images_plot, shown_examples, spectra_plot
@@ -23,24 +22,23 @@ def _shown(figure):
 
 
 def test_examples_are_those_of_one_target(results):
-    target, examples = shown_examples(results)
-    assert target == "UNet"
+    examples = shown_examples(results)
     assert list(examples) == [CLEAN, "type A", "type B", "type C"]
     assert examples["type B"] is results.examples["UNet", "dag_B_1_brain"]
     later = {key: value for key, value in results.examples.items() if key[0] == "SegNet"}
-    assert shown_examples(dataclasses.replace(results, examples=later))[0] == "SegNet"
-    assert shown_examples(dataclasses.replace(results, examples={})) == ("", {})
+    shown = shown_examples(dataclasses.replace(results, examples=later))
+    assert shown["type B"] is results.examples["SegNet", "dag_B_1_brain"]
+    assert shown_examples(dataclasses.replace(results, examples={})) == {}
 
 
-@pytest.mark.parametrize("narrow", [False, True])
-def test_figures_show_the_slices_their_spectra_and_the_changes(results, narrow):
-    _, examples = shown_examples(results)
+def test_figures_show_the_slices_their_spectra_and_the_changes(results):
+    examples = shown_examples(results)
     clean, attacked = examples[CLEAN], examples["type C"]
-    images = _shown(images_plot(examples, narrow=narrow))
-    spectra = _shown(spectra_plot(examples, narrow=narrow))
+    images = _shown(images_plot(examples))
+    spectra = _shown(spectra_plot(examples))
 
     def at(pictures, row, column):
-        return np.asarray(pictures[(column, row) if narrow else (row, column)]).T
+        return np.asarray(pictures[row, column]).T
 
     assert np.array_equal(at(images, 0, 3), attacked)
     assert np.allclose(at(images, 1, 3), attacked - clean)
