@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ from experiments.pages.blocks import Block, Section, Table
 from experiments.pages.cells import attack_label, strength_label
 from experiments.pages.markdown import to_markdown
 from experiments.pages.numbers import Numbers
-from experiments.tables import select
+from experiments.tables import Facts, select
 
 TABLES = ("facts", "claims", "segmenters", "guard", "choice", "attacks", "corruptions")
 _BOTH_SCORES = {
@@ -22,8 +22,15 @@ _BOTH_SCORES = {
     "tpr_at_5_spectral": "TPR at 5 % FPR, spectral",
     "tpr_at_5_combined": "TPR at 5 % FPR, combined",
 }
-_DETECTION = {**_BOTH_SCORES, "tpr_shipped": "TPR, shipped threshold", "norm": "L2 norm", "flipped": "Flipped"}
+_DETECTION = {
+    "label": "Attack",
+    **_BOTH_SCORES,
+    "tpr_shipped": "TPR, shipped threshold",
+    "norm": "L2 norm",
+    "flipped": "Flipped",
+}
 _DICE = {
+    "label": "Attack",
     "accepted_and_bad": "Accepted and bad",
     "dice_clean": "Clean",
     "dice_attacked": "Attacked",
@@ -33,6 +40,7 @@ _DICE = {
     "coverage": "Coverage",
 }
 _ACCIDENTS = {
+    "label": "Accident",
     "tpr_shipped": "Rejected",
     "accepted_and_bad": "Accepted and bad",
     "dice_clean": "Clean",
@@ -49,6 +57,9 @@ _GUARD = {
     "all_plain": "Dice of all slices, segmenter alone",
     "all_reformed": "Dice of all slices, with reformer",
 }
+_CLAIMS = {"claim": "Claim", "bar": "Bar", "figure": "Figure", "verdict": "Verdict"}
+_SEGMENTERS = {"network": "Network", "size": "Size", "dice": "Mean Dice"}
+_STRUCTURES = {"structure": "Structure", "dice": "Dice"}
 _EVERY_SLICE = "All slices that are not blank"
 
 
@@ -56,75 +67,75 @@ def page(folder: Path) -> str:
     """Make the page from the tables in a folder, to which it links as one that lies beside it."""
     numbers = Numbers(folder)
     links = ", ".join(f"[{name}.csv]({folder.name}/{name}.csv)" for name in TABLES)
-    attacks = numbers.table("attacks").sort_values("form", key=lambda form: form != INFORMED, kind="stable")
+    some, informed = _attacked_slices(numbers.facts)
     sections: dict[str, Sequence[Block]] = {
+        "In short": [f"{TEXTS['introduction']} Tables: {links}."],
         "Words": [_bullets(TEXTS["words"])],
-        "Claims": [TEXTS["claims"], _claims(numbers)],
-        "Segmenters": [_segmenters(numbers)],
+        "Claims": [TEXTS["claims"], _table(numbers, "Bars set beforehand", "claims", _CLAIMS, _EVERY_SLICE)],
+        "Segmenters": [_segmenters(numbers, "Mean over the structures", _SEGMENTERS, structure="mean")],
         "Guard on clean slices": [_guard(numbers)],
         "Choice of the score, on the validation split": _choice(numbers),
         "Detection of attacks": [
             TEXTS["noise"],
-            _attacks(numbers, attacks, "Clean against attacked slices", _DETECTION),
+            _attacks(numbers, "Clean against attacked slices", "attacks", _DETECTION, informed),
         ],
-        "Dice under attack": [_attacks(numbers, attacks, "Slices before and under attack", _DICE)],
-        "Accidents": [TEXTS["accidents"], _accidents(numbers)],
-        "Structures (UNet)": [_structures(numbers)],
+        "Dice under attack": [_attacks(numbers, "Slices before and under attack", "attacks", _DICE, informed)],
+        "Accidents": [
+            TEXTS["accidents"],
+            _attacks(numbers, "Slices before and after an accident", "corruptions", _ACCIDENTS, some),
+        ],
+        "Structures (UNet)": [_segmenters(numbers, "Dice of each structure", _STRUCTURES, network="UNet")],
         "How it was measured": [_bullets(_methods(numbers))],
     }
-    opening = [Section("In short", [f"{TEXTS['introduction']} Tables: {links}."])]
-    return to_markdown("Results on the test split", [*opening, *(Section(*each) for each in sections.items())])
+    return to_markdown("Results on the test split", [Section(*each) for each in sections.items()])
 
 
 def _table(
-    numbers: Numbers, title: str, header: Sequence[str], rows: Sequence[Sequence[str]], source: str, slices: str
+    numbers: Numbers,
+    title: str,
+    source: str,
+    columns: Mapping[str, str],
+    slices: str,
+    *,
+    rows: pd.DataFrame | None = None,
 ) -> Table:
-    return Table(title, header, rows, numbers.caption("", slices), f"{numbers.folder.name}/{source}.csv")
+    """Columns of a file of numbers, or of some rows of it, each by its title."""
+    cells = numbers.rows(numbers.table(source) if rows is None else rows, columns)
+    nothing = [["not trained", *("–" for _ in list(columns)[1:])]]
+    header, caption = list(columns.values()), numbers.caption("", slices)
+    return Table(title, header, cells or nothing, caption, f"{numbers.folder.name}/{source}.csv")
 
 
-def _cells(numbers: Numbers, row: pd.Series, names: Sequence[str]) -> list[str]:
-    if row.get("size") == "not trained":
-        return ["not trained"] * len(names)
-    return [numbers.cell(row, name) for name in names]  # type: ignore[arg-type]
+def _segmenters(numbers: Numbers, title: str, columns: Mapping[str, str], **wanted: str) -> Table:
+    rows = select(numbers.table("segmenters"), **wanted)
+    if "structure" not in wanted:
+        rows = rows[rows["structure"] != "mean"]
+    return _table(numbers, title, "segmenters", columns, _EVERY_SLICE, rows=rows)
 
 
-def _attacked_slices(numbers: Numbers) -> str:
-    facts = numbers.facts
-    return (
-        f"{facts['attacked_slices']} slices, {facts['slices']} of each" if "attacked_slices" in facts else "No slices"
-    )
+def _attacks(numbers: Numbers, title: str, source: str, columns: Mapping[str, str], slices: str) -> Table:
+    """The informed attacker comes first: what the guard is worth against the worst."""
+    rows = numbers.table(source).sort_values("form", key=lambda form: form != INFORMED, kind="stable")
+    rows = rows.assign(label=[attack_label(row) for row in rows.to_dict("records")])
+    return _table(numbers, title, source, columns, slices, rows=rows)
 
 
-def _claims(numbers: Numbers) -> Table:
-    rows = [
-        (row["claim"], row["bar"], numbers.cell(row, "figure"), row["verdict"])
-        for row in numbers.table("claims").to_dict("records")
-    ]
-    header = ("Claim", "Bar", "Figure", "Verdict")
-    return _table(numbers, "Bars set beforehand", header, rows, "claims", _EVERY_SLICE)
-
-
-def _segmenters(numbers: Numbers) -> Table:
-    means = select(numbers.table("segmenters"), structure="mean").to_dict("records")
-    rows = [(row["network"], row["size"], numbers.cell(row, "dice")) for row in means]
-    return _table(
-        numbers, "Mean over the structures", ("Network", "Size", "Mean Dice"), rows, "segmenters", _EVERY_SLICE
-    )
-
-
-def _structures(numbers: Numbers) -> Table:
-    unet = select(numbers.table("segmenters"), network="UNet").to_dict("records")
-    rows = [(row["structure"], numbers.cell(row, "dice")) for row in unet if row["structure"] != "mean"]
-    header = ("Structure", "Dice")
-    return _table(numbers, "Dice of each structure", header, rows or [("not trained", "–")], "segmenters", _EVERY_SLICE)
+def _attacked_slices(facts: Facts) -> tuple[str, str]:
+    """Slices of the accidents, and the same with how many of them the informed attacker has."""
+    if "attacked_slices" not in facts:
+        return "No slices", "No slices"
+    some = f"{facts['attacked_slices']} slices, {facts['slices']} of each"
+    informed = f"informed attacker: every second of them; the guard decides by the {facts['score']} score"
+    return some, f"{some} ({informed})"
 
 
 def _guard(numbers: Numbers) -> Table:
     row = numbers.table("guard").iloc[0]
-    rows = [(text, numbers.cell(row, name)) for name, text in _GUARD.items()]
+    rows = [(text, numbers.cell(row, name)) for name, text in _GUARD.items()]  # type: ignore[arg-type]
     first = ("Threshold", f"{row['threshold']:.6g}" if "threshold" in row else row["size"])
-    slices = f"{numbers.facts.get('clean_slices', 'No')} slices, all that are not blank"
-    return _table(numbers, "The shipped guard", ("Figure", "Value"), [first, *rows], "guard", slices)
+    caption = numbers.caption("", f"{numbers.facts.get('clean_slices', 'No')} slices, all that are not blank")
+    source = f"{numbers.folder.name}/guard.csv"
+    return Table("The shipped guard", ("Figure", "Value"), [first, *rows], caption, source)
 
 
 def _choice(numbers: Numbers) -> list[Block]:
@@ -147,24 +158,6 @@ def _choice(numbers: Numbers) -> list[Block]:
     header = ("Target", "Strength", *_BOTH_SCORES.values())
     source = f"{numbers.folder.name}/choice.csv"
     return [words, Table("Both scores", header, rows, "Validation split.", source)]
-
-
-def _attacks(numbers: Numbers, attacks: pd.DataFrame, title: str, columns: dict[str, str]) -> Table:
-    """The informed attacker comes first: what the guard is worth against the worst."""
-    rows = [(attack_label(row), *_cells(numbers, row, list(columns))) for _, row in attacks.iterrows()]
-    slices = _attacked_slices(numbers)
-    if "score" in numbers.facts:
-        slices += f" (informed attacker: every second of them; the guard decides by the {numbers.facts['score']} score)"
-    return _table(numbers, title, ("Attack", *columns.values()), rows, "attacks", slices)
-
-
-def _accidents(numbers: Numbers) -> Table:
-    table = numbers.table("corruptions")
-    rows = [(attack_label(row), *_cells(numbers, row, list(_ACCIDENTS))) for _, row in table.iterrows()]
-    header = ("Accident", *_ACCIDENTS.values())
-    return _table(
-        numbers, "Slices before and after an accident", header, rows, "corruptions", _attacked_slices(numbers)
-    )
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,7 @@ _MOST_DROPPED = 0.05
 def cell(row: Mapping[Any, Any] | None, name: str, resamples: int) -> str:
     """A quantity with its interval, ``0.950 [0.900, 0.980]``; a dash where it is not defined or not measured.
 
+    Words are shown as they are.
     An asterisk marks an interval from less than 95 % of the resamples.
 
     Example:
@@ -28,32 +29,14 @@ def cell(row: Mapping[Any, Any] | None, name: str, resamples: int) -> str:
     """
     if row is None or pd.isna(row.get(name)):
         return "–"
+    if isinstance(row[name], str):
+        return str(row[name])
     low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
     if low is None or pd.isna(low):
         return f"{row[name]:.3f}"
     # Without any, or NaN, the comparison is false.
     mark = "*" if row.get(f"{name}_dropped", 0) > _MOST_DROPPED * resamples else ""
     return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]{mark}"
-
-
-def pivot(
-    table: pd.DataFrame,
-    name: str,
-    lines: tuple[str, Sequence[str]],
-    columns: tuple[str, Sequence[str]],
-    resamples: int,
-) -> list[list[str]]:
-    """One quantity of many rows as cells.
-
-    Args:
-        table: rows; those of a line and column must be unique.
-        name: the quantity.
-        lines: column of the table that names the lines, and the entries in their order.
-        columns: the same of the columns.
-        resamples: number of bootstrap resamples.
-    """
-    index = {(row[lines[0]], row[columns[0]]): row for row in reversed(table.to_dict("records"))}
-    return [[cell(index.get((line, column)), name, resamples) for column in columns[1]] for line in lines[1]]
 
 
 def strength_label(strength: float) -> str:

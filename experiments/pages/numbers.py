@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from experiments.pages.cells import cell, pivot
+from experiments.pages.cells import cell
 from experiments.tables import read_facts, read_table
 
 
@@ -39,11 +39,23 @@ class Numbers:
         """A quantity of the first row; a dash if there is none."""
         return cell(None if rows.empty else rows.iloc[0], name, self.resamples)  # type: ignore[arg-type]
 
+    def rows(self, table: pd.DataFrame, columns: Iterable[str]) -> list[list[str]]:
+        """Some columns of each row as cells."""
+        return [[self.cell(row, name) for name in columns] for row in table.to_dict("records")]
+
     def pivot(
-        self, rows: pd.DataFrame, name: str, lines: tuple[str, Sequence[str]], columns: tuple[str, Sequence[str]]
+        self, table: pd.DataFrame, name: str, lines: tuple[str, Sequence[str]], columns: tuple[str, Sequence[str]]
     ) -> list[list[str]]:
-        """One quantity of many rows as cells, see :func:`~experiments.pages.cells.pivot`."""
-        return pivot(rows, name, lines, columns, self.resamples)
+        """One quantity of many rows as cells; the first row counts where several have the same line and column.
+
+        Args:
+            table: rows.
+            name: the quantity.
+            lines: column of the table that names the lines, and the entries in their order.
+            columns: the same of the columns.
+        """
+        index = {(row[lines[0]], row[columns[0]]): row for row in reversed(table.to_dict("records"))}
+        return [[self.cell(index.get((line, column)), name) for column in columns[1]] for line in lines[1]]
 
     def caption(self, words: str, slices: str) -> str:
         """Words of a table or picture, then slices, subjects, sizes, seed, date and command."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from experiments.attacks import BUDGETS, INFORMED_STEPS, STRENGTHS
@@ -35,7 +37,7 @@ class Preset:
     networks: Mapping[str, Mapping[str, Any]]
     epochs: Mapping[str, Mapping[str, int]]
     every: int = 2
-    slices: int | None = 12
+    slices: int | None = None
     strengths: tuple[float, ...] = STRENGTHS
     informed_steps: int = INFORMED_STEPS
     informed_budgets: tuple[float, ...] = BUDGETS
@@ -45,31 +47,46 @@ class Preset:
     gan: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _networks(unet: list[int], segnet: list[int], densenet: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    autoencoder = {"_target_": "monai_advdefense.networks.MagNetAutoencoder", "features": 3}
-    return {
-        "UNet": {"_target_": "BasicUNet", "features": unet, "norm": "batch"},
-        "SegNet": {"_target_": "monai_advdefense.networks.SegNet", "features": segnet},
-        "DenseNet": {"_target_": "monai_advdefense.networks.FCDenseNet", **densenet},
-        "Autoencoder I": {**autoencoder, "variant": 1},
-        "Autoencoder II": {**autoencoder, "variant": 2},
-    }
+_AUTOENCODER = {"_target_": "monai_advdefense.networks.MagNetAutoencoder", "features": 3}
+_ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "UNet": {"_target_": "BasicUNet", "norm": "batch"},
+    "SegNet": {"_target_": "monai_advdefense.networks.SegNet"},
+    "DenseNet": {"_target_": "monai_advdefense.networks.FCDenseNet"},
+    "Autoencoder I": {**_AUTOENCODER, "variant": 1},
+    "Autoencoder II": {**_AUTOENCODER, "variant": 2},
+}
 
 
-def _epochs(
-    target: int, guard: int, *, autoencoder: int, densenet_target: int, densenet_guard: int
-) -> dict[str, dict[str, int]]:
-    """Epochs by role; the autoencoders learn slowly behind their sigmoids, the DenseNet takes several times as long."""
-    part = {
-        "UNet": guard,
-        **dict.fromkeys(("Autoencoder I", "Autoencoder II"), autoencoder),
-        "DenseNet": densenet_guard,
-    }
-    return {
-        "target": {"UNet": target, "SegNet": target, "DenseNet": densenet_target},
-        "detector": part,
-        "reformer": part,
-    }
+def presets(path: Path) -> dict[str, Preset]:
+    """All presets by name, from a TOML file with a table for each, those that another takes its sizes of first."""
+    found: dict[str, Preset] = {}
+    for name, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        found[name] = _baselines(found[table["sizes_of"]], table) if "sizes_of" in table else _preset(**table)
+    return found
+
+
+def _preset(networks: Mapping[str, Any], epochs: Mapping[str, Any], **sizes: Any) -> Preset:
+    """A preset of the paper; detectors and reformers, the parts of its guards, are trained for as many epochs."""
+    if "strengths" in sizes:
+        sizes["strengths"] = tuple(sizes["strengths"])
+    return Preset(
+        networks={name: {**definition, **networks.get(name, {})} for name, definition in _ARCHITECTURES.items()},
+        epochs={"target": epochs["target"], "detector": epochs["guard"], "reformer": epochs["guard"]},
+        **sizes,
+    )
+
+
+def _baselines(preset: Preset, table: Mapping[str, Any]) -> Preset:
+    return replace(
+        preset,
+        networks={"UNet": preset.networks["UNet"]},
+        epochs={
+            "target": {"UNet": preset.epochs["target"]["UNet"]},
+            "reformer": {"Defense-GAN": table["epochs"]},
+        },
+        strengths=(1.0,),
+        gan=_gan(preset.side, table["channels"], **table["search"]),
+    )
 
 
 def _gan(side: int, channels: list[int], latent_size: int, **search: int) -> dict[str, Any]:
@@ -99,68 +116,4 @@ def _gan(side: int, channels: list[int], latent_size: int, **search: int) -> dic
     return {"network": {"generator": generator, "latent_size": latent_size, **search}, "critic": critic}
 
 
-def _baselines(preset: Preset, gan: Mapping[str, Any], epochs: int) -> Preset:
-    """The baselines at the sizes of another preset, whose UNet target they share."""
-    return replace(
-        preset,
-        networks={"UNet": preset.networks["UNet"]},
-        epochs={"target": {"UNet": preset.epochs["target"]["UNet"]}, "reformer": {"Defense-GAN": epochs}},
-        strengths=(1.0,),
-        gan=gan,
-    )
-
-
-PRESETS = {
-    "smoke": Preset(
-        side=32,
-        pixel_size=1.0,
-        networks=_networks(
-            [4, 4, 8, 8, 8, 4],
-            [4, 4, 4, 4, 4],
-            {"down_blocks": [1, 1], "bottleneck_layers": 1, "growth_rate": 4, "init_features": 4, "dropout": 0.2},
-        ),
-        epochs=_epochs(3, 1, autoencoder=1, densenet_target=3, densenet_guard=1),
-        slices=3,
-        strengths=(1.0,),
-        informed_steps=4,
-        num_classes=4,
-        phantoms=8,
-        resamples=50,
-    ),
-    "small": Preset(
-        side=96,
-        pixel_size=2.0,
-        networks=_networks(
-            [16, 16, 32, 64, 128, 16],
-            [8, 16, 32, 64, 64],
-            {
-                "down_blocks": [4, 4, 4, 4, 4],
-                "bottleneck_layers": 4,
-                "growth_rate": 4,
-                "init_features": 16,
-                # With 4 channels a layer, dropout (0.2 at full width) holds training back.
-                "dropout": 0.0,
-            },
-        ),
-        epochs=_epochs(16, 32, autoencoder=100, densenet_target=10, densenet_guard=12),
-    ),
-    "full": Preset(
-        side=192,
-        pixel_size=1.0,
-        networks=_networks(
-            [64, 128, 256, 512, 1024, 64],
-            [64, 128, 256, 512, 512],
-            {
-                "down_blocks": [4, 5, 7, 10, 12],
-                "bottleneck_layers": 15,
-                "growth_rate": 16,
-                "init_features": 48,
-                "dropout": 0.2,
-            },
-        ),
-        epochs=_epochs(30, 10, autoencoder=100, densenet_target=30, densenet_guard=10),
-        slices=None,
-    ),
-}
-PRESETS["baselines"] = _baselines(PRESETS["small"], _gan(96, [16, 32, 64, 128], 64, restarts=10, steps=200), 100)
-PRESETS["smoke_baselines"] = _baselines(PRESETS["smoke"], _gan(32, [4, 8, 8], 8, restarts=2, steps=5), 2)
+PRESETS = presets(Path(__file__).with_suffix(".toml"))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.pages.cells import attack_label, cell, pivot
+from experiments.pages.cells import attack_label, cell
 
 DICE = {"dice": 0.5, "dice_low": 0.25, "dice_high": 0.75}
 
@@ -19,6 +19,7 @@ DICE = {"dice": 0.5, "dice_low": 0.25, "dice_high": 0.75}
         ({"dice": 0.5, "dice_low": np.nan, "dice_high": np.nan}, "0.500"),
         ({"dice": 0.5}, "0.500"),
         ({"dice": np.nan}, "–"),
+        ({"dice": "not trained"}, "not trained"),
         ({}, "–"),
         (None, "–"),
     ],
@@ -27,13 +28,6 @@ def test_cell(row, wanted):
     assert cell(row, "dice", 100) == wanted
     if row:
         assert cell(pd.Series(row), "dice", 100) == wanted
-
-
-def test_pivot_finds_the_row_of_each_place():
-    rows = pd.DataFrame([("a", "p", 1.0), ("b", "p", 2.0), ("b", "q", 3.0)], columns=["who", "what", "x"])
-    table = pivot(rows, "x", ("who", ["a", "b"]), ("what", ["p", "q"]), 10)
-    assert table == [["1.000", "–"], ["2.000", "3.000"]]
-    assert pivot(rows, "x", ("what", ["q"]), ("who", ["b", "a"]), 10) == [["3.000", "–"]]
 
 
 @pytest.mark.parametrize(

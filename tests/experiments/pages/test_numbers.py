@@ -51,3 +51,18 @@ def test_a_table_is_read_once(numbers, tmp_path):
     first = numbers.table("t")
     (tmp_path / "t.csv").unlink()
     assert numbers.table("t") is first
+
+
+def test_rows_hold_words_and_quantities(numbers):
+    assert numbers.rows(numbers.table("t"), ["who", "x", "y"]) == [
+        ["a", "0.500 [0.400, 0.600]*", "–"],
+        ["b", "0.250", "–"],
+    ]
+
+
+def test_pivot_finds_the_first_row_of_each_place(numbers):
+    places = [("a", "p", 1.0), ("b", "p", 2.0), ("b", "q", 3.0), ("b", "q", 4.0)]
+    rows = pd.DataFrame(places, columns=["who", "what", "x"])
+    table = numbers.pivot(rows, "x", ("who", ["a", "b"]), ("what", ["p", "q"]))
+    assert table == [["1.000", "–"], ["2.000", "3.000"]]
+    assert numbers.pivot(rows, "x", ("what", ["q"]), ("who", ["b", "a"])) == [["3.000", "–"]]
