@@ -47,6 +47,5 @@ def page(results: Path) -> str:
         rows,
         caption=numbers.caption(words, f"{facts['slices']} slices"),
         source="results/certified.csv",
-        names=2,
     )
     return to_markdown("Certified segmentation", [Section("What is proved", [*_INTRODUCTION, table])])
