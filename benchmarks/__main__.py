@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import dag, inference, memory
+from benchmarks import certified, dag, inference, memory
 from benchmarks.composite import composite
 from benchmarks.table import Row, page
 from monai_advdefense.data.template_sample import write_template_samples
@@ -63,10 +63,13 @@ def _sections(bundle_root: Path, *, repeats: int, steps: int, volumes: int) -> d
         slices = volume[:, :, first : first + _BATCH].movedim(2, 0).contiguous()
         segmenter = parser.get_parsed_content("network").segmenter
         attack = dag.measure(segmenter, slices, repeats=repeats, steps=steps)
+        print("certified labels ...", flush=True)
+        votes = certified.measure(parser.get_parsed_content("network"), slices[:1], repeats=repeats)
     return {
         "Defended inference of one volume": (inference.EXPLANATION.format(repeats=repeats), combined),
         "With the spectral score alone": (inference.SPECTRAL, alone),
         "Peak memory": (memory.EXPLANATION.format(volumes=volumes), peak),
+        "Certified labels": (certified.EXPLANATION.format(repeats=repeats), votes),
         "DAG": (dag.EXPLANATION.format(batch=_BATCH, steps=steps, repeats=repeats), attack),
     }
 

@@ -68,6 +68,13 @@ def test_outside_of_the_mask_is_background_for_good(linear):
     assert found.radius[mask[:, 0]].isfinite().all()
 
 
+def test_an_empty_mask_certifies_background_everywhere(linear):
+    image = torch.rand(1, 1, 8, 8)
+    found = certify(linear, image, sigma=0.25, n=20, mask=torch.zeros_like(image))
+    assert not found.label.any()
+    assert found.radius.isinf().all()
+
+
 def test_the_network_stays_as_it_was_and_the_answer_is_repeatable():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3), nn.Dropout()).train()
