@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks import frozen
-from monai_advdefense.attacks.ball import ball_around
-from monai_advdefense.attacks.damage import damage, dice_loss, segmentation_targets
+from monai_advdefense.attacks.balls.norm_ball import ball_around, unit
+from monai_advdefense.attacks.damage import damage
+from monai_advdefense.attacks.objectives import soft_dice
+from monai_advdefense.attacks.targeted_pixels import segmentation_targets
 
 LOWEST = 12
 """Frequencies along each axis that the low-frequency attack may use."""
@@ -28,8 +30,9 @@ def soft_dice_pgd(
         targets = segmentation_targets(label, ball.center, ball.mask, False)
         moving, size = ball.center, ball.radius / 5
         for _ in range(STEPS):
-            _, ascent = damage(network, moving, targets, differentiate=True, loss=dice_loss)
-            moving = ball.step(moving, ascent if lowest is None else low_pass(ascent, lowest), size)
+            _, ascent = damage(network, moving, targets, differentiate=True, loss=soft_dice)
+            ascent = ascent if lowest is None else low_pass(ascent, lowest)
+            moving = ball.project(moving + size * unit(ball.within(ascent)))
     return moving
 
 
@@ -48,7 +51,9 @@ def bias_field_attack(network: nn.Module, image: Tensor, label: Tensor) -> Tenso
     with frozen(network), torch.enable_grad():
         for _ in range(STEPS):
             weights.requires_grad_()
-            (ascent,) = torch.autograd.grad(dice_loss(network(_under_field(image, weights, basis)), targets), weights)
+            (ascent,) = torch.autograd.grad(
+                soft_dice(network(_under_field(image, weights, basis)), targets).sum(), weights
+            )
             peak = ascent.abs().amax(1, keepdim=True).clamp_min(1e-12)
             weights = (weights + FIELD_LIMIT * ascent / peak).detach()
     return _under_field(image, weights, basis)

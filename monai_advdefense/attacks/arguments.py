@@ -48,13 +48,13 @@ def check_label(name: str, label: Tensor, shape: tuple[int, ...] | None = None) 
 
 
 def check_mask(mask: Tensor | None, image: Tensor) -> None:
-    """Raise InputError unless ``mask`` is None or ``(B or 1, 1, *spatial)`` for ``image`` ``(B, C, *spatial)``."""
+    """Raise InputError unless ``mask`` is None or ``(B or 1, 1 or C, *spatial)`` for ``image`` ``(B, C, *spatial)``."""
     if mask is None:
         return
-    batch, spatial = image.shape[0], tuple(image.shape[2:])
-    if tuple(mask.shape) not in {(batch, 1, *spatial), (1, 1, *spatial)}:
+    batch, channels, spatial = image.shape[0], image.shape[1], tuple(image.shape[2:])
+    if mask.shape[:1] not in {(batch,), (1,)} or tuple(mask.shape[1:]) not in {(1, *spatial), (channels, *spatial)}:
         expected = f"shape {(batch, 1, *spatial)} or {(1, 1, *spatial)}"
-        raise broken_rule("mask", expected, tuple(mask.shape), "give one channel of the size of the image")
+        raise broken_rule("mask", expected, tuple(mask.shape), "give one channel, or those of the image, of its size")
 
 
 def check_bounds(bounds: tuple[float, float] | None, image: Tensor) -> None:

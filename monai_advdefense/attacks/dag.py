@@ -15,9 +15,10 @@ from monai_advdefense.attacks.arguments import (
     check_label,
     check_mask,
 )
-from monai_advdefense.attacks.ball import NORMS, unit
-from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.attacks.attacking import attacking
+from monai_advdefense.attacks.balls.norm_ball import NORMS, unit
 from monai_advdefense.attacks.logits import check_gradient, check_logits, predicted_as
+from monai_advdefense.attacks.no_effect import warn_of_empty_mask, warn_of_no_effect
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.messages import broken_rule
 
@@ -110,25 +111,26 @@ def dag(
     for name, classes in {"label": label, "target": target}.items():
         check_label(name, classes, (image.shape[0], *image.shape[2:]))
 
-    # A caller may run under no_grad or inference_mode, as evaluators do.
-    with frozen(network), torch.inference_mode(False), torch.enable_grad():
+    with attacking(network, image) as forward:
         batch = _start(image, label, target, mask, include_background)
         pixels = batch.targeted.flatten(1).sum(1)
         adversarial, iterations = batch.image.clone(), torch.zeros_like(pixels)
         # How many targeted pixels of `adversarial` keep their label; worse than any iterate before the first one.
-        remaining = pixels + 1
+        remaining, clean = pixels + 1, torch.zeros_like(pixels)
         # A sample without a targeted pixel has no direction to move in: it does not enter the batch.
         batch = batch.select(pixels > 0)
         cotangent: Tensor | None = None
         for step in range(steps + 1):
             if not len(batch.index):
                 break
-            logits = network(batch.image.requires_grad_(step < steps))
+            logits = forward(batch.image.requires_grad_(step < steps))
             if step == 0:
                 needed = {"label": batch.label} | ({"target": batch.target} if target_term else {})
                 check_logits(logits, batch.image, **needed)
             active = batch.still_label(logits.detach())
             left = active.flatten(1).sum(1)
+            if step == 0:
+                clean[batch.index] = left
             record = (left < remaining[batch.index]) | (result == "last")
             remaining[batch.index[record]] = left[record]
             adversarial[batch.index[record]] = batch.image.detach()[record]
@@ -147,12 +149,22 @@ def dag(
                 batch, cotangent = batch.select(going_on), None
             iterations[batch.index] += 1
 
+    change = adversarial - image
+    pixel = step_size * steps / (1 if norm == "linf" else image[:1].numel() ** 0.5)
+    warn_of_no_effect(
+        image,
+        size=torch.full_like(clean, pixel, dtype=image.dtype),
+        gained=remaining < clean,
+        # Of the best iterate it is not known where the others were.
+        moved=(change != 0).flatten(1).any(1) | (result == "best"),
+        tried=clean > 0,
+    )
     return AttackResult(
         image=adversarial,
         success=remaining == 0,
         flipped=1 - remaining / pixels.clamp_min(1),
         iterations=iterations,
-        norm=torch.linalg.vector_norm((adversarial - image).flatten(1), dim=1),
+        norm=torch.linalg.vector_norm(change.flatten(1), dim=1),
     )
 
 
@@ -205,6 +217,8 @@ def _start(image: Tensor, label: Tensor, target: Tensor, mask: Tensor | None, in
     if not include_background:
         targeted &= label != 0
     allowed = None if mask is None else mask.as_subclass(Tensor).bool().clone()
+    if allowed is not None:
+        warn_of_empty_mask(allowed, targeted)
     return _Batch(torch.arange(len(image), device=image.device), image.clone(), label, target, targeted, allowed)
 
 

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least, check_label, per_sample
-from monai_advdefense.attacks.ball import ball_around
-from monai_advdefense.attacks.damage import damage
-from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.attacks.attacking import attacking
+from monai_advdefense.attacks.balls.norm_ball import ball_around
+from monai_advdefense.attacks.climb import climb
+from monai_advdefense.attacks.objectives import structure_margin
 from monai_advdefense.attacks.result import AttackResult
+from monai_advdefense.attacks.steps import l2_step
+from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
+from monai_advdefense.attacks.task import Outputs, Task
 from monai_advdefense.messages import broken_rule
 
-__all__ = ["erase_structure", "margin_loss"]
-
-_NOT_TARGETED = -100
-
-
-def margin_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Minus the margin ``()`` of the targeted class over the highest other, summed over pixels where it is positive.
-
-    It is 0 once no targeted pixel is predicted as its class, so that an attack spends nothing on pixels that are lost.
-
-    Args:
-        logits: ``(B, K, *spatial)``, K at least 2.
-        targets: classes ``(B, *spatial)``, -100 where a pixel is not targeted.
-
-    Source:
-        Carlini, Wagner, "Towards Evaluating the Robustness of Neural Networks" (2017), section IV, objective f6.
-
-    Example:
-        >>> margin_loss(torch.tensor([[[3.0, 0.0, 3.0], [1.0, 2.0, 1.0]]]), torch.tensor([[0, 0, -100]]))
-        tensor(-2.)
-    """
-    classes = targets.clamp_min(0).unsqueeze(1)
-    own = logits.gather(1, classes)[:, 0]
-    others = logits.scatter(1, classes, -torch.inf).amax(1)
-    return -torch.where(targets != _NOT_TARGETED, (own - others).clamp_min(0), 0.0).sum()
+__all__ = ["erase_structure"]
 
 
 def erase_structure(
@@ -53,9 +35,9 @@ def erase_structure(
 ) -> AttackResult:
     """Take one structure out of the prediction within an L2 ball around each image.
 
-    Projected gradient descent on :func:`margin_loss` of the structure's pixels; of all iterates the earliest one with
-    the most of them lost is returned. Give as ``network`` the reformer and the segmenter in a row to attack through
-    both. A sample without a pixel of the structure stays as it is.
+    Projected gradient descent on the :func:`~monai_advdefense.attacks.objectives.structure_margin` of the structure's
+    pixels; of all iterates the earliest one with the most of them lost is returned. Give as ``network`` the reformer
+    and the segmenter in a row to attack through both. A sample without a pixel of the structure stays as it is.
 
     Args:
         network: differentiable map from images to logits ``(B, K, *spatial)``.
@@ -81,24 +63,22 @@ def erase_structure(
         (tensor([[1, 1]]), tensor([True]))
     """
     check_at_least("steps", steps, 1)
-    # A caller may run under no_grad or inference_mode, as evaluators do.
-    with frozen(network), torch.inference_mode(False), torch.enable_grad():
+    with attacking(network, image) as forward:
         ball = ball_around(image, radius, norm="l2", mask=mask, bounds=bounds)
         size = ball.radius / 5 if step_size is None else per_sample("step_size", step_size, ball.center)
         targets = _targets(label, structure, ball.center)
-        pixels = (targets != _NOT_TARGETED).flatten(1).sum(1)
+        pixels = (targets != NOT_TARGETED).flatten(1).sum(1)
         ball = ball.shrink_to_center(pixels == 0)
-        moving = adversarial = ball.center
-        most = torch.full_like(pixels, -1)
-        for step in range(steps + 1):
-            flipped, ascent = damage(network, moving, targets, differentiate=step < steps, loss=margin_loss)
-            better = flipped > most
-            most = torch.where(better, flipped, most)
-            adversarial = torch.where(better.view_as(size), moving, adversarial)
-            if step < steps:
-                moving = ball.step(moving, ascent, size)
-    success = (most == pixels) & (pixels > 0)
-    return AttackResult.counted(ball.center, adversarial, success=success, flipped=most, pixels=pixels, steps=steps)
+        reached = climb(
+            Task(forward, Outputs(), targets.clamp_min(0), targets),
+            ball,
+            ball.center,
+            objective=structure_margin,
+            step=partial(l2_step, size=size),
+            n_steps=steps,
+            stop_at_zero=False,
+        )
+    return AttackResult.of_climb(ball, reached, pixels)
 
 
 def _targets(label: Tensor, structure: Tensor | int, image: Tensor) -> Tensor:
@@ -114,4 +94,4 @@ def _targets(label: Tensor, structure: Tensor | int, image: Tensor) -> Tensor:
         )
     classes = label.as_subclass(Tensor).long()
     wanted = chosen.expand(len(image)).view(-1, *[1] * (classes.ndim - 1))
-    return torch.where(classes == wanted, classes, _NOT_TARGETED)
+    return torch.where(classes == wanted, classes, NOT_TARGETED)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least, check_choice, per_sample
-from monai_advdefense.attacks.ball import ball_around
-from monai_advdefense.attacks.damage import damage, segmentation_targets
-from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.attacks.attacking import attacking
+from monai_advdefense.attacks.balls.norm_ball import ball_around
+from monai_advdefense.attacks.climb import climb
+from monai_advdefense.attacks.objectives import cross_entropy
 from monai_advdefense.attacks.result import AttackResult
+from monai_advdefense.attacks.steps import l2_step, sign
+from monai_advdefense.attacks.targeted_pixels import segmentation_targets
+from monai_advdefense.attacks.task import Outputs, Task
 
 __all__ = ["pgd"]
 
 RESULTS = ("best", "last")
+_STEPS = {"l2": l2_step, "linf": sign}
 
 
 def pgd(
@@ -77,23 +84,19 @@ def pgd(
     """
     check_choice("result", result, RESULTS)
     check_at_least("steps", steps, 1)
-    # A caller may run under no_grad or inference_mode, as evaluators do.
-    with frozen(network), torch.inference_mode(False), torch.enable_grad():
+    with attacking(network, image) as forward:
         ball = ball_around(image, radius, norm=norm, mask=mask, bounds=bounds)
         targets = segmentation_targets(label, ball.center, ball.mask, include_background)
         pixels = (targets >= 0).flatten(1).sum(1)
         ball = ball.shrink_to_center(pixels == 0)
-        size = per_sample("step_size", step_size, ball.center)
-
-        moving = ball.center if generator is None else ball.random_point(generator)
-        adversarial, most = moving, torch.full_like(pixels, -1)
-        for step in range(steps + 1):
-            flipped, gradient = damage(network, moving, targets, differentiate=step < steps)
-            better = (flipped > most) | (result == "last")
-            most = torch.where(better, flipped, most)
-            adversarial = torch.where(better.view_as(size), moving, adversarial)
-            if step < steps:
-                moving = ball.step(moving, gradient, size)
-
-        success = (most == pixels) & (pixels > 0)
-        return AttackResult.counted(ball.center, adversarial, success=success, flipped=most, pixels=pixels, steps=steps)
+        reached = climb(
+            Task(forward, Outputs(), targets.clamp_min(0), targets),
+            ball,
+            ball.center if generator is None else ball.random_points(generator, 1)[0],
+            objective=cross_entropy,
+            step=partial(_STEPS[norm], size=per_sample("step_size", step_size, ball.center)),
+            n_steps=steps,
+            keep=result,
+            stop_at_zero=False,
+        )
+    return AttackResult.of_climb(ball, reached, pixels)

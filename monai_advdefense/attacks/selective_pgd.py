@@ -9,11 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least, per_sample
-from monai_advdefense.attacks.ball import ball_around
-from monai_advdefense.attacks.damage import damage, dice_loss, segmentation_targets
+from monai_advdefense.attacks.attacking import attacking
+from monai_advdefense.attacks.balls.norm_ball import ball_around, unit
+from monai_advdefense.attacks.damage import damage
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.logits import check_gradient
+from monai_advdefense.attacks.objectives import soft_dice
 from monai_advdefense.attacks.result import AttackResult
+from monai_advdefense.attacks.targeted_pixels import segmentation_targets
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["selective_pgd"]
@@ -91,8 +94,7 @@ def selective_pgd(
         (tensor([True]), tensor([[1, 0]]), True)
     """
     check_at_least("steps", steps, 1)
-    # A caller may run under no_grad or inference_mode, as evaluators do.
-    with frozen(network), _frozen_guard(excess), torch.inference_mode(False), torch.enable_grad():
+    with attacking(network, image) as forward, _frozen_guard(excess):
         ball = ball_around(image, radius, norm="l2", mask=mask, bounds=bounds)
         targets = segmentation_targets(label, ball.center, ball.mask, include_background)
         size = ball.radius / 10 if step_size is None else per_sample("step_size", step_size, ball.center)
@@ -110,7 +112,7 @@ def selective_pgd(
             flipped, direction = torch.full_like(pixels, -1), -descent
             if seen.any():
                 flipped[seen], ascent = damage(
-                    network, moving[seen], targets[seen], differentiate=step < steps, loss=dice_loss
+                    forward, moving[seen], targets[seen], differentiate=step < steps, loss=soft_dice
                 )
                 direction[accepted] = ascent[accepted[seen]]
             clean = flipped if step == 0 else clean
@@ -120,12 +122,12 @@ def selective_pgd(
             least = torch.where(better, worst, least)
             adversarial = torch.where(better.view_as(size), moving, adversarial)
             if step < steps:
-                moving = ball.step(moving, direction, size)
+                moving = ball.project(moving + size * unit(ball.within(direction)))
 
         success = most > clean
         rejected = most < 0
         if rejected.any():
-            most[rejected], _ = damage(network, adversarial[rejected], targets[rejected], differentiate=False)
+            most[rejected], _ = damage(forward, adversarial[rejected], targets[rejected], differentiate=False)
         return AttackResult.counted(ball.center, adversarial, success=success, flipped=most, pixels=pixels, steps=steps)
 
 

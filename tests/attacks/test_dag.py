@@ -12,6 +12,7 @@ from monai_advdefense.attacks.dag import dag, step_size_for
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.errors import InputError
 
+FIELDS = [field.name for field in fields(AttackResult) if field.name != "parameters"]
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 XIE = {
     "norm": "linf",
@@ -56,8 +57,8 @@ def fraction_flipped(network: nn.Module, image: Tensor, label: Tensor, targeted:
 
 
 def assert_same(first: AttackResult, second: AttackResult) -> None:
-    for field in fields(AttackResult):
-        torch.testing.assert_close(getattr(first, field.name), getattr(second, field.name), msg=field.name)
+    for name in FIELDS:
+        torch.testing.assert_close(getattr(first, name), getattr(second, name), msg=name)
 
 
 def fingerprint(network: nn.Module) -> str:
@@ -117,7 +118,7 @@ def test_batch_of_eight_equals_eight_batches_of_one(options, masked):
         one = slice(i, i + 1)
         part = mask if mask is None else mask[one]
         alone = dag(network, image[one], label[one], target=target[one], mask=part, **settings)
-        assert_same(alone, AttackResult(*(getattr(together, field.name)[one] for field in fields(AttackResult))))
+        assert_same(alone, AttackResult(*(getattr(together, name)[one] for name in FIELDS)))
     if options.get("stop") == "all_flipped":
         assert len(together.iterations.unique()) > 2
 
@@ -399,7 +400,7 @@ def test_meta_tensors_give_plain_tensors_and_the_same_result():
     image, label, target = sample()
     settings = {"step_size": 0.3, "steps": 2}
     found = dag(smooth_network(), MetaTensor(image), MetaTensor(label), target=MetaTensor(target), **settings)
-    assert not any(isinstance(getattr(found, field.name), MetaTensor) for field in fields(AttackResult))
+    assert not any(isinstance(getattr(found, name), MetaTensor) for name in FIELDS)
     assert_same(found, dag(smooth_network(), image, label, target=target, **settings))
 
 
@@ -479,4 +480,4 @@ def test_gpu_gives_the_result_of_the_cpu():
     on_cpu = dag(network, image, label, target=target, **settings)
     on_gpu = dag(network.cuda(), image.cuda(), label.cuda(), target=target.cuda(), **settings)
     assert on_gpu.image.is_cuda
-    assert_same(on_cpu, AttackResult(*(getattr(on_gpu, field.name).cpu() for field in fields(AttackResult))))
+    assert_same(on_cpu, AttackResult(*(getattr(on_gpu, name).cpu() for name in FIELDS)))

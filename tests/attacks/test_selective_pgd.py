@@ -16,7 +16,7 @@ from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-FIELDS = [field.name for field in fields(AttackResult)]
+FIELDS = [field.name for field in fields(AttackResult) if field.name != "parameters"]
 
 Excess = Callable[[Tensor], Tensor]
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from experiments.screen.smooth_attacks import FIELD_LIMIT, bias_field_attack, low_pass, soft_dice_pgd
-from monai_advdefense.attacks.damage import dice_loss, segmentation_targets
+from monai_advdefense.attacks import objectives
+from monai_advdefense.attacks.targeted_pixels import segmentation_targets
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def case():
 
 
 def soft_dice(network, image, label):
-    return -float(dice_loss(network(image), segmentation_targets(label, image, None, False)))
+    return -float(objectives.soft_dice(network(image), segmentation_targets(label, image, None, False)).sum().detach())
 
 
 @pytest.mark.parametrize("lowest", [None, 4])

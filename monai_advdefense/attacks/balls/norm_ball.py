@@ -9,20 +9,20 @@ from torch import Tensor
 
 from monai_advdefense.attacks.arguments import check_bounds, check_choice, check_image, check_mask, per_sample
 
-__all__ = ["NORMS", "Ball", "ball_around", "unit"]
+__all__ = ["NORMS", "NormBall", "ball_around", "free_pixels", "l2", "linf", "unit"]
 
 NORMS = ("l2", "linf")
 
 
 @dataclass(frozen=True)
-class Ball:
+class NormBall:
     """All images within ``radius`` of ``center`` that keep its bounds and differ from it within the mask only.
 
     Attributes:
         center: images ``(B, C, *spatial)`` within the bounds.
         radius: largest norm of the difference to the center, per sample ``(B, 1, ...)``, in units of the image.
         norm: ``"l2"`` over all channels and pixels of a sample, or ``"linf"``.
-        mask: bool ``(B or 1, 1, *spatial)``, or None.
+        mask: bool ``(B or 1, 1 or C, *spatial)``, or None.
         bounds: lowest and highest value of an image, or None.
     """
 
@@ -32,15 +32,24 @@ class Ball:
     mask: Tensor | None
     bounds: tuple[float, float] | None
 
-    def step(self, image: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
-        """Go from ``image`` ``(B, C, *spatial)`` a step of length ``size`` along ``gradient``, then back into the ball.
+    def start(self) -> Tensor:
+        """The image ``(B, C, *spatial)`` in the middle."""
+        return self.center
 
-        The direction is the gradient over its L2 norm, or its sign for ``"linf"``; a sample whose gradient is zero
-        within the mask stays where it is.
-        """
-        if self.mask is not None:
-            gradient = torch.where(self.mask, gradient, 0.0)
-        return self.project(image + size * (unit(gradient) if self.norm == "l2" else gradient.sign()))
+    def image(self, parameters: Tensor) -> Tensor:
+        """Images ``(B, C, *spatial)`` of ``parameters``: the same."""
+        return parameters
+
+    def within(self, gradient: Tensor) -> Tensor:
+        """The part of ``gradient`` ``(B, C, *spatial)`` that moves what may move."""
+        return gradient if self.mask is None else torch.where(self.mask, gradient, 0.0)
+
+    def reach(self, norm: str) -> Tensor:
+        """How far ``(B, 1, ...)`` it is to the surface in a norm; in ``"linf"``, along all free axes at once."""
+        if norm == self.norm:
+            return self.radius
+        root = free_pixels(self.center, self.mask).sqrt()
+        return self.radius * root if norm == "l2" else self.radius / root.clamp_min(1)
 
     def project(self, image: Tensor) -> Tensor:
         """Take ``image`` ``(B, C, *spatial)`` to the ball: no norm is above its radius, also after rounding."""
@@ -60,15 +69,19 @@ class Ball:
         # The center lies within the bounds, so clamping brings every pixel nearer to it: the norm cannot grow.
         return near if self.bounds is None else near.clamp(*self.bounds)
 
-    def shrink_to_center(self, chosen: Tensor) -> Ball:
+    def shrink_to_center(self, chosen: Tensor) -> NormBall:
         """Leave the samples where ``chosen`` ``(B,)`` is true no way to go."""
         return replace(self, radius=self.radius.masked_fill(chosen.view_as(self.radius), 0.0))
 
-    def random_point(self, generator: torch.Generator) -> Tensor:
-        """Draw ``(B, C, *spatial)`` uniformly from the ball within the mask, sample by sample, and apply the bounds."""
+    def random_points(self, generator: torch.Generator, count: int) -> list[Tensor]:
+        """Draw ``count`` times ``(B, C, *spatial)`` uniformly from the ball within the mask, and apply the bounds.
+
+        All draws of a sample come before those of the next.
+        """
         free = torch.ones_like(self.center) if self.mask is None else self.mask.to(self.center).expand_as(self.center)
-        change = torch.stack([_draw(sample, self.norm, generator) for sample in free])
-        return self.project(self.center + self.radius * change)
+        draws = [[_draw(sample, self.norm, generator) for _ in range(count)] for sample in free]
+        changes = [torch.stack(each) for each in zip(*draws, strict=True)]
+        return [self.project(self.center + self.radius * change) for change in changes]
 
 
 def ball_around(
@@ -78,14 +91,14 @@ def ball_around(
     norm: str,
     mask: Tensor | None,
     bounds: tuple[float, float] | None,
-) -> Ball:
+) -> NormBall:
     """Check what a ball is made of and copy it, so that nothing is shared with the caller.
 
     Args:
         image: centers ``(B, C, *spatial)``.
         radius: one number or one per sample ``(B,)``, finite and >= 0.
         norm: ``"l2"`` or ``"linf"``.
-        mask: ``(B or 1, 1, *spatial)``, true (not zero) where an image may change, or None for everywhere.
+        mask: ``(B or 1, 1 or C, *spatial)``, true (not zero) where an image may change, or None for everywhere.
         bounds: lowest and highest value of an image, or None.
 
     Raises:
@@ -97,7 +110,27 @@ def ball_around(
     check_bounds(bounds, image)
     check_mask(mask, image)
     allowed = None if mask is None else mask.as_subclass(Tensor).bool().clone()
-    return Ball(image.clone(), per_sample("radius", radius, image), norm, allowed, bounds)
+    return NormBall(image.clone(), per_sample("radius", radius, image), norm, allowed, bounds)
+
+
+def linf(
+    image: Tensor, budget: Tensor | float, *, mask: Tensor | None = None, bounds: tuple[float, float] | None = None
+) -> NormBall:
+    """Every pixel of ``image`` ``(B, C, *spatial)`` changes by ``budget`` at most, in units of the image."""
+    return ball_around(image, budget, norm="linf", mask=mask, bounds=bounds)
+
+
+def l2(
+    image: Tensor, budget: Tensor | float, *, mask: Tensor | None = None, bounds: tuple[float, float] | None = None
+) -> NormBall:
+    """The L2 norm of the change of ``image`` ``(B, C, *spatial)`` is ``budget`` at most, in units of the image."""
+    return ball_around(image, budget, norm="l2", mask=mask, bounds=bounds)
+
+
+def free_pixels(image: Tensor, mask: Tensor | None) -> Tensor:
+    """Count the values ``(B, 1, ...)`` of ``image`` ``(B, C, *spatial)`` that may change."""
+    free = torch.ones_like(image) if mask is None else mask.to(image).expand_as(image)
+    return free.sum(_axes(image), keepdim=True)
 
 
 def unit(gradient: Tensor, norm: str = "l2") -> Tensor:
