@@ -10,7 +10,6 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import torch
-from ignite.engine import Engine, Events
 from monai.networks.utils import eval_mode
 from monai.transforms import Compose, ScaleIntensityRange, ScaleIntensityRanged, ScaleIntensityRangePercentilesd
 from monai.transforms.utils_pytorch_numpy_unification import percentile
@@ -20,6 +19,7 @@ from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks.input_units import to_input_units
 from monai_advdefense.errors import OutputError
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.handlers.each_volume import EachVolume
 from monai_advdefense.handlers.volume_writer import write_like
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.runs.outputs import Outputs
@@ -62,7 +62,7 @@ def measure_attack(network: DefendedSegmenter, clean: Tensor, attacked: Tensor) 
     return rows
 
 
-class AttackWriter:
+class AttackWriter(EachVolume):
     """Ignite handler that writes ``NAME_attacked.nii.gz`` and ``NAME_attack.csv`` for each volume.
 
     The attacked copy is float32 in the units and geometry of the input. The table (see :func:`measure_attack`, one row
@@ -85,6 +85,8 @@ class AttackWriter:
         OutputError: when the run starts, if the folder of the results cannot be made or written.
     """
 
+    missing = "no attacked copy"
+
     def __init__(
         self,
         outputs: Outputs,
@@ -97,12 +99,10 @@ class AttackWriter:
         perturbation_key: str = "pred",
         inverted_key: str = "perturbation",
     ) -> None:
-        self.outputs = outputs
-        self.run_log = run_log
+        super().__init__(outputs, run_log, image_key)
         self.network = network
         self.preprocessing = preprocessing
         self.slice_dim = slice_dim
-        self.image_key = image_key
         self.perturbation_key = perturbation_key
         self.inverted_key = inverted_key
         kinds = (ScaleIntensityRangePercentilesd, ScaleIntensityRanged)
@@ -116,21 +116,13 @@ class AttackWriter:
             )
         self._scaling = scalers.index(True)
 
-    def attach(self, engine: Engine) -> None:
-        """Write after every iteration of ``engine``."""
-        self.outputs.attach(engine)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
-
-    def __call__(self, engine: Engine) -> None:
-        """Write and measure the volumes of the current iteration."""
-        for output in engine.state.output:
-            source = str(output[self.image_key].meta["filename_or_obj"])
-            with self.run_log.recorded(source, "no attacked copy"):
-                target = self.outputs.path(source, "attacked", ".nii.gz")
-                rows = self._write_measured(source, output, target)
-                attacked = [row for row in rows if row["attacked"]]
-                rejected = sum(not row["accepted"] for row in attacked)
-                engine.logger.info("wrote %s: %d slices attacked, %d of them rejected", target, len(attacked), rejected)
+    def write(self, source: str, output: dict[str, Any]) -> str:
+        """Write and measure the attacked copy of a volume."""
+        target = self.outputs.path(source, "attacked", ".nii.gz")
+        rows = self._write_measured(source, output, target)
+        attacked = [row for row in rows if row["attacked"]]
+        rejected = sum(not row["accepted"] for row in attacked)
+        return f"{target}: {len(attacked)} slices attacked, {rejected} of them rejected"
 
     def _write_measured(self, source: str, output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the attacked copy and its table; the rows of the table."""

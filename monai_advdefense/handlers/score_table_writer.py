@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from ignite.engine import Engine, Events
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
+from monai_advdefense.handlers.each_volume import EachVolume
 from monai_advdefense.report import Case, case_from_scores, case_to_csv, case_to_json, slice_positions
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
@@ -18,7 +19,7 @@ from monai_advdefense.runs.run_log import RunLog
 __all__ = ["ScoreTableWriter"]
 
 
-class ScoreTableWriter:
+class ScoreTableWriter(EachVolume):
     """Ignite handler that writes ``NAME_scores.csv`` and ``NAME_scores.json`` for each volume.
 
     For an evaluator whose network is the detector itself, run slice by slice: its prediction is the volume of the
@@ -36,6 +37,8 @@ class ScoreTableWriter:
         OutputError: when the run starts, if the folder of the results cannot be made or written.
     """
 
+    missing = "no scores"
+
     def __init__(
         self,
         outputs: Outputs,
@@ -46,29 +49,19 @@ class ScoreTableWriter:
         image_key: str = "image",
         residual_key: str = "pred",
     ) -> None:
-        self.outputs = outputs
-        self.run_log = run_log
+        super().__init__(outputs, run_log, image_key)
         self.network = network
         self.slice_dim = slice_dim
-        self.image_key = image_key
         self.residual_key = residual_key
 
-    def attach(self, engine: Engine) -> None:
-        """Write after every iteration of ``engine``."""
-        self.outputs.attach(engine)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
-
-    def __call__(self, engine: Engine) -> None:
-        """Write the scores of the volumes of the current iteration."""
-        for output in engine.state.output:
-            source = str(output[self.image_key].meta["filename_or_obj"])
-            with self.run_log.recorded(source, "no scores"):
-                case = self._case(source, output[self.image_key], output[self.residual_key])
-                for suffix, text in ((".csv", case_to_csv(case)), (".json", case_to_json(case))):
-                    target = self.outputs.path(source, "scores", suffix)
-                    with atomic_path(target) as temporary:
-                        temporary.write_text(text, encoding="utf-8", newline="")
-                engine.logger.info("wrote %s", target)
+    def write(self, source: str, output: dict[str, Any]) -> Path:
+        """Write the scores of a volume."""
+        case = self._case(source, output[self.image_key], output[self.residual_key])
+        for suffix, text in ((".csv", case_to_csv(case)), (".json", case_to_json(case))):
+            target = self.outputs.path(source, "scores", suffix)
+            with atomic_path(target) as temporary:
+                temporary.write_text(text, encoding="utf-8", newline="")
+        return target
 
     @torch.no_grad()
     def _case(self, source: str, image: Any, residual: Any) -> Case:

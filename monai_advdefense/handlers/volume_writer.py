@@ -8,10 +8,10 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from ignite.engine import Engine, Events
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import OutputError
+from monai_advdefense.handlers.each_volume import EachVolume
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
@@ -64,7 +64,7 @@ def write_like(
         nib.save(volume, temporary)
 
 
-class VolumeWriter:
+class VolumeWriter(EachVolume):
     """Ignite handler that writes one output of each case into the geometry of its input, see :func:`write_like`.
 
     Attach it where outputs are lists of dictionaries (decollated) that postprocessing has brought back to the input's
@@ -83,6 +83,8 @@ class VolumeWriter:
         OutputError: when the run starts, if the folder of the results cannot be made or written.
     """
 
+    missing = "no result"
+
     def __init__(
         self,
         outputs: Outputs,
@@ -94,33 +96,19 @@ class VolumeWriter:
         suffix: str = ".nii.gz",
         dtype: str = "uint8",
     ) -> None:
-        self.outputs = outputs
-        self.run_log = run_log
+        super().__init__(outputs, run_log, image_key)
         self.key = key
-        self.image_key = image_key
         self.postfix = postfix
         self.suffix = suffix
         self.dtype = dtype
-
-    def attach(self, engine: Engine) -> None:
-        """Write after every iteration of ``engine``."""
-        self.outputs.attach(engine)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
-
-    def __call__(self, engine: Engine) -> None:
-        """Write the cases of the current iteration."""
-        for case in engine.state.output:
-            source = str(case[self.image_key].meta["filename_or_obj"])
-            with self.run_log.recorded(source, "no result"):
-                target = self._write(source, case[self.key])
-                engine.logger.info("wrote %s", target)
 
     def path(self, source: str) -> Path:
         """Where the result of an input lies."""
         return self.outputs.path(source, self.postfix, self.suffix)
 
-    def _write(self, source: str, value: Any) -> Path:
-        target = self.outputs.claim(source, self.postfix, self.suffix)
+    def write(self, source: str, output: dict[str, Any]) -> Path:
+        """Write the result of a volume."""
+        value, target = output[self.key], self.outputs.claim(source, self.postfix, self.suffix)
         if value.ndim != 4 or value.shape[0] != 1:
             found = tuple(value.shape)
             raise broken_rule(
