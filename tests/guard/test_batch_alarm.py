@@ -4,6 +4,7 @@ import math
 from itertools import combinations
 
 import pytest
+from scipy.stats import betabinom
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard.batch_alarm import batch_p_value
@@ -35,3 +36,10 @@ def test_with_many_subjects_it_is_binomial():
 def test_numbers_that_do_not_fit_are_refused(flagged, subjects, message):
     with pytest.raises(InputError, match=message):
         batch_p_value(flagged, 3, rate=0.05, subjects=subjects)
+
+
+def test_the_number_of_scores_above_the_limit_is_that_of_the_decimal_rate():
+    """29 of 100, although 100 times the binary number is less than 29."""
+    assert math.floor(100 * 0.29) == 28
+    expected = betabinom(30, 29, 71).sf(9)
+    assert batch_p_value(10, 30, rate=0.29, subjects=99) == pytest.approx(expected)

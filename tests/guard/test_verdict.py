@@ -9,7 +9,13 @@ import torch
 
 from monai_advdefense.errors import CalibrationError, InputError
 from monai_advdefense.guard.causes import CAUSES
-from monai_advdefense.guard.verdict import VERDICTS, fit_volume_reference, volume_statistics, volume_verdict
+from monai_advdefense.guard.verdict import (
+    VERDICTS,
+    VolumeReference,
+    fit_volume_reference,
+    volume_statistics,
+    volume_verdict,
+)
 
 NAMES = ("texture", "blur", "pose")
 WHY = ("fine_pattern", "smooth", "anatomy")
@@ -238,3 +244,45 @@ def test_statistics_are_those_of_each_score_and_of_the_largest():
     scores = torch.tensor([[1.0, 0.0], [3.0, 9.0], [2.0, 1.0]])
     found = volume_statistics(scores, torch.tensor([False, True, False])).tolist()
     assert found == pytest.approx([2.5, 5.0, 5.5, 3.0, 9.0, 9.0, 2.0, 1.0, 2.0, 1 / 3])
+
+
+@pytest.mark.parametrize(
+    ("limit", "score", "wanted"),
+    [
+        (2.0, 2.0, "clean"),
+        (2.0, 2.001, "review"),
+        (2.0, 4.0, "review"),
+        (2.0, 4.001, "reject"),
+        (0.5, 0.501, "review"),
+        (0.5, 2.0, "review"),
+        (0.5, 2.001, "reject"),
+    ],
+)
+def test_a_verdict_changes_beyond_the_limit_of_clean_volumes_and_beyond_twice_that_or_2(limit, score, wanted):
+    """Every statistic of a volume with one score in all slices is that score."""
+    subjects = tuple(limit * rank / 19 for rank in range(1, 20))
+    reference = VolumeReference(("texture",), ("fine_pattern",), 0.0, (0.0,) * 7, (1.0,) * 7, subjects, 0.05)
+    none = torch.zeros(5, dtype=torch.bool)
+    found = volume_verdict(torch.full((5, 1), score), none, ~none, names=("texture",), reference=reference)
+    assert found.verdict == wanted
+
+
+def test_the_tenth_of_the_slices_is_rounded_up():
+    """Of 21 slices the two largest and the three largest."""
+    scores = torch.arange(21.0)[:, None]
+    assert volume_statistics(scores, torch.zeros(21, dtype=torch.bool)).tolist() == [19.5, 19.5, 19, 19, 10, 10, 0]
+
+
+def test_volumes_that_are_all_alike_leave_room_for_others():
+    volumes = [torch.zeros(10, 3)] * 19
+    subjects = [str(i) for i in range(19)]
+    found = fit_volume_reference(volumes, rejections(volumes), subjects, names=NAMES, causes=WHY)
+    assert found.scale == pytest.approx((*(0.1,) * 12, 0.01))
+    assert verdict(torch.zeros(10, 3), found).verdict == "clean"
+
+
+def test_rejected_slices_that_are_not_judged_are_not_counted(reference):
+    volume, judged = clean_volumes(1, seed=7)[0], torch.arange(120) < 100
+    rejected = torch.arange(120) >= 98
+    found = volume_verdict(volume, rejected, judged, names=NAMES, reference=reference)
+    assert (found.judged, found.rejected) == (100, 2)

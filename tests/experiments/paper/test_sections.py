@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -126,3 +127,45 @@ def test_without_plots_and_attackers_the_sections_are_shorter(results, tmp_path)
     assert not list(informed_attacker(numbers))
     assert not list(numbers.picture("figure_2", "Figure 2", ""))
     assert len(list(in_short(numbers))) == 2
+
+
+def test_rates_by_strength_are_those_of_all_types_together(numbers):
+    tables = _tables(detection(numbers))
+    for name, title in (("auc", "ROC-AUC"), ("tpr_at_5", "True positive rate at 5 % false positives")):
+        table = tables[f"{title} by strength and support, mean over the target networks"]
+        assert list(table.header) == ["Detector", "γ, brain only", "γ, whole image"]
+        for support, column in (("brain", "γ, brain only"), ("whole", "γ, whole image")):
+            wanted = select(numbers.detection, target=MEAN, detector="UNet image", attack=pooled(support=support))
+            assert _cell(table, "UNet image", column) == numbers.cell(wanted.iloc[0], name)
+
+
+def test_the_calibrated_threshold_has_its_own_rates(numbers):
+    table = _tables(detection(numbers))["Rates of the calibrated threshold, brain only, mean over the target networks"]
+    row = select(numbers.detection, target=MEAN, detector="DenseNet shifted", attack=pooled()).iloc[0]
+    assert _cell(table, "DenseNet shifted", "Realized false positives") == numbers.cell(row, "fpr")
+    assert _cell(table, "DenseNet shifted", "True positives, γ") == numbers.cell(row, "tpr")
+
+
+def test_what_is_not_shown_is_linked(numbers):
+    for section, files in (
+        (claims, ["comparisons"]),
+        (detection, ["detection"]),
+        (guards, ["guards", "detection"]),
+    ):
+        words = " ".join(block for block in section(numbers) if isinstance(block, str))
+        for name in files:
+            assert f"[{name}.csv]({name}.csv)" in words
+            assert (numbers.folder / f"{name}.csv").is_file()
+
+
+def test_a_missed_bar_is_told_with_its_figure_and_a_conjecture():
+    """In the published run two were missed."""
+    numbers = PaperNumbers(Path(__file__).parents[3] / "docs" / "results" / "paper")
+    missed = select(numbers.table("bars"), verdict="missed")
+    sections = {section.title: section.blocks for section in not_reproduced(numbers)}
+    assert len(missed) == 2
+    for row in missed.to_dict("records"):
+        blocks = sections[f"ROC-AUC of {row['detector']}, brain only, mean over the target networks: missed"]
+        told = f"DAG {row['type']}, γ: {numbers.cell(row, 'auc')}, wanted at least {row['bar']:g}."
+        assert told in blocks
+        assert blocks[-1] == f"Conjecture: {row['reason']}"
