@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 
 from monai_advdefense.guard.calibration import minimum_scores
 from monai_advdefense.messages import broken_rule
 
-__all__ = ["batch_p_value"]
+__all__ = ["BatchFinding", "batch_p_value"]
+
+
+@dataclass(frozen=True)
+class BatchFinding:
+    """How many volumes of a batch are suspicious, compared with clean ones.
+
+    Attributes:
+        flagged: number of volumes beyond the limit.
+        volumes: number of volumes that were compared with it.
+        rate: share of clean volumes that the limit was set to flag.
+        subjects: number of clean subjects that have set it.
+        level: probability with which a batch of clean volumes is called suspicious.
+    """
+
+    flagged: int
+    volumes: int
+    rate: float
+    subjects: int
+    level: float
+
+    @property
+    def p_value(self) -> float:
+        """See :func:`batch_p_value`."""
+        return batch_p_value(self.flagged, self.volumes, rate=self.rate, subjects=self.subjects)
+
+    @property
+    def broken(self) -> bool:
+        """Whether there are more than clean volumes would give."""
+        return self.p_value < self.level
 
 
 def batch_p_value(flagged: int, volumes: int, *, rate: float, subjects: int) -> float:

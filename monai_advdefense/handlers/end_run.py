@@ -61,7 +61,7 @@ class EndRun:
             return
         alarm: AdvDefenseError | None = None
         if self.group_report is not None and (self.manifest is None or self.manifest.shard.count == 1):
-            engine.logger.info("wrote %s", self.group_report.write())
+            engine.logger.info("wrote %s", self.group_report.write(self.stop_rule))
             if self.stop_rule is not None:
                 alarm = self.stop_rule.broken_by(self.group_report.verdicts)
         if self.manifest is not None:

@@ -27,6 +27,7 @@ from monai_advdefense.report import (
     plane_of,
     slice_positions,
     slice_views,
+    thumbnails_of_rejected,
 )
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
@@ -150,7 +151,17 @@ class ReportWriter:
         volume = image.as_tensor()[0]
         views = slice_views(self.network, volume, case.most_suspicious(self.suspicious), self.slice_dim)
         plane = plane_of(volume, np.asarray(image.affine.cpu()), self.slice_dim)
-        _write_text(page, case_to_html(case, views, plane, class_names=self._bundle.class_names))
+        shown: dict[str, Any] = {
+            "thumbnails": thumbnails_of_rejected(volume, case.slices, plane, self.slice_dim),
+            "links": self._links(page, [Path(case.segmentation_path), table, record]),
+        }
+        _write_text(page, case_to_html(case, views, plane, class_names=self._bundle.class_names, **shown))
+
+    def _links(self, page: Path, files: list[Path]) -> dict[str, str]:
+        """Where the files about a volume lie, as seen from its page."""
+        names = ("Segmentation", "Table (CSV)", "Record (JSON)")
+        paths = zip((*names, "All volumes"), (*files, self.outputs.output_dir / "report.html"), strict=True)
+        return {name: Path(os.path.relpath(path, page.parent)).as_posix() for name, path in paths}
 
     def _case(self, source: str, image: Any, volumes: int) -> Case:
         shape = tuple(image.shape[1:])

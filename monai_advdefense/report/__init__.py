@@ -9,6 +9,7 @@ from monai_advdefense.report.label_colors import LABEL_COLORS, label_colors, str
 from monai_advdefense.report.provenance import BundleFacts, Provenance, bundle_facts, package_versions
 from monai_advdefense.report.slice_view import Plane, SliceView, plane_of, slice_views
 from monai_advdefense.report.tables import case_from_json, case_to_csv, case_to_json
+from monai_advdefense.report.thumbnails import thumbnail, thumbnails_of_rejected
 
 __all__ = [
     "LABEL_COLORS",
@@ -41,5 +42,7 @@ __all__ = [
     "slice_positions",
     "slice_views",
     "structure_name",
+    "thumbnail",
+    "thumbnails_of_rejected",
     "worst_first",
 ]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -25,6 +26,8 @@ def case_to_html(
     plane: Plane | None = None,
     *,
     class_names: Mapping[int, str] | None = None,
+    thumbnails: Mapping[int, str] | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> str:
     """Render a case as one page that needs no other file, no script and no network.
 
@@ -33,6 +36,9 @@ def case_to_html(
         views: the slices to show in pictures.
         plane: how these slices lie in the patient; needed with ``views``.
         class_names: name of every label, for the legend.
+        thumbnails: picture of slices by their number, as ``data:`` addresses, see
+            :func:`~monai_advdefense.report.thumbnails_of_rejected`.
+        links: files about the volume by what to call them, as paths from the page on, with ``/``.
 
     Returns:
         The page; its text says first what the verdict is, what to do, and what the verdict does not tell.
@@ -59,6 +65,10 @@ def case_to_html(
         shown=[_shown(view, plane, colors, limit) for view in views if plane is not None],
         ends=plane.ends if plane else "",
         residual_bar=figure_to_data_uri(color_bar(limit)) if limit > 0 else None,
+        thumbnails=[(record, thumbnails[record.index]) for record in case.slices if record.index in thumbnails]
+        if thumbnails
+        else [],
+        links={name: quote(path) for name, path in (links or {}).items()},
         legend={structure_name(label, names): colors[label] for label in labels},
     )
 

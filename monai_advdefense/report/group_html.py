@@ -11,25 +11,30 @@ from urllib.parse import quote
 
 import numpy as np
 
+from monai_advdefense.guard.batch_alarm import BatchFinding
 from monai_advdefense.guard.causes import cause_in_words
 from monai_advdefense.report.case import Case
 from monai_advdefense.report.charts import figure_to_data_uri
 from monai_advdefense.report.group import GroupEntry, group_headline, worst_first
-from monai_advdefense.report.score_histogram import HEIGHT, WIDTH, histogram_paths, score_edges, score_histogram
+from monai_advdefense.report.score_histogram import BAR, HEIGHT, WIDTH, histogram_paths, score_edges, score_histogram
 from monai_advdefense.report.templating import page_template
 
 __all__ = ["group_to_html"]
 
+# A browser lays out the parts of a long table that are seen.
+_PART = 100
 
-def group_to_html(entries: Iterable[GroupEntry], *, inputs: str = "") -> str:
+
+def group_to_html(entries: Iterable[GroupEntry], *, inputs: str = "", batch: BatchFinding | None = None) -> str:
     """Render many volumes as one page that needs no script and no network; it links to the volumes' own reports.
 
     Args:
         entries: the volumes in any order; the page shows the worst first.
         inputs: folder of the inputs, to be named on the page.
+        batch: how many of the volumes are suspicious, compared with clean ones; None if it was not compared.
 
     Returns:
-        The page, to be written into the folder of the results; about 2 kB per volume.
+        The page, to be written into the folder of the results; less than 1 kB per volume.
     """
     ordered = worst_first(entries)
     cases = [entry.case for entry in ordered if entry.case is not None]
@@ -40,7 +45,9 @@ def group_to_html(entries: Iterable[GroupEntry], *, inputs: str = "") -> str:
         headline=group_headline(ordered),
         state=_state(ordered),
         rows=[_row(entry, histogram_paths(entry, edges)) for entry in ordered],
-        size=(WIDTH, HEIGHT),
+        size=(WIDTH, HEIGHT, BAR),
+        part_size=_PART,
+        batch=batch,
         counts={verdict: verdicts.count(verdict) for verdict in ("clean", "review", "reject", "not_checked", "failed")},
         checked=sum(case.checked for case in cases),
         rejected=sum(case.count("rejected") for case in cases),

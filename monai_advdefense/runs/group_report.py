@@ -12,6 +12,7 @@ from monai_advdefense.messages import broken_rule, one_line, reason
 from monai_advdefense.report import GroupEntry, case_from_json, group_to_csv, group_to_html, worst_first
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
+from monai_advdefense.runs.stop_rule import StopRule
 
 __all__ = ["GroupReport"]
 
@@ -45,18 +46,23 @@ class GroupReport:
         """
         self.outputs.remove(self.page, self.table)
 
-    def write(self) -> Path:
+    def write(self, stop_rule: StopRule | None = None) -> Path:
         """Write the page and the table; the path of the page.
 
+        Args:
+            stop_rule: what says on the page whether there are too many suspicious volumes.
+
         Raises:
+            InputError: if the stop rule cannot read the record of a calibration.
             OutputError: if one cannot be written.
         """
         entries = worst_first(self._entries())
         self.verdicts = Counter(entry.verdict for entry in entries)
         inputs = one_line(os.path.abspath(self.outputs.dataset_dir))
+        batch = None if stop_rule is None else stop_rule.compare(self.verdicts)
         for path, text in (
             (self.table, group_to_csv(entries)),
-            (self.page, group_to_html(entries, inputs=inputs)),
+            (self.page, group_to_html(entries, inputs=inputs, batch=batch)),
         ):
             with atomic_path(path) as temporary:
                 temporary.write_text(text, encoding="utf-8", newline="")

@@ -37,9 +37,9 @@ def merge_shards(output_dir: str | os.PathLike[str]) -> tuple[RunLog, AdvDefense
     failures = [(path, message) for line in ended for path, message in line["failures"]]
     log.failures = sorted(failures, key=lambda entry: entry[0])
     report = GroupReport(Outputs(ended[0]["inputs"], output_dir), log)
-    report.write()
-    rule = ended[0]["stop_rule"]
-    return log, None if rule is None else StopRule(**rule).broken_by(report.verdicts)
+    rule = None if ended[0]["stop_rule"] is None else StopRule(**ended[0]["stop_rule"])
+    report.write(rule)
+    return log, None if rule is None else rule.broken_by(report.verdicts)
 
 
 def _ended(output_dir: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monai_advdefense.errors import AdvDefenseError, BatchError
-from monai_advdefense.guard.batch_alarm import batch_p_value
+from monai_advdefense.guard.batch_alarm import BatchFinding
 from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.runs.run_log import RunLog
 
@@ -37,8 +37,8 @@ class StopRule:
         """What makes an equal rule, as JSON can hold it."""
         return {"weights": self.weights, "level": self.level, "fail": self.fail}
 
-    def broken_by(self, verdicts: Mapping[str, int]) -> AdvDefenseError | None:
-        """What is wrong with a run of so many volumes of each verdict, if anything is.
+    def compare(self, verdicts: Mapping[str, int]) -> BatchFinding | None:
+        """Compare the number of volumes of each verdict with the calibrated rate; None without a record.
 
         Raises:
             InputError: if the record of the calibration cannot be read.
@@ -51,12 +51,19 @@ class StopRule:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise broken_rule(self.record, "the record of a calibration", reason(error), "calibrate again") from error
         flagged = verdicts.get("review", 0) + verdicts.get("reject", 0)
-        volumes = flagged + verdicts.get("clean", 0)
-        p_value = batch_p_value(flagged, volumes, rate=rate, subjects=subjects)
-        if p_value >= self.level:
+        return BatchFinding(flagged, flagged + verdicts.get("clean", 0), rate, subjects, self.level)
+
+    def broken_by(self, verdicts: Mapping[str, int]) -> AdvDefenseError | None:
+        """What is wrong with a run of so many volumes of each verdict, if anything is.
+
+        Raises:
+            InputError: if the record of the calibration cannot be read.
+        """
+        batch = self.compare(verdicts)
+        if batch is None or not batch.broken:
             return None
-        rule = f"about {100 * rate:g} % of the volumes to be called other than clean"
-        found = f"{flagged} of {volumes} (p = {p_value:.2g}, set on {subjects} subjects)"
+        rule = f"about {100 * batch.rate:g} % of the volumes to be called other than clean"
+        found = f"{batch.flagged} of {batch.volumes} (p = {batch.p_value:.2g}, set on {batch.subjects} subjects)"
         return broken_rule(
             "run", rule, found, "see report.html; if they are clean, calibrate on such", error=BatchError
         )

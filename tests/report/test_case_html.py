@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from monai_advdefense.guard.predicted_dice import PredictedDice
-from monai_advdefense.report import Plane, SliceView, case_to_html
+from monai_advdefense.report import Plane, SliceView, case_to_html, thumbnail
 
 PLANE = Plane("LRIS", (1.0, 1.0), (slice(0, 192), slice(0, 192)))
 
@@ -151,3 +151,16 @@ def test_page_says_verdict_cause_and_what_to_do(make_screened, read_page, verdic
     )
     assert "not judged" in page.words
     assert "a smooth image or one of low resolution" in page.words
+
+
+def test_all_rejected_slices_are_shown_and_files_are_linked(make_case, read_page):
+    case = make_case([0.1, 3.0, 0.4, 2.0, 0.9])
+    pictures = {index: thumbnail(np.full((8, 8), 0.1 * index, np.float32)) for index in (1, 3)}
+    links = {"Table (CSV)": "a #1_scores.csv", "All volumes": "../report.html"}
+    page = read_page(case_to_html(case, thumbnails=pictures, links=links))
+    assert "All 2 rejected slices" in page.words
+    shown = {image["alt"]: image["src"] for image in page.named("img")}
+    assert shown["Rejected slice 1"] == pictures[1]
+    assert shown["Rejected slice 3"] == pictures[3]
+    assert [link["href"] for link in page.named("a")] == ["a%20%231_scores.csv", "../report.html"]
+    assert page.named("nav") == [{"aria-label": "Files about this volume"}]

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from monai_advdefense.guard.batch_alarm import BatchFinding
 from monai_advdefense.report import GroupEntry, group_to_html
 
 NAME = 'site <1>/50 % & "more" #2?.nii.gz'
@@ -44,15 +45,37 @@ def test_page_is_well_formed_self_contained_and_links_only_beside_itself(entry, 
     assert "/data/<in>" in page.words
 
 
-def test_five_hundred_volumes_fit_into_3_megabytes(make_case):
+def test_a_volume_takes_less_than_a_kilobyte(make_case):
     rng = np.random.default_rng(0)
+    names = [f"site/sub-{n:04d}/anat/sub-{n:04d}_T1w" for n in range(300)]
     entries = [
-        GroupEntry(f"site/{n}.nii.gz", make_case(list(rng.normal(0.7, 0.2, 200))), "", f"{n}.html", f"{n}_seg.nii.gz")
-        for n in range(500)
+        GroupEntry(
+            f"{name}.nii.gz", make_case(list(rng.gamma(4, 0.17, 200))), "", f"{name}_report.html", f"{name}_seg.nii.gz"
+        )
+        for name in names
     ]
-    text = group_to_html(entries)
-    assert len(text.encode()) < 3_000_000
-    assert text.count("<svg") == 500
+    few, many = (group_to_html(entries[:count]) for count in (100, 300))
+    assert (len(many.encode()) - len(few.encode())) / 200 < 950
+    assert many.count("<svg") == 300
+
+
+def test_a_long_table_comes_in_parts(make_case, read_page):
+    entries = [GroupEntry(f"{n:03d}.nii.gz", make_case([0.5])) for n in range(201)]
+    page = read_page(group_to_html(entries))
+    assert len(page.named("table")) == len(page.named("caption")) == 3
+    assert "Volumes 101 to 200 of 201" in page.words
+    assert all(page.words.count(f"{n:03d}.nii.gz") == 1 for n in range(201))
+
+
+@pytest.mark.parametrize(("flagged", "said"), [(9, "Too many volumes are suspicious."), (1, "is not more than clean")])
+def test_the_answer_of_the_stop_rule_is_said(entry, read_page, flagged, said):
+    batch = BatchFinding(flagged, 30, rate=0.05, subjects=20, level=0.01)
+    words = read_page(group_to_html([entry("a.nii.gz", [0.5])], batch=batch)).words
+    assert (
+        f"{flagged} of 30 checked volumes are called other than clean; of clean volumes it would be about 5 %" in words
+    )
+    assert said in words
+    assert "The limit was set on 20 subjects." in words
 
 
 def test_table_can_be_read_by_ear(entry, read_page):
@@ -71,9 +94,10 @@ def test_table_can_be_read_by_ear(entry, read_page):
     assert int(cells[0]["colspan"]) == len(columns) - 1
     (picture,) = page.named("svg")
     assert picture["role"] == "img"
-    assert picture["aria-label"] == "3 scores from 0.2500 to 3.000, threshold 1.000"
-    assert "Report of a.nii.gz" in page.words
-    assert "Segmentation of a.nii.gz" in page.words
+    assert picture["aria-label"] == "Scores 0.2500 to 3.000"
+    # The name leads to the report; the other link stands in the same header.
+    links = [link["href"] for link in page.named("a")]
+    assert links[links.index("a_report.html") + 1] == "a_seg.nii.gz"
     # The first thing that the keyboard reaches leads past the summary.
     assert page.named("a")[0] == {"class": "skip", "href": "#cases"}
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
@@ -87,7 +111,7 @@ def test_worst_volumes_come_first_with_verdict_and_numbers(entry, read_page):
     texts = [text.strip() for text in page.text if text.strip()]
     failed, bad, good = (texts.index(f"{name}.nii.gz") for name in ("failed", "bad", "good"))
     assert texts[failed + 1 : bad] == ["failed", "ends early"]
-    assert texts[bad + 5 : good] == ["look at it", "1", "(25.0\xa0%)", "4", "3.00", "0.5000", "3"]
+    assert texts[bad + 2 : good] == ["look at it", "1", "(25.0\xa0%)", "4", "3.00", "0.5000", "3"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from monai_advdefense.report import GroupEntry
 from monai_advdefense.report.score_histogram import (
+    BAR,
     HEIGHT,
     WIDTH,
     histogram_paths,
@@ -16,7 +17,7 @@ from monai_advdefense.report.score_histogram import (
     score_histogram,
 )
 
-BAR = r"M([\d.]+) ([\d.]+)v-([\d.]+)h([\d.]+)v([\d.]+)z"
+LINE = r"M(\d+) (\d+)v-(\d+)"
 
 
 @pytest.fixture
@@ -57,19 +58,30 @@ def test_edges_increase_even_without_scores(entry, scores, threshold):
     assert (np.diff(score_edges([])) > 0).all()
 
 
+def _bars(path):
+    return [tuple(map(int, bar)) for bar in re.findall(LINE, path)]
+
+
 def test_bars_stand_on_one_another_and_stay_in_the_box(entry):
     item = entry([0.5] * 300 + [0.999, 3.0])
     paths = histogram_paths(item, score_edges([item]))
-    bars = {name: [tuple(map(float, bar)) for bar in re.findall(BAR, paths[name])] for name in ("accepted", "rejected")}
-    assert len(bars["accepted"]) == 2
-    assert len(bars["rejected"]) == 1
-    tallest, small = sorted((bar[2] for bar in bars["accepted"]), reverse=True)
+    accepted, rejected = _bars(paths["accepted"]), _bars(paths["rejected"])
+    assert (len(accepted), len(rejected)) == (2, 1)
+    tallest, small = sorted((bar[2] for bar in accepted), reverse=True)
     assert tallest == HEIGHT - 4
-    assert small == bars["rejected"][0][2] == 3
+    assert small == rejected[0][2] == 3
     limit = float(re.fullmatch(rf"M([\d.]+) 0V{HEIGHT}", paths["threshold"])[1])
-    assert all(x + width <= limit + WIDTH / 48 for x, _, _, width, _ in bars["accepted"])
-    assert all(x >= limit - WIDTH / 48 and x + width <= WIDTH for x, _, _, width, _ in bars["rejected"])
+    assert all(x - BAR / 2 <= limit for x, _, _ in accepted)
+    assert all(limit <= x + BAR / 2 <= WIDTH for x, _, _ in rejected)
     assert "not_checked" not in paths
+
+
+def test_bars_of_two_decisions_in_one_bin_are_stacked(entry):
+    item = entry([0.1] * 5 + [0.9999] * 20 + [1.0001] * 20)
+    paths = histogram_paths(item, score_edges([item]))
+    below = {x: height for x, _, height in _bars(paths["accepted"])}
+    ((x, bottom, _),) = _bars(paths["rejected"])
+    assert bottom == HEIGHT - below.get(x, 0)
 
 
 def test_without_a_threshold_there_is_no_line(entry):
@@ -84,3 +96,16 @@ def test_figure_shows_all_slices_and_one_line_for_each_threshold(entry, narrow):
     assert sum(bar.get_height() for bar in axes.patches) == 5
     assert [line.get_xdata()[0] for line in axes.lines] == [1.0]
     assert axes.get_ylabel() == "Slices"
+
+
+def test_what_lies_beyond_the_scale_stands_apart_from_it_in_the_figure(entry):
+    entries = [entry([0.0, 0.5, 0.9, *[50.0] * 7, 1000.0])]
+    (axes,) = score_histogram(entries).axes
+    end = score_edges(entries)[-1]
+    (last,) = [bar for bar in axes.patches if bar.get_x() > end and bar.get_height()]
+    assert last.get_height() == 8
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels[-1] == "more"
+    assert all(float(label) < end for label in labels[:-1])
+    # No bar touches the frame.
+    assert axes.get_ylim()[1] > 8
