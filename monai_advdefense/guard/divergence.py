@@ -184,12 +184,16 @@ def _total(logits: Tensor) -> Tensor:
 
 
 def counted_pixels(logits: Tensor, inside: Tensor, pixels: int = 2048) -> list[Tensor]:
-    """Logits ``(1, C, n)`` of the pixels in ``inside`` ``(B, *spatial)``, some at a time.
+    """Logits ``(1, C, n)`` of the pixels in ``inside`` ``(B, *spatial)``, some at a time, of 1 or more samples.
 
     So what is computed of them stays in the processor's cache, and sums over classes are sums of vectors.
     """
-    rows = logits.movedim(1, -1)[inside]
-    return [part.t().contiguous().unsqueeze(0) for part in rows.split(pixels)]
+    parts: list[Tensor] = []
+    for number, sample in enumerate(logits.flatten(2).split(1)):
+        places = torch.nonzero(inside[number].flatten()).flatten()
+        # Of all ways to take some columns the one that is fast in any layout.
+        parts += [sample.gather(2, part.expand(1, sample.shape[1], -1)) for part in places.split(pixels)]
+    return parts
 
 
 def _counted_divergence(logits: Tensor, other: Tensor, inside: Tensor, temperature: float) -> Tensor:

@@ -16,6 +16,7 @@ from monai_advdefense.guard.scores.structure_divergence import StructureDivergen
 from monai_advdefense.guard.scores.structure_entropy import structure_entropy
 from monai_advdefense.guard.scores.structure_shape import structure_shape
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.networks.window import Window
 
 __all__ = [
     "PREDICTION_CAUSES",
@@ -78,6 +79,7 @@ def prediction_numbers(
     log_area: Tensor,
     *,
     labels: Tensor | None = None,
+    frame: Window | None = None,
 ) -> PredictionNumbers:
     """Take from the predictions on slices, and on the reformed slices, what :class:`PredictionTypicality` looks at.
 
@@ -88,10 +90,13 @@ def prediction_numbers(
         position: ``(B,)``, see :class:`PredictionNumbers`.
         log_area: ``(B,)``, see there.
         labels: ``(B, *spatial)`` int64, largest of ``reformed_logits``, where they are known; None finds them.
+        frame: what of the slices, of which ``labels`` are given, both logits and the image show. Outside of it the
+            labels must be 0 and the image faint: nothing is counted there. None shows the whole.
     """
     predicted = reformed_logits.detach().max(dim=1).indices if labels is None else labels
-    divergence, count = structure_divergence(logits, reformed_logits, image, labels=predicted)
-    entropy, _ = structure_entropy(reformed_logits, image, labels=predicted)
+    shown = predicted if frame is None else frame.of(predicted)
+    divergence, count = structure_divergence(logits, reformed_logits, image, labels=shown)
+    entropy, _ = structure_entropy(reformed_logits, image, labels=shown)
     area, centroid = structure_shape(reformed_logits, predicted)
     return PredictionNumbers(divergence, entropy, count, area, centroid, position, log_area)
 

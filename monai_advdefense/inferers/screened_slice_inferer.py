@@ -15,7 +15,8 @@ from monai_advdefense.errors import InputError
 from monai_advdefense.guard.accelerated import accelerated
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
-from monai_advdefense.guard.prediction_typicality import PredictionNumbers, prediction_numbers
+from monai_advdefense.guard.predict_slices import predict_slices
+from monai_advdefense.guard.prediction_typicality import PredictionNumbers
 from monai_advdefense.guard.scores.foreground import area, foreground, slice_position
 from monai_advdefense.guard.screen import Screen
 from monai_advdefense.inferers.guarded_slice_inferer import GuardedSliceInferer
@@ -71,13 +72,14 @@ class ScreenedSliceInferer(GuardedSliceInferer):
             network = accelerated(network, self._batch(slices[:1]))
         numbers = _no_numbers(slices, classes)
         labels = torch.zeros((len(slices), *slices.shape[2:]), dtype=label_type(classes + 1), device=slices.device)
-        for index in torch.nonzero(~is_blank(slices)).flatten().split(self.sw_batch_size):
+        shown = torch.nonzero(~is_blank(slices)).flatten()
+        for index in shown.split(self.sw_batch_size) if len(shown) else ():
             batch = self._batch(slices[index])
-            logits = network.segmenter(network.reformer(batch))
-            _check_classes(logits, classes)
-            labels[index] = logits.max(dim=1).indices.to(labels)
             place = (numbers.position[index].to(batch), numbers.log_area[index].to(batch))
-            _put(numbers, index, prediction_numbers(network.segmenter(batch), logits, batch, *place))
+            predicted, found = predict_slices(network, batch, *place)
+            _check_classes(found, classes)
+            labels[index] = predicted.to(labels)
+            _put(numbers, index, found)
         home = self.screen.threshold.device
         screened = self.screen(slices.to(home), _moved(numbers, home), next(self._natives))
         labels[~screened.accepted.to(labels.device)] = classes
@@ -127,9 +129,10 @@ def _moved(numbers: PredictionNumbers, device: torch.device) -> PredictionNumber
     return replace(numbers, **{name: getattr(numbers, name).to(device) for name in names})
 
 
-def _check_classes(logits: Tensor, classes: int) -> None:
-    if logits.shape[1] != classes:
+def _check_classes(numbers: PredictionNumbers, classes: int) -> None:
+    found = numbers.area.shape[1]
+    if found != classes:
         raise InputError(
-            f"network: expected a segmenter of {classes} classes, found {logits.shape[1]}: give the screen the number "
-            "of classes of the network"
+            f"network: expected a segmenter of {classes} classes, found {found}: give the screen the number of classes "
+            "of the network"
         )

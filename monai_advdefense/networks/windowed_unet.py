@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,26 @@ class _Background:
     image: Tensor
     features: tuple[Tensor, ...]
     output: Tensor
+
+
+@dataclass(frozen=True)
+class PartialOutput:
+    """Output ``(B, C, height, width)`` in a window, and the slice ``(1, C, H, W)`` that surrounds it, if anything does.
+
+    Outside of the window the output is that slice.
+    """
+
+    values: Tensor
+    window: Window
+    surroundings: Tensor | None = None
+
+    def within(self, frame: Window) -> Tensor:
+        """The output ``(B, C, *frame)`` in ``frame``, which holds the window."""
+        if self.surroundings is None or frame == self.window:
+            return self.values
+        output = _repeated(frame.of(self.surroundings), len(self.values))
+        self.window.of(output, frame).copy_(self.values)
+        return output
 
 
 class WindowedUNet(nn.Module):
@@ -86,15 +107,30 @@ class WindowedUNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the output ``(B, out_channels, H, W)`` of the network for ``image`` ``(B, C, H, W)``."""
+        return self.part(image).within(_whole(image))
+
+    def part(self, image: Tensor) -> PartialOutput:
+        """Compute the output for ``image`` ``(B, C, H, W)`` where it can differ from that of a background."""
+        found = self._located(image)
+        if found is None:
+            return PartialOutput(self.network(image), _whole(image))
+        window = found[0].grown(self.margin)
+        return PartialOutput(self._windowed(image, *found), window, found[1].output)
+
+    @functools.cached_property
+    def backgrounds_are_class_0(self) -> bool:
+        """Whether the first channel is the largest wherever only a background is seen, and all channels are finite."""
+        outputs = torch.cat([background.output for background in self._backgrounds])
+        return bool(torch.isfinite(outputs).all()) and not outputs.max(dim=1).indices.any()
+
+    def _located(self, image: Tensor) -> tuple[Window, _Background] | None:
+        """The nearest background and the box of what differs from it; None if that is all of the image."""
         found = None
         for background in self._backgrounds:
-            window = _difference(image, background.image)
-            if window is not None and (found is None or window.area < found[0].area):
-                found = window, background
-        if found is None or found[0].grown(self.margin).area == image[0, 0].numel():
-            output: Tensor = self.network(image)
-            return output
-        return self._windowed(image, *found)
+            box = _difference(image, background.image)
+            if box is not None and (found is None or box.area < found[0].area):
+                found = box, background
+        return None if found is None or found[0].grown(self.margin) == _whole(image) else found
 
     def _passed(self, image: Tensor) -> _Background:
         features = [self.network.conv_0(image)]
@@ -103,7 +139,7 @@ class WindowedUNet(nn.Module):
         return _Background(image, tuple(features), self.network(image))
 
     def _windowed(self, image: Tensor, box: Window, background: _Background) -> Tensor:
-        """Output for an image that differs from the background within ``box``."""
+        """Output in the window around ``box``, within which the image differs from the background."""
         outputs = [box.grown(self.margin)]
         for _ in range(1, _LEVELS):
             outputs.append(outputs[-1].grown(_REACH).halved())
@@ -112,27 +148,26 @@ class WindowedUNet(nn.Module):
         for level in reversed(range(_LEVELS - 1)):
             decoded = self._decoded(level, decoded, frame, *features[level], outputs[level])
             frame = outputs[level]
-        output = _repeated(background.output, len(image))
-        frame.of(output).copy_(self.network.final_conv(decoded))
-        return output
+        return _pointwise(self.network.final_conv, decoded)
 
     def _encoded(
         self, image: Tensor, box: Window, background: _Background, outputs: Sequence[Window]
     ) -> list[tuple[Tensor, Window]]:
         """Features of each level in the window in which they are needed."""
         needed, reached = _needed_and_reached(box, outputs)
-        found, frame = image, Window(0, image.shape[-2], 0, image.shape[-1], *image.shape[-2:])
+        found, frame = image, _whole(image)
         features = []
         for level in range(_LEVELS):
             computed = needed[level].shared(reached[level])
             entered = computed.grown(_REACH)
             if level:
-                source = self.network.get_submodule(f"down_{level}.max_pooling")(entered.doubled().of(found, frame))
+                source = _halved(entered.doubled().of(found, frame))
                 convs = self.network.get_submodule(f"down_{level}.convs")
             else:
                 source, convs = entered.of(found), self.network.conv_0
             values = computed.of(convs(source), entered)
-            found, frame = _repeated(needed[level].of(background.features[level]), len(image)), needed[level]
+            frame = needed[level]
+            found = _repeated(frame.of(background.features[level]), len(image))
             computed.of(found, frame).copy_(values)
             features.append((found, frame))
         return features
@@ -159,6 +194,26 @@ def _needed_and_reached(box: Window, outputs: Sequence[Window]) -> tuple[list[Wi
         below = needed[0].shared(reached[level + 1]).grown(_REACH).doubled()
         needed.insert(0, outputs[level].grown(_REACH).joined(below))
     return needed, reached
+
+
+def _whole(image: Tensor) -> Window:
+    return Window(0, image.shape[-2], 0, image.shape[-1], image.shape[-2], image.shape[-1])
+
+
+def _halved(image: Tensor) -> Tensor:
+    """Maximum of each 2 x 2 pixels, as torch's pooling gives it, which finds their places as well and takes longer."""
+    rows = torch.maximum(image[..., ::2, :], image[..., 1::2, :])
+    return torch.maximum(rows[..., ::2], rows[..., 1::2])
+
+
+def _pointwise(convolution: nn.Conv2d, image: Tensor) -> Tensor:
+    """Convolution of 1 x 1 as a product of matrices; channel by channel in memory, as what follows reads it.
+
+    On one thread torch's own takes several times as long.
+    """
+    pixels = image.movedim(1, -1).flatten(1, 2).transpose(1, 2)
+    output = torch.matmul(convolution.weight.flatten(1), pixels).unflatten(2, image.shape[2:])
+    return output if convolution.bias is None else output.add_(convolution.bias[:, None, None])
 
 
 def _repeated(image: Tensor, number: int) -> Tensor:

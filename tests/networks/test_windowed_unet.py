@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from monai.networks.nets import BasicUNet, UNet
@@ -51,6 +53,29 @@ def test_output_in_the_window_is_that_of_the_network(
     torch.testing.assert_close(inside.of(found), inside.of(expected), atol=1e-5, rtol=1e-5)
     inside.of(found).copy_(inside.of(far))
     torch.testing.assert_close(found, far.repeat(2, 1, 1, 1), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("box", BOXES.values(), ids=BOXES)
+def test_a_part_of_the_output_is_that_part_of_the_whole(network: nn.Module, box: tuple[int, int, int, int]) -> None:
+    background = torch.rand(1, 1, *SIDES)
+    image = object_on(background, box)
+    windowed = WindowedUNet(network, [background], margin=MARGIN)
+    whole, part = windowed(image), windowed.part(image)
+    assert part.window == Window(*box, *SIDES).grown(MARGIN)
+    assert torch.equal(part.values, part.window.of(whole))
+    frame = part.window.grown(5)
+    assert torch.equal(part.within(frame), frame.of(whole))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("channel", "value", "expected"), [(0, 9.0, True), (2, 9.0, False), (0, torch.inf, False)])
+def test_a_background_is_of_class_0_if_all_of_it_is_and_it_is_finite(network, channel, value, expected) -> None:
+    network = copy.deepcopy(network)
+    network.final_conv.weight.zero_()
+    network.final_conv.bias.zero_()[channel] = value
+    backgrounds = [torch.zeros(1, 1, *SIDES), torch.rand(1, 1, *SIDES)]
+    assert WindowedUNet(network, backgrounds).backgrounds_are_class_0 is expected
 
 
 @torch.no_grad()

@@ -18,7 +18,8 @@ def structure_shape(logits: Tensor, labels: Tensor | None = None) -> tuple[Tenso
 
     Args:
         logits: ``(B, C, *spatial)``.
-        labels: ``(B, *spatial)``, the predicted classes, where they are known; None finds them.
+        labels: ``(B, *spatial)``, the predicted classes, where they are known; ``logits`` without a gradient may then
+            be those of a part. None finds them.
 
     Returns:
         Areas ``(B, C)`` in pixels and centroids ``(B, C, D)`` in pixels from the first one, one number for each of the
@@ -43,8 +44,9 @@ def structure_shape(logits: Tensor, labels: Tensor | None = None) -> tuple[Tenso
         )
     plain = logits.detach()
     # argmax costs several times as much on CPU.
-    predicted = (plain.max(dim=1)[1] if labels is None else labels).flatten(1)
-    places = _coordinates(plain)
+    labels = plain.max(dim=1)[1] if labels is None else labels
+    places = _coordinates(labels, torch.promote_types(plain.dtype, torch.float32))
+    predicted = labels.flatten(1)
     weights = torch.ones_like(predicted, dtype=places.dtype)
     area = torch.zeros(plain.shape[:2], dtype=places.dtype, device=plain.device).scatter_add(1, predicted, weights)
     sums = [torch.zeros_like(area).scatter_add(1, predicted, axis.expand(predicted.shape)) for axis in places]
@@ -86,8 +88,7 @@ def structure_contacts(labels: Tensor, num_classes: int) -> Tensor:
     return table + table.transpose(1, 2)
 
 
-def _coordinates(image: Tensor) -> Tensor:
-    """Coordinates ``(D, pixels)`` of all pixels, in single precision at least."""
-    dtype = torch.promote_types(image.dtype, torch.float32)
-    axes = [torch.arange(size, device=image.device, dtype=dtype) for size in image.shape[2:]]
+def _coordinates(labels: Tensor, dtype: torch.dtype) -> Tensor:
+    """Coordinates ``(D, pixels)`` of all pixels."""
+    axes = [torch.arange(size, device=labels.device, dtype=dtype) for size in labels.shape[1:]]
     return torch.stack([axis.flatten() for axis in torch.meshgrid(axes, indexing="ij")])
