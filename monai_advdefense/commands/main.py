@@ -19,6 +19,7 @@ _VERBS = {
     "screen": "segment brain volumes behind the guard, with scores and reports",
     "guard": "put the guard in front of the network of another bundle",
     "attack": "write attacked copies of volumes, and measure what the guard sees of them",
+    "robustness": "measure how robust the network of a bundle is: attacks, corruptions, one page",
     "calibrate": "fit the guard's thresholds on clean volumes of your own",
     "merge": "one report over the volumes of several runs that have shared them",
     "check": "check that files can be used, without any network",

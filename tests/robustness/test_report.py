@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.resources import files
+
+import jsonschema
+import pytest
+import torch
+from monai.inferers import SlidingWindowInferer
+from monai.networks.nets import UNet
+from torch import nn
+
+from monai_advdefense.errors import InputError
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
+from monai_advdefense.robustness import Settings, robustness_report
+from monai_advdefense.robustness.windows import Windowed
+
+FILES = ("robustness.json", "robustness.csv", "robustness.html")
+SETTINGS = Settings(
+    budgets=(0.05, 0.2), attacks=("fgsm",), corruptions=("darker", "mirrored", "rotated"), changes=(0.1, 0.3)
+)
+
+
+def _check_schema(report):
+    schema = json.loads(files("monai_advdefense.robustness").joinpath("report.schema.json").read_text("utf-8"))
+    jsonschema.validate(report, schema, jsonschema.Draft202012Validator)
+
+
+def test_figures_of_a_network_whose_weakness_is_known(network, items, tmp_path):
+    report = robustness_report(network, items, tmp_path, settings=SETTINGS, structures=["square"])
+    _check_schema(report)
+    assert json.loads((tmp_path / "robustness.json").read_text()) == report
+    claims = report["claims"]
+    assert claims["clean"]["dice"] == {"estimate": 1.0, "low": 1.0, "high": 1.0}
+    # 48 of the square's 65 pixels (with the corner) lie within 0.2 of the threshold: 17 are left.
+    remaining = 2 * 17 / (17 + 65)
+    assert [level["dice"]["estimate"] for level in claims["worst_case"]] == pytest.approx([1.0, remaining])
+    assert report["ruined"]["by_budget"] == [0.0, 1.0]
+    image = items[0]["image"]
+    change = (64 * 0.2**2 + 1 * 0.2**2) ** 0.5 / float(image.norm())
+    assert report["ruined"]["smallest_change"]["median"] == pytest.approx(change, rel=0.01)
+    assert report["erased"]["square"]["by_budget"] == [0.0, 0.0]
+    assert report["erased"]["square"]["smallest_change"]["never"] == 1
+    by_name = {one["name"]: one["levels"] for one in report["corruptions"]}
+    assert len(by_name["mirrored"]) == 1
+    # The square at rows 4 to 11 is its own mirror image but for the corner.
+    assert by_name["mirrored"][0]["dice"]["estimate"] == 1
+    assert [level["change"] for level in by_name["darker"]] == pytest.approx([0.1, 0.3], rel=0.02)
+    assert report["guard"] is None
+
+
+def test_the_network_is_left_as_it_was(network, items, tmp_path):
+    network.train()
+    robustness_report(network, items, tmp_path, settings=SETTINGS)
+    assert network.training
+    assert network.weight.requires_grad
+    assert network.weight.grad is None
+
+
+def test_a_stopped_run_goes_on_and_gives_the_same_files(network, items, tmp_path, monkeypatch):
+    robustness_report(network, items, tmp_path, settings=SETTINGS)
+    first = {name: (tmp_path / name).read_bytes() for name in FILES}
+    cells = sorted(path for path in (tmp_path / "cells").iterdir() if "created" not in path.read_text())
+    for path in cells[::2]:
+        path.unlink()
+    cells[1].write_text('{"counts": [[')  # a disk that was full
+    robustness_report(network, items, tmp_path, settings=SETTINGS)
+    assert {name: (tmp_path / name).read_bytes() for name in FILES} == first
+    monkeypatch.setattr("monai_advdefense.robustness.report.measured", None)
+    robustness_report(network, items, tmp_path, settings=SETTINGS)
+
+
+def test_what_is_measured_is_not_measured_again_with_more_attacks(network, items, tmp_path):
+    robustness_report(network, items, tmp_path, settings=SETTINGS)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+    robustness_report(network, items, tmp_path, settings=replace(SETTINGS, attacks=("fgsm", "pgd")))
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+    assert after.items() > before.items()
+    assert len(after) == len(before) + 2  # equal images share their measurements; one has pictures
+
+
+def test_shards_share_the_cases_and_the_last_one_reports(network, items, tmp_path):
+    assert robustness_report(network, items, tmp_path, settings=SETTINGS, shard="2/2") is None
+    assert not (tmp_path / "robustness.json").exists()
+    report = robustness_report(network, items, tmp_path, settings=SETTINGS, shard="1/2")
+    alone = robustness_report(network, items, tmp_path / "alone", settings=SETTINGS)
+    assert report["claims"] == alone["claims"]
+
+
+def test_a_volume_of_two_channels_through_overlapping_windows(tmp_path):
+    torch.manual_seed(0)
+    unet = UNet(spatial_dims=3, in_channels=2, out_channels=3, channels=(4, 8), strides=(2,), norm="batch")
+    network = Windowed(unet, SlidingWindowInferer(roi_size=(16, 16, 16), overlap=0.5))
+    volumes = [{"image": 100 * torch.randn(2, 16, 16, 24), "subject": str(n)} for n in range(2)]
+    settings = replace(SETTINGS, attacks=("pgd",), corruptions=("rigid motion", "JPEG"))
+    report = robustness_report(network, volumes, tmp_path, settings=settings)
+    _check_schema(report)
+    assert report["reference"] == "prediction on the clean image"
+    assert report["claims"]["clean"]["dice"]["estimate"] == 1
+    assert report["claims"]["worst_case"][-1]["dice"]["estimate"] < 0.99
+    assert (tmp_path / "robustness.html").read_text(encoding="utf-8").count("data:image/png") >= 6
+
+
+def test_slices_of_volumes(network, tmp_path):
+    volume = torch.rand(1, 12, 6, 12)
+    volume[:, :, 0] = 0
+    item = {"image": volume, "label": (volume > 0.5).long()}
+    settings = replace(SETTINGS, slice_dim=1, slices=3)
+    report = robustness_report(network, [item], tmp_path, settings=settings)
+    assert report["cases"][0]["samples"] == 3
+    assert report["claims"]["clean"]["dice"] == {"estimate": 1.0, "low": None, "high": None}  # one subject
+
+
+def test_structures_that_overlap(tmp_path):
+    network = nn.Conv2d(1, 2, 1)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([10.0, 10.0]).view(2, 1, 1, 1))
+        network.bias.copy_(torch.tensor([-3.0, -7.0]))
+    image = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0))
+    image[:, 0, 0], image[:, -1, -1] = 0, 1
+    label = torch.cat([image > 0.3, image > 0.7]).long()
+    settings = replace(SETTINGS, activation="sigmoid", attacks=(), corruptions=("darker", "rotated"))
+    report = robustness_report(network, [{"image": image, "label": label}], tmp_path, settings=settings)
+    _check_schema(report)
+    assert report["claims"]["clean"]["dice"]["estimate"] == 1
+    assert report["claims"]["worst_case"] == []
+
+
+def test_a_guard_is_measured_apart(items, network, tmp_path):
+    detector = ReconstructionDetector(nn.Threshold(2.0, 0.0), domain="image")
+    # Its score is the norm of the image.
+    detector.threshold.fill_(float(items[0]["image"].norm()) * 1.1)
+    guard = DefendedSegmenter(detector, nn.Identity(), network)
+    report = robustness_report(guard, items, tmp_path, settings=replace(SETTINGS, corruptions=("darker", "brighter")))
+    _check_schema(report)
+    alone = robustness_report(network, items, tmp_path / "alone", settings=SETTINGS)
+    assert report["claims"]["worst_case"] == alone["claims"]["worst_case"]
+    assert report["guard"]["false_alarms"] == 0
+    rejected = {one["name"]: [level["rejected"] for level in one["levels"]] for one in report["corruptions"]}
+    assert rejected == {"darker": [0.0, 0.0], "brighter": [0.0, 1.0]}
+    informed = report["guard"]["attacks_that_know_it"][0]["levels"][-1]
+    assert informed["rejected"] == 0
+    assert informed["accepted_and_bad"] == 1
+    assert 'id="guard"' in (tmp_path / "robustness.html").read_text(encoding="utf-8")
+
+
+def test_a_case_that_cannot_be_used_costs_itself(network, items, tmp_path, capsys):
+    broken = [*items, {"image": torch.full((1, 4, 4), float("nan")), "name": "broken.nii"}]
+    with pytest.raises(InputError, match=r"^broken.nii: expected an image .* \(1 of 5 cases failed\)$"):
+        robustness_report(network, broken, tmp_path, settings=SETTINGS)
+    assert len(json.loads((tmp_path / "robustness.json").read_text())["cases"]) == 4
+    assert capsys.readouterr().err.startswith("failed: broken.nii")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"items": []}, "data: expected a case that can be used, found none"),
+        ({"structures": ["a", "b"]}, "structures: expected 1 names"),
+        ({"shard": "3/2"}, "shard: expected I/N"),
+        ({"logits_of": lambda output: (output,)}, "network: expected logits .* found tuple"),
+        ({"items": [{"image": torch.rand(1, 4, 4), "label": torch.zeros(1, 5, 5)}]}, "case 0: expected a label"),
+        ({"items": [{"image": torch.rand(1, 4, 4), "label": torch.full((1, 4, 4), 0.5)}]}, "whole numbers"),
+        ({"items": [{"picture": torch.rand(1, 4, 4)}]}, "entry 'image', found picture"),
+        ({"settings": replace(SETTINGS, activation="sigmoid")}, "label: expected shape"),
+    ],
+)
+def test_bad_arguments_are_one_line(network, items, tmp_path, change, message):
+    arguments = {"settings": SETTINGS} | change
+    with pytest.raises(InputError, match=message) as raised:
+        robustness_report(network, arguments.pop("items", items), tmp_path, **arguments)
+    assert "\n" not in str(raised.value)

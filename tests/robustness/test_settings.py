@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from monai_advdefense.errors import InputError
+from monai_advdefense.robustness import Settings
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"budgets": ()}, "budgets: expected rising numbers above 0 up to 1"),
+        ({"budgets": (0.2, 0.1)}, "budgets"),
+        ({"budgets": (2.0,)}, "budgets"),
+        ({"changes": (0.0, 0.1)}, "changes"),
+        ({"attacks": ("pdg",)}, "attacks: expected one of .*pgd.* found 'pdg'"),
+        ({"corruptions": ("rust",)}, "corruptions: expected one of bias field"),
+        ({"activation": "relu"}, "activation"),
+        ({"value_range": (1.0, 0.0)}, "value_range"),
+        ({"slices": 0}, "slices: expected 1 or more"),
+    ],
+)
+def test_bad_settings(change, message):
+    with pytest.raises(InputError, match=message):
+        Settings(**change)
