@@ -20,14 +20,20 @@ from monai_advdefense.attacks.quality import mean_dice, right_pixels
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.attacks.schedules import ladder
 from monai_advdefense.attacks.selective_pgd import selective_pgd
+from monai_advdefense.attacks.sliding_window import ThroughWindows
+from monai_advdefense.attacks.smallest_budget import SmallestBudget, smallest_budget
+from monai_advdefense.attacks.square import square
 from monai_advdefense.attacks.standard_attacks import standard_attacks
 from monai_advdefense.attacks.targets import all_background, dilate_structure, random_derangement, swap_most_frequent
+from monai_advdefense.attacks.universal import universal
 from monai_advdefense.attacks.worst_case import WorstCase, measured_quality, worst_case, worst_of
 
 __all__ = [
     "Attack",
     "AttackResult",
     "NoEffectWarning",
+    "SmallestBudget",
+    "ThroughWindows",
     "WorstCase",
     "all_background",
     "composed_attack",
@@ -45,9 +51,12 @@ __all__ = [
     "rician_noise",
     "right_pixels",
     "selective_pgd",
+    "smallest_budget",
+    "square",
     "standard_attacks",
     "step_size_for",
     "swap_most_frequent",
+    "universal",
     "worst_case",
     "worst_of",
 ]

@@ -14,10 +14,11 @@ from monai_advdefense.attacks.attacking import attacking
 from monai_advdefense.attacks.balls import Ball, BallAround, linf
 from monai_advdefense.attacks.climb import Reached, better_of, climb
 from monai_advdefense.attacks.objectives import Objective, cross_entropy
+from monai_advdefense.attacks.prepared import prepared
 from monai_advdefense.attacks.quality import Quality
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.attacks.steps import Step, sign
-from monai_advdefense.attacks.task import Outputs, Task, make_task
+from monai_advdefense.attacks.task import Task
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["composed_attack"]
@@ -91,16 +92,19 @@ def composed_attack(
     if restarts and generator is None:
         raise broken_rule("generator", "a torch.Generator for random starts", "None", "give one, or restarts=0")
     with attacking(network, image) as forward:
-        around = ball(image, budget, mask=mask, bounds=bounds)
-        task = make_task(
+        around, task = prepared(
             forward,
-            around.center,
+            image,
             label,
-            mask=None if mask is None else mask.as_subclass(Tensor).bool(),
+            budget=budget,
+            ball=ball,
+            mask=mask,
+            bounds=bounds,
             include_background=include_background,
-            outputs=Outputs(activation, logits_of, ignore_index),
+            activation=activation,
+            logits_of=logits_of,
+            ignore_index=ignore_index,
         )
-        around = around.shrink_to_center(task.pixels == 0)
         reached = _best_of_starts(
             task,
             around,

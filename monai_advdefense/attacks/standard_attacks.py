@@ -21,12 +21,13 @@ from monai_advdefense.attacks.objectives import (
     soft_dice,
     structure_margin,
 )
+from monai_advdefense.attacks.square import square
 from monai_advdefense.attacks.steps import apgd, l2_step, momentum, sign
 
 __all__ = ["standard_attacks"]
 
 
-def standard_attacks(*, norm: str = "linf", n_steps: int = 20) -> dict[str, Attack]:
+def standard_attacks(*, norm: str = "linf", n_steps: int = 20, n_queries: int = 100) -> dict[str, Attack]:
     """Attacks by name, all with a budget in the same norm and unit, so that the worst of them can be taken.
 
     Those on smooth changes (low frequencies, and with ``"linf"`` bias field and intensity curve) stay within the same
@@ -35,6 +36,7 @@ def standard_attacks(*, norm: str = "linf", n_steps: int = 20) -> dict[str, Atta
     Args:
         norm: ``"linf"``, the largest change of a pixel, or ``"l2"``, the root of the sum of squares.
         n_steps: steps of each; FGSM has one.
+        n_queries: queries of the square attack, which needs no gradients; of ``"linf"`` alone.
 
     Returns:
         Attacks that are called as :func:`~monai_advdefense.attacks.composed_attack` is.
@@ -71,5 +73,6 @@ def standard_attacks(*, norm: str = "linf", n_steps: int = 20) -> dict[str, Atta
         attacks |= {
             "bias_field": partial(smooth, ball=bias_field),
             "intensity_curve": partial(smooth, ball=intensity_curve),
+            "square": partial(square, n_queries=n_queries),
         }
     return attacks
