@@ -6,23 +6,34 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from experiments.attacks import AttackSetting
 from experiments.measure import craft
+from experiments.screen.informed_attack import Attackable, evade_scores, through_reformer
 from experiments.screen.smooth_attacks import LOWEST, bias_field_attack, soft_dice_pgd
 from experiments.screen.spoilt_volumes import CAUSES, SPOILT_VOLUMES
 from monai_advdefense.attacks import erase_structure
-from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.guard.scores.native_resolution import as_from_spacing
 
-__all__ = ["ATTACKS", "CLEAN", "SPOILT", "VOXEL_SIZES", "Attack", "causes_of"]
+__all__ = [
+    "ATTACKS",
+    "BLIND_ATTACKS",
+    "CLEAN",
+    "INFORMED_ATTACKS",
+    "SPOILT",
+    "VOXEL_SIZES",
+    "Attack",
+    "causes_of",
+]
 
 CLEAN = "none"
 """Name of what has not been spoilt."""
 DAG_SLICES = 10
 # The others take longer.
 SLICES = 3
+NORMS = (4.37, 1.46, 0.44)
+"""L2 norms of the attackers who know the guard: of DAG A at full strength, a third and a tenth of it."""
 
 VOXEL_SIZES: Mapping[str, tuple[float, float, float]] = {
     **{f"voxels of {size:g} mm": (size, size, size) for size in (0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)},
@@ -48,49 +59,72 @@ class Attack:
 
     Attributes:
         slices: attacked slices of each volume.
-        craft: from guard, images ``(B, 1, X, Z)``, labels, and for each slice the structure to erase, to attacked
-            images.
+        craft: from what is attacked to attacked images ``(B, 1, X, Z)``.
         structure: whether it goes for one structure.
+        knows_scores: whether it looks at the scores of the screen: another screen is then attacked anew.
     """
 
     slices: int
-    craft: Callable[[DefendedSegmenter, Tensor, Tensor, Tensor], Tensor]
+    craft: Callable[[Attackable], Tensor]
     structure: bool = False
+    knows_scores: bool = False
 
 
 def _dag(kind: str, strength: float) -> Attack:
     setting = AttackSetting("dag", kind, strength)
 
-    def attack(guard: DefendedSegmenter, image: Tensor, label: Tensor, _: Tensor) -> Tensor:
-        classes = int(guard.segmenter(image[:1]).shape[1])
-        found = craft(guard.segmenter, image, label, setting=setting, num_classes=classes, seed=0)
-        return torch.from_numpy(found["image"])
+    def attack(on: Attackable) -> Tensor:
+        segmenter = on.guard.segmenter
+        classes = int(segmenter(on.image[:1]).shape[1])
+        return torch.from_numpy(
+            craft(segmenter, on.image, on.label, setting=setting, num_classes=classes, seed=0)["image"]
+        )
 
     return Attack(DAG_SLICES, attack)
 
 
 def _erase(radius: float) -> Attack:
-    def attack(guard: DefendedSegmenter, image: Tensor, label: Tensor, structure: Tensor) -> Tensor:
-        behind = nn.Sequential(guard.reformer, guard.segmenter)
-        return erase_structure(behind, image, label, structure=structure, radius=radius, mask=image > 0).image
+    def attack(on: Attackable) -> Tensor:
+        found = erase_structure(
+            through_reformer(on.guard), on.image, on.label, structure=on.structure, radius=radius, mask=on.image > 0
+        )
+        return found.image
 
     return Attack(SLICES, attack, structure=True)
 
 
-ATTACKS: Mapping[str, Attack] = {
+def _soft_dice(radius: float, lowest: int | None = None, *, reformer: bool = False) -> Attack:
+    def attack(on: Attackable) -> Tensor:
+        network = through_reformer(on.guard) if reformer else on.guard.segmenter
+        return soft_dice_pgd(network, on.image, on.label, radius=radius, lowest=lowest)
+
+    return Attack(SLICES, attack)
+
+
+def _evade(radius: float) -> Attack:
+    return Attack(SLICES, lambda on: evade_scores(on, radius=radius), knows_scores=True)
+
+
+BLIND_ATTACKS: Mapping[str, Attack] = {
     "DAG A, γ/8": _dag("A", 1 / 8),
     "DAG C, γ/8": _dag("C", 1 / 8),
     "DAG A, γ/16": _dag("A", 1 / 16),
     "DAG C, γ/16": _dag("C", 1 / 16),
-    "PGD on the soft Dice, norm 0.9": Attack(SLICES, lambda g, x, y, _: soft_dice_pgd(g.segmenter, x, y, radius=0.9)),
-    "low frequencies, norm 4.4": Attack(
-        SLICES, lambda g, x, y, _: soft_dice_pgd(g.segmenter, x, y, radius=4.4, lowest=LOWEST)
-    ),
-    "optimised bias field": Attack(SLICES, lambda g, x, y, _: bias_field_attack(g.segmenter, x, y)),
+    "PGD on the soft Dice, norm 0.9": _soft_dice(0.9),
+    "low frequencies, norm 4.4": _soft_dice(4.4, LOWEST),
+    "optimised bias field": Attack(SLICES, lambda on: bias_field_attack(on.guard.segmenter, on.image, on.label)),
+}
+"""They know the segmenter alone."""
+
+INFORMED_ATTACKS: Mapping[str, Attack] = {
     "structure erased, norm 1.14": _erase(1.14),
     "structure erased, norm 0.60": _erase(0.60),
+    **{f"knows the reformer, norm {radius}": _soft_dice(radius, reformer=True) for radius in NORMS},
+    **{f"knows everything, norm {radius}": _evade(radius) for radius in NORMS},
 }
-"""All but the last two know the segmenter alone; those know the reformer too, but no score."""
+"""They know reformer and segmenter; the last ones the scores too."""
+
+ATTACKS: Mapping[str, Attack] = {**BLIND_ATTACKS, **INFORMED_ATTACKS}
 
 
 def causes_of(name: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from experiments.evaluation.networks import Network, load_guard, segmenter_config
 from experiments.screen.conditions import ATTACKS, CLEAN, SPOILT, VOXEL_SIZES
 from experiments.screen.examined import Examined, examine, positions, predicted
+from experiments.screen.informed_attack import Attackable
 from experiments.screen.judged import rejected_by_image
 from experiments.screen.spoilt_volumes import changed_slices
 from experiments.slices import evenly_spaced
@@ -24,11 +25,12 @@ from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.guard.fit_screen import CleanVolume
 from monai_advdefense.guard.scores.foreground import area, foreground
+from monai_advdefense.guard.scores.native_resolution import resolution_covariates
 from monai_advdefense.guard.screen import Screen
-from monai_advdefense.guard.typicality_by_resolution import resampled_numbers
+from monai_advdefense.guard.typicality_by_resolution import as_other_scan, other_size
 from monai_advdefense.guard.volume_numbers import volume_numbers
 from monai_advdefense.metrics import dice_from_counts
-from monai_advdefense.weights import load_weights
+from monai_advdefense.weights import file_sha256, load_weights
 
 # Of volumes that are spoilt as a whole every fourth slice is measured, of others those that are spoilt.
 EVERY = 4
@@ -116,10 +118,23 @@ class Measured:
             image, _ = self.volume(case)
             generator = torch.Generator().manual_seed(sum(map(ord, case["scan"])))
             numbers = volume_numbers(image, case["subject"], generator=generator)
-            copy = resampled_numbers(image, case["subject"], number, generator=generator)
-            return CleanVolume(numbers, copy, self.clean(case).prediction)
+            covariates = resolution_covariates(other_size(number))
+            resampled = volume_numbers(
+                as_other_scan(image, number), case["subject"], generator=generator, covariates=covariates
+            )
+            return CleanVolume(numbers, resampled, self.clean(case).prediction, self._copy(case, number).prediction)
 
         return cast(CleanVolume, self.kept(f"to_fit/{case['scan']}", compute))
+
+    def _copy(self, case: dict[str, str], number: int) -> Examined:
+        """A clean volume as from another scan, all slices."""
+
+        def compute() -> Examined:
+            image, label = self.volume(case)
+            copy = as_other_scan(image, number)
+            return self._examine(copy, label, index=torch.arange(len(image)), position=positions(copy))
+
+        return cast(Examined, self.kept(f"other_scan/{number}_{case['scan']}", compute))
 
     def spoilt(self, case: dict[str, str], name: str) -> Examined:
         """Some slices of a volume that is spoilt as :data:`~experiments.screen.conditions.SPOILT` says.
@@ -158,7 +173,7 @@ class Measured:
             place = positions(image)[found.index]
             return self._examine(found.image, label[found.index], index=found.index, position=place)
 
-        return cast(Examined, self.kept(_file(name, case), compute)), found.structure
+        return cast(Examined, self.kept(self._attack_file(name, case), compute)), found.structure
 
     def crafted(self, case: dict[str, str], name: str) -> Attacked:
         """The attacked slices themselves."""
@@ -168,13 +183,19 @@ class Measured:
             index = self.chosen(image, ATTACKS[name].slices)
             structure = worth_erasing(self.clean(case).reformed[index])
             label = label.masked_fill(image[:, 0] <= 0, 0)
-            parts = [
-                ATTACKS[name].craft(self.guard, image[rows], label[rows], structure[place])
-                for rows, place in zip(index.split(BATCH), torch.arange(len(index)).split(BATCH), strict=True)
+            clean, parts = self.clean(case), zip(index.split(BATCH), structure.split(BATCH), strict=True)
+            found = [
+                ATTACKS[name].craft(Attackable(self.guard, self.screen, clean, image[rows], label[rows], rows, chosen))
+                for rows, chosen in parts
             ]
-            return Attacked(torch.cat(parts), index, structure)
+            return Attacked(torch.cat(found), index, structure)
 
-        return cast(Attacked, self.kept(f"crafted/{_file(name, case)}", compute))
+        return cast(Attacked, self.kept(f"crafted/{self._attack_file(name, case)}", compute))
+
+    def _attack_file(self, name: str, case: dict[str, str]) -> str:
+        """Name of what is kept of an attack; of one that knows the scores for each screen another."""
+        known = f"{file_sha256(self.screen_weights)[:8]}_" if ATTACKS[name].knows_scores else ""
+        return _file(f"{known}{name}", case)
 
     @staticmethod
     def chosen(image: Tensor, count: int) -> Tensor:
@@ -193,7 +214,8 @@ class Measured:
 
     def is_kept(self, name: str) -> bool:
         """Whether a condition was measured on all volumes."""
-        return all(self.has(_file(name, case)) for case in self.cases)
+        file = self._attack_file if name in ATTACKS else _file
+        return all(self.has(file(name, case)) for case in self.cases)
 
     def has(self, name: str) -> bool:
         """Whether something was kept under a name."""

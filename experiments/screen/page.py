@@ -32,6 +32,8 @@ _QUANTITIES = {
     "auc": "ROC-AUC",
     "accepted_and_bad": "Accepted and bad",
     "base_rate": "The same, not spoilt",
+    "structures_accepted_and_bad": "Structures accepted and bad",
+    "structures_base_rate": "The same, not attacked",
     "bad": "Bad",
     "cause_right": "Cause right",
     "volume_cause_right": "Volume's cause right",
@@ -39,6 +41,10 @@ _QUANTITIES = {
 _CLEAN = (
     *("rejected", "worst_volume", "volumes_not_clean", "left_out_not_clean", "dice_coverage", "volume_dice_coverage"),
     *("dice_error", "aurc_dice", "aurc_entropy", "aurc_gain"),
+)
+_ATTACK = (
+    *("auc", "rejected", "accepted_and_bad", "base_rate", "structures_accepted_and_bad", "structures_base_rate"),
+    *("bad", "volumes_not_clean", "cause_right"),
 )
 _COLUMNS = {
     "severe accident": (
@@ -58,15 +64,19 @@ _COLUMNS = {
         "base_rate",
     ),
     "pose": ("rejected", "volumes_not_clean", "cause_right", "volume_cause_right"),
+    "phantom": ("rejected", "volumes_not_clean", "cause_right", "volume_cause_right", "accepted_and_bad", "base_rate"),
     "voxel size": ("volumes_not_clean", "clean_or_low_resolution", "rejected", "accepted_and_bad", "base_rate"),
-    "attack": ("auc", "rejected", "accepted_and_bad", "base_rate", "bad", "volumes_not_clean", "cause_right"),
+    "attack": _ATTACK,
+    "informed attack": _ATTACK,
 }
 _TITLES = {
     "severe accident": "Severe accidents",
     "mild accident": "Mild accidents",
     "pose": "Poses and parts",
     "voxel size": "Voxel sizes",
+    "phantom": "Contrast agent and a lesion",
     "attack": "Attacks on single slices",
+    "informed attack": "Attacks by one who knows reformer and segmenter",
 }
 
 

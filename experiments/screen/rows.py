@@ -20,6 +20,8 @@ __all__ = ["Found", "clean_row", "found_row"]
 
 DROP = 0.1
 """A Dice that falls by more is bad."""
+SHOWN_PIXELS = 50
+"""A structure of fewer true pixels is not counted by itself."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Found:
     structure: Tensor | None = None
 
     def slices(self) -> dict[str, Tensor]:
-        """Of each changed slice: scores before and after, whether rejected, bad, accepted and bad, cause."""
+        """Of each changed slice: scores before and after, whether rejected, bad, accepted and bad.
+
+        Accepted and bad also as the share of its structures.
+        """
         changed, place = self.numbers.changed, self.numbers.index
         own = place if self.among_clean else torch.arange(len(place))
         judged = self.spoilt.judged[own]
@@ -61,6 +66,8 @@ class Found:
             "bad": bad,
             "accepted_and_bad": accepted & bad,
             "base_rate": accepted_before & base,
+            "structures_accepted_and_bad": accepted * self._lost(self.numbers.reformed, place),
+            "structures_base_rate": accepted_before * self._lost(self.clean_numbers.reformed[place], place),
         }
         return {name: values[changed] for name, values in columns.items()}
 
@@ -69,6 +76,12 @@ class Found:
         own = self.numbers.index if self.among_clean else torch.arange(len(self.numbers.index))
         kept = (self.spoilt.judged & ~self.spoilt.accepted)[own] & self.numbers.changed
         return [self.spoilt.causes[place] for place in own[kept].tolist()]
+
+    def _lost(self, counts: Tensor, place: Tensor) -> Tensor:
+        """Share of the structures of each slice whose own Dice is bad; NaN where none is shown."""
+        before = self.clean_numbers.plain[place]
+        lost = (dice_from_counts(before) - dice_from_counts(counts) > DROP).double()
+        return torch.where(before[..., 2] >= SHOWN_PIXELS, lost, torch.nan)[:, 1:].nanmean(dim=1)
 
     def _dice(self, counts: Tensor) -> Tensor:
         """Of each slice: mean over its structures, or that of the structure to erase."""
@@ -116,7 +129,7 @@ def found_row(name: str, found: Sequence[Found], resamples: int, *, comparable: 
         hits = np.array([float(cause in right) for causes in named for cause in causes])
         quantities["cause_right"] = SubjectResampling(owners, resamples=resamples).mean(hits)
     if comparable:
-        names = ["accepted_and_bad", "base_rate"]
+        names = ["accepted_and_bad", "base_rate", "structures_accepted_and_bad", "structures_base_rate"]
         # What was not predicted is not accepted; whether it is bad is not known.
         if all(bool((item.numbers.predicted | item.numbers.blank).all()) for item in found):
             names.append("bad")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from experiments.corruptions import CORRUPTIONS, corrupted
+from experiments.screen.contrast_phantom import contrast_agent
 
 __all__ = ["CAUSES", "SPOILT_VOLUMES", "changed_slices"]
 
@@ -57,6 +58,7 @@ SPOILT_VOLUMES: Mapping[str, Callable[[Tensor], Tensor]] = {
     "half missing": _half_missing,
     "slices from 2 cm away": lambda volume: volume.roll(AWAY, 0),
     "every tenth slice 0.6 as bright": _dark_slices,
+    "contrast agent and a lesion": contrast_agent,
 }
 """What each does to the slices of a volume ``(S, 1, X, Z)`` in [0, 1], right-left and inferior-superior."""
 
@@ -78,6 +80,7 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     "half missing": ("anatomy",),
     "slices from 2 cm away": ("anatomy",),
     "every tenth slice 0.6 as bright": ("intensity",),
+    "contrast agent and a lesion": ("intensity", "foreign"),
 }
 """Causes that name each rightly; what is not listed has none."""
 

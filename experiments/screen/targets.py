@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from experiments.screen.conditions import ATTACKS, CLEAN, VOXEL_SIZES
+from experiments.screen.conditions import BLIND_ATTACKS, CLEAN, INFORMED_ATTACKS, VOXEL_SIZES
 
 __all__ = ["GROUPS", "TARGETS", "Target"]
 
@@ -19,6 +19,7 @@ _POSES = (
     *("upside down", "rotated by 90 degrees", "half missing", "slices from 2 cm away"),
     *("every tenth slice 0.6 as bright", "mirrored"),
 )
+_PHANTOMS = ("contrast agent and a lesion",)
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "clean": (CLEAN,),
@@ -26,7 +27,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "mild accident": _MILD,
     "pose": _POSES,
     "voxel size": tuple(VOXEL_SIZES),
-    "attack": tuple(ATTACKS),
+    "phantom": _PHANTOMS,
+    "attack": tuple(BLIND_ATTACKS),
+    "informed attack": tuple(INFORMED_ATTACKS),
 }
 """Conditions by kind, in the order of the page."""
 
@@ -83,6 +86,7 @@ TARGETS: Mapping[str, tuple[Target, ...]] = {
     **_each(_POSES[:-1], Target("rejected", 0.8), Target("volumes_not_clean", 0.95)),
     **_each(tuple(VOXEL_SIZES)[:6], Target("volumes_not_clean", 0, least=False)),
     **_each(tuple(VOXEL_SIZES)[6:], Target("clean_or_low_resolution", 1)),
+    **_each(_PHANTOMS, Target("volumes_not_clean", 0.9)),
     "DAG A, γ/8": (*_dag(0.99, 0.95), Target("volumes_not_clean", 0.95), Target("cause_right", 0.85)),
     "DAG C, γ/8": (*_dag(0.98, 0.88), Target("volumes_not_clean", 0.95), Target("cause_right", 0.85)),
     "DAG A, γ/16": _dag(0.93),

@@ -34,6 +34,7 @@ def selective_pgd(
     mask: Tensor | None = None,
     bounds: tuple[float, float] | None = (0.0, 1.0),
     include_background: bool = False,
+    generator: torch.Generator | None = None,
 ) -> AttackResult:
     """Damage the segmentation behind a guard without being rejected by it (selective PGD).
 
@@ -70,6 +71,8 @@ def selective_pgd(
         mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
         bounds: lowest and highest value of an image, enforced after each step, or None.
         include_background: also attack pixels whose label is 0.
+        generator: go from the clean image to a point drawn uniformly from the ball instead of taking the first step;
+            None takes it.
 
     Returns:
         Attacked images and what was achieved on them. ``success``: accepted, and more targeted pixels are flipped than
@@ -121,7 +124,9 @@ def selective_pgd(
             most = torch.where(accepted & better, flipped, most)
             least = torch.where(better, worst, least)
             adversarial = torch.where(better.view_as(size), moving, adversarial)
-            if step < steps:
+            if step == 0 and generator is not None:
+                moving = ball.random_point(generator)
+            elif step < steps:
                 moving = ball.project(moving + size * unit(ball.within(direction)))
 
         success = most > clean

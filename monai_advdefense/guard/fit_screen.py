@@ -32,12 +32,14 @@ class CleanVolume:
     Attributes:
         image: numbers of its slices, also with synthetic noise and faults.
         resampled: the same of the volume as from a scan of another voxel size, with its covariates.
-        prediction: numbers of their predictions.
+        prediction: numbers of the predictions on its slices.
+        resampled_prediction: the same of the volume as from that other scan.
     """
 
     image: VolumeNumbers
     resampled: VolumeNumbers
     prediction: PredictionNumbers
+    resampled_prediction: PredictionNumbers
 
     @property
     def subject(self) -> str:

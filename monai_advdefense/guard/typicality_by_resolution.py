@@ -16,14 +16,15 @@ from monai_advdefense.guard.scores.native_resolution import (
     resolution_covariates,
 )
 from monai_advdefense.guard.typicality import TYPICALITY_CAUSES, SliceScores, Typicality
-from monai_advdefense.guard.volume_numbers import VolumeNumbers, volume_numbers
+from monai_advdefense.guard.volume_numbers import volume_numbers
 
 __all__ = [
     "NATIVE_SIZES",
     "FittedByResolution",
     "TypicalityByResolution",
+    "as_other_scan",
     "fit_typicality_by_resolution",
-    "resampled_numbers",
+    "other_size",
 ]
 
 NATIVE_SIZES = (0.7, 1.25, 0.9, 1.5, 0.8, 1.1, 1.35, 0.6, 1.2, 0.75, 1.45, 0.95, 1.05)
@@ -109,28 +110,22 @@ class FittedByResolution:
     resampled: FittedTypicality
 
 
-def resampled_numbers(
-    image: Tensor,
-    subject: str,
-    number: int,
-    native: Sequence[float] | None = None,
-    *,
-    generator: torch.Generator,
-) -> VolumeNumbers:
-    """Numbers of a clean volume as from a scan of another voxel size than the grid's.
+def other_size(number: int, native: Sequence[float] | None = None) -> list[float]:
+    """Voxel size, as a share of the grid's, as from a scan of which a clean volume is taken to fit the second model.
 
     Args:
-        image: slices in their order ``(S, C, H, W)``, in [0, 1].
-        subject: whose it is.
         number: place in :data:`NATIVE_SIZES`, counted in turn.
-        native: voxel size of the scan as a share of the grid's; a volume that was resampled is taken as it is.
-        generator: source of noise and faults.
+        native: voxel size of its own scan as a share of the grid's; a volume that was resampled is taken as it is.
     """
     if native is not None and is_resampled(native):
-        return volume_numbers(image, subject, generator=generator, covariates=resolution_covariates(native))
-    size = [NATIVE_SIZES[number % len(NATIVE_SIZES)]] * 3
-    copy = as_from_spacing(image, size)
-    return volume_numbers(copy, subject, generator=generator, covariates=resolution_covariates(size))
+        return list(native)
+    return [NATIVE_SIZES[number % len(NATIVE_SIZES)]] * 3
+
+
+def as_other_scan(image: Tensor, number: int, native: Sequence[float] | None = None) -> Tensor:
+    """The volume ``(S, C, H, W)`` as from a scan of :func:`other_size`; arguments as there."""
+    own = native is not None and is_resampled(native)
+    return image if own else as_from_spacing(image, other_size(number))
 
 
 def fit_typicality_by_resolution(

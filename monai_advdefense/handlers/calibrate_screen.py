@@ -9,12 +9,13 @@ from typing import Any, cast
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
-from torch import nn
+from torch import Tensor, nn
 
 from monai_advdefense.guard.calibration import minimum_scores
 from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
+from monai_advdefense.guard.scores.native_resolution import resolution_covariates
 from monai_advdefense.guard.screen import Screen
-from monai_advdefense.guard.typicality_by_resolution import resampled_numbers
+from monai_advdefense.guard.typicality_by_resolution import as_other_scan, other_size
 from monai_advdefense.guard.volume_numbers import volume_numbers
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.nifti_names import nifti_stem
@@ -71,7 +72,7 @@ class CalibrateScreen:
         self.image_key = image_key
         self.subject_key = subject_key
         self._volumes: list[CleanVolume] = []
-        self._seen: tuple[Any, ...] = ()
+        self._seen: list[tuple[Any, ...]] = []
 
     def attach(self, engine: Engine) -> None:
         """Register on the evaluator."""
@@ -86,31 +87,42 @@ class CalibrateScreen:
         engine.remove_event_handler(self._wrap_inferer, Events.STARTED)
         inferer = engine.inferer
 
-        def recorded(*args: Any, **kwargs: Any) -> Any:
+        def recorded(inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            self._seen = []
             with self.screen.register_forward_hook(self._see):
-                return inferer(*args, **kwargs)
+                labels = inferer(inputs, network, *args, **kwargs)
+                ((image, _, native),) = self._seen
+                copy = as_other_scan(image, self._number, native)
+                # The predictions must be known on volumes of other voxel sizes too.
+                if copy is not image:
+                    inferer(copy.movedim(0, inferer.spatial_dim + 1)[None], network)
+            return labels
 
         engine.inferer = recorded
 
+    @property
+    def _number(self) -> int:
+        """Place of the next volume among those of all processes, of which each takes every n-th."""
+        return len(self._volumes) * idist.get_world_size() + idist.get_rank()
+
     def _forget(self, _: Engine) -> None:
         """Leave nothing of a run that broke off."""
-        self._volumes, self._seen = [], ()
+        self._volumes, self._seen = [], []
 
     def _see(self, _: nn.Module, inputs: tuple[Any, ...], __: Any) -> None:
-        self._seen = inputs
+        self._seen.append(inputs)
 
     def collect(self, engine: Engine) -> None:
         """Take the numbers of the volume of the current iteration."""
         (case,) = cast(list[dict[str, Any]], engine.state.batch)
         source = str(case[self.image_key].meta["filename_or_obj"])
-        image, prediction, native = self._seen
+        (image, prediction, native), (copy, copy_prediction, _) = self._seen[0], self._seen[-1]
         subject = str(case.get(self.subject_key, nifti_stem(Path(source).name)))
-        # Its place among the volumes of all processes, of which each takes every n-th.
-        number = len(self._volumes) * idist.get_world_size() + idist.get_rank()
-        generator = torch.Generator().manual_seed(self.seed + number)
+        covariates = resolution_covariates(other_size(self._number, native))
+        generator = torch.Generator().manual_seed(self.seed + self._number)
         numbers = volume_numbers(image, subject, generator=generator)
-        copy = resampled_numbers(image, subject, number, native, generator=generator)
-        self._volumes.append(CleanVolume(numbers, copy, prediction))
+        resampled = volume_numbers(copy, subject, generator=generator, covariates=covariates)
+        self._volumes.append(CleanVolume(numbers, resampled, prediction, copy_prediction))
         engine.logger.info("read %s", source)
 
     def calibrate(self, engine: Engine) -> None:

@@ -11,8 +11,9 @@ from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
 from monai_advdefense.guard.prediction_typicality import PredictionNumbers, prediction_numbers
 from monai_advdefense.guard.scores.foreground import area, foreground, slice_position
+from monai_advdefense.guard.scores.native_resolution import resolution_covariates
 from monai_advdefense.guard.screen import Screen
-from monai_advdefense.guard.typicality_by_resolution import resampled_numbers
+from monai_advdefense.guard.typicality_by_resolution import as_other_scan, other_size
 from monai_advdefense.guard.volume_numbers import volume_numbers
 
 CLASSES, RATE = 4, 0.1
@@ -46,9 +47,14 @@ def numbers(seed: int) -> PredictionNumbers:
 def clean_volume(seed: int) -> CleanVolume:
     """What a fit needs of a phantom."""
     generator = torch.Generator().manual_seed(seed)
-    image, subject = phantom(seed)[0], f"P{seed:02d}"
-    copy = resampled_numbers(image, subject, seed, generator=generator)
-    return CleanVolume(volume_numbers(image, subject, generator=generator), copy, numbers(seed))
+    (image, label), subject = phantom(seed), f"P{seed:02d}"
+    covariates, copy = resolution_covariates(other_size(seed)), as_other_scan(image, seed)
+    return CleanVolume(
+        volume_numbers(image, subject, generator=generator),
+        volume_numbers(copy, subject, generator=generator, covariates=covariates),
+        numbers(seed),
+        numbers_of(*predictions(1000 + seed, label), copy),
+    )
 
 
 @cache

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from experiments.screen.judged import judge_among_clean, judge_whole
-from experiments.screen.rows import Found, clean_row, found_row
+from experiments.screen.rows import SHOWN_PIXELS, Found, clean_row, found_row
 from tests.experiments.screen.phantom_examined import examined, part_of
 from tests.guard.phantom_screen import fitted_screen
 
@@ -49,6 +49,18 @@ def test_a_lost_segmentation_that_is_accepted_is_accepted_and_bad(screen):
     assert row["bad"] == 1
     assert row["base_rate"] == 0
     assert row["accepted_and_bad"] == pytest.approx(1 - row["rejected"])
+
+
+def test_one_structure_of_those_shown_counts_as_its_share(screen):
+    found = _found(screen, 43)
+    lost = found.numbers.reformed.clone()
+    lost[:, 1, 0] = 0
+    row = found_row("DAG A, γ/8", [replace(found, numbers=replace(found.numbers, reformed=lost))], 50, comparable=True)
+    shown = (found.clean_numbers.plain[INDEX][:, 1:, 2] >= SHOWN_PIXELS).double()
+    accepted = found.spoilt.accepted[INDEX].double()
+    assert row["structures_accepted_and_bad"] == pytest.approx(float((accepted * shown[:, 0] / shown.sum(1)).mean()))
+    assert 0 < row["structures_accepted_and_bad"] < 1
+    assert row["structures_base_rate"] == 0
 
 
 def test_of_an_erased_structure_its_own_dice_counts(screen):
