@@ -8,11 +8,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from experiments.bundles import BUNDLES
+from experiments.screen.fit import RATE, VOLUME_RATE
 from experiments.screen.left_out import left_out_verdicts
 from experiments.screen.measured import Measured
+from experiments.screen.other_organ import other_organ
 from experiments.screen.page import page
 from experiments.screen.table import screen_table
+from experiments.screen.targets import GROUPS
 from experiments.tables import Facts, write_tables
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import exit_on_error
@@ -54,6 +59,10 @@ def measure_screen(
     table = screen_table(test, left_out, resamples=RESAMPLES, kept_only=kept_only)
     target = Path(output)
     tables = {"screen": table, "screen_facts": _facts(test)}
+    if test.has("other_organ") or not kept_only:
+        accidents = GROUPS["severe accident"]
+        found = test.kept("other_organ", lambda: other_organ(Path(bundles), accidents))
+        tables["screen_other_organ"] = pd.DataFrame([found])
     write_tables(tables, target.parent / "results")
     with atomic_path(target) as temporary:
         temporary.write_text(page(target.parent / "results"), encoding="utf-8")
@@ -64,7 +73,7 @@ def _left_out(test: Measured) -> list[str]:
     splits = [replace(test, split=name) for name in SPLITS]
     cases = [(split, case) for split in splits for case in split.cases]
     volumes = [split.to_fit(case, number) for number, (split, case) in enumerate(cases)]
-    return left_out_verdicts(volumes, test.num_classes, rate=0.05)
+    return left_out_verdicts(volumes, test.num_classes, false_positive_rate=RATE, volume_rate=VOLUME_RATE)
 
 
 def _facts(test: Measured) -> Facts:

@@ -20,7 +20,7 @@ from monai_advdefense.metrics import dice_from_counts, overlap_counts
 
 __all__ = ["Attackable", "evade_scores", "screen_excess", "through_reformer"]
 
-STEPS = 40
+STEPS = 25
 STARTS = 2
 # Share of the threshold that is kept as a distance: another batch rounds otherwise.
 MARGIN = 1e-3
@@ -77,7 +77,7 @@ def screen_excess(on: Attackable) -> Callable[[Tensor], Tensor]:
         alone, behind = on.guard.segmenter(image), through_reformer(on.guard)(image)
         log_area = features["area"].clamp_min(1).log()
         numbers = prediction_numbers(alone, behind, image, position[on.index], log_area)
-        both = torch.cat([scores, screen.prediction(numbers, beside)], dim=1)
+        both = torch.cat([scores, screen.prediction(numbers, neighbours=beside)], dim=1)
         return both - (1 - MARGIN) * screen.threshold
 
     return excess

@@ -35,7 +35,7 @@ def judge_alone(screen: Screen, part: Examined, native: Sequence[float] | None =
     """
     numbers = part.prediction
     typicality = screen.typicality.score(part.features, numbers.position, native, neighbours=False)
-    return _decided(screen, typicality, screen.prediction(numbers, numbers.area), part)
+    return _decided(screen, typicality, screen.prediction(numbers, native, numbers.area), part)
 
 
 def _decided(screen: Screen, typicality: SliceScores, prediction: Tensor, part: Examined) -> Screened:

@@ -17,14 +17,20 @@ LEFT_OUT = 6
 
 
 def left_out_verdicts(
-    volumes: Sequence[CleanVolume], num_classes: int, *, rate: float, count: int = LEFT_OUT
+    volumes: Sequence[CleanVolume],
+    num_classes: int,
+    *,
+    false_positive_rate: float,
+    volume_rate: float,
+    count: int = LEFT_OUT,
 ) -> list[str]:
     """Fit a screen without some subjects and judge theirs, until all are judged.
 
     Args:
         volumes: clean ones.
         num_classes: of the segmenter, background included.
-        rate: false alarm rate that each screen is fitted for.
+        false_positive_rate: share of clean slices that each screen may reject.
+        volume_rate: share of clean volumes that it may call other than clean.
         count: subjects that are left out at a time.
 
     Raises:
@@ -35,7 +41,12 @@ def left_out_verdicts(
     for start in range(0, len(subjects), count):
         group = set(subjects[start : start + count].tolist())
         screen = Screen(num_classes)
-        fit_screen(screen, [volume for volume in volumes if volume.subject not in group], false_positive_rate=rate)
+        fit_screen(
+            screen,
+            [volume for volume in volumes if volume.subject not in group],
+            false_positive_rate=false_positive_rate,
+            volume_rate=volume_rate,
+        )
         verdicts += [_verdict(screen, volume) for volume in volumes if volume.subject in group]
     return verdicts
 

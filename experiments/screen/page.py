@@ -12,7 +12,7 @@ from experiments.pages.blocks import Block, Section, Table
 from experiments.pages.markdown import to_markdown
 from experiments.pages.numbers import Numbers
 from experiments.screen.conditions import CLEAN
-from experiments.screen.targets import GROUPS
+from experiments.screen.targets import GROUPS, OTHER_ORGAN, Target
 from experiments.screen.texts import TEXTS
 
 __all__ = ["page"]
@@ -89,6 +89,7 @@ def page(folder: Path) -> str:
         Section("Wanted and missed", [TEXTS["missed"], _missed(numbers, table)]),
         Section("Clean volumes", [TEXTS["clean"], _clean(numbers, table)]),
         *(_section(numbers, table, group) for group in _TITLES),
+        *_other_organ(numbers),
         Section("Not measured", [_bullets([*_absent(table), *TEXTS["absent"], *_no_dice(numbers)])]),
         Section("How to read it", [_bullets(TEXTS["limits"]), _bullets(_methods(numbers))]),
     ]
@@ -142,6 +143,30 @@ def _group(numbers: Numbers, table: pd.DataFrame, group: str) -> Table:
         size = f"{row['slices']:.0f}, {row['volumes']:.0f}"
         lines.append([row["condition"], size, *cells, "; ".join(wanted) or "reported", row["volume_causes"] or "–"])
     return _table(numbers, _TITLES[group], header, lines)
+
+
+def _other_organ(numbers: Numbers) -> list[Section]:
+    """What a calibration on another organ gave, if it was made."""
+    if not (numbers.folder / "screen_other_organ.csv").is_file():
+        return []
+    row = numbers.table("screen_other_organ").to_dict("records")[0]
+    lines = [
+        (
+            title,
+            f"{row[name]:.3g}",
+            "–" if target is None else str(target),
+            "–" if target is None else _met(row, target),
+        )
+        for name, (title, target) in OTHER_ORGAN.items()
+    ]
+    caption = f"{row['calibrated_volumes']:.0f} phantoms to calibrate, {row['volumes']:.0f} new ones"
+    header = ("Figure", "Measured", "Wanted", "Met")
+    table = Table("Another organ", header, lines, caption, f"{numbers.folder.name}/screen_other_organ.csv")
+    return [Section("Another organ and contrast", [TEXTS["other_organ"], table])]
+
+
+def _met(row: dict[Any, Any], target: Target) -> str:
+    return "yes" if target.met(float(row[target.quantity])) else "missed"
 
 
 def _judged(row: dict[Any, Any], name: str) -> tuple[str, str]:

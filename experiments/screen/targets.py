@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from experiments.screen.conditions import BLIND_ATTACKS, CLEAN, INFORMED_ATTACKS, VOXEL_SIZES
 
-__all__ = ["GROUPS", "TARGETS", "Target"]
+__all__ = ["GROUPS", "OTHER_ORGAN", "TARGETS", "Target"]
 
 _SEVERE = (
     *("blur", "half the resolution", "Gibbs ringing", "spike in k-space", "squared intensities", "inverted contrast"),
@@ -98,3 +98,13 @@ TARGETS: Mapping[str, tuple[Target, ...]] = {
     "structure erased, norm 0.60": (Target("accepted_and_bad", 0.1, least=False),),
 }
 """Bounds by condition; what is not here is reported, whatever it is."""
+
+OTHER_ORGAN: Mapping[str, tuple[str, Target | None]] = {
+    "seconds": ("Seconds of the calibration", Target("seconds", 60, least=False)),
+    "cpu_seconds": ("The same, of all processors together", None),
+    "false_alarms": ("Slices of new clean volumes rejected", Target("false_alarms", 0.06, least=False)),
+    "clean_not_clean": ("New clean volumes not clean", None),
+    "accidents_rejected": ("Slices of severe accidents rejected", Target("accidents_rejected", 0.95)),
+    "accidents_not_clean": ("Volumes with a severe accident not clean", None),
+}
+"""Title and bound of each figure of a calibration on another organ."""

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from monai_advdefense.errors import CalibrationError
@@ -18,6 +19,7 @@ __all__ = [
     "Scores",
     "finite_scores",
     "minimum_scores",
+    "quantiles",
     "standardization",
     "threshold_at_false_positive_rate",
     "threshold_over_domains",
@@ -123,6 +125,17 @@ def threshold_over_domains(scores_by_domain: Mapping[str, Scores], false_positiv
         _threshold(scores, false_positive_rate, f"scores of domain {domain!r}")
         for domain, scores in scores_by_domain.items()
     )
+
+
+def quantiles(scores: Tensor, levels: Sequence[float]) -> Tensor:
+    """Quantile of each kind of scores at a level of its own ``(S,)``, given ``(N, S)`` and S levels from 0 to 1.
+
+    Example:
+        >>> quantiles(torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]), [0.5, 1.0])
+        tensor([ 2., 30.])
+    """
+    columns = zip(scores.unbind(dim=1), levels, strict=True)
+    return torch.stack([column.quantile(level) for column, level in columns])
 
 
 def standardization(

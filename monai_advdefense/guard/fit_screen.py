@@ -85,12 +85,18 @@ def fit_screen(
         fit_typicality_numbers(numbers, channels=screen.channels, false_positive_rate=false_positive_rate)
         for numbers in ([volume.image for volume in volumes], [volume.resampled for volume in volumes])
     )
-    judged = [scores.judged for scores in on_grid.scores]
-    prediction, unseen = fit_prediction_typicality([volume.prediction for volume in volumes], judged, subjects)
+    (prediction, unseen), (other, other_unseen) = (
+        fit_prediction_typicality(numbers, [scores.judged for scores in image.scores], subjects)
+        for numbers, image in (
+            ([volume.prediction for volume in volumes], on_grid),
+            ([volume.resampled_prediction for volume in volumes], resampled),
+        )
+    )
     fitted.typicality.on_grid.load_state_dict(on_grid.model.state_dict())
     fitted.typicality.resampled.load_state_dict(resampled.model.state_dict())
-    fitted.prediction.load_state_dict(prediction.state_dict())
-    scores = [_scores(model.scores, unseen) for model in (on_grid, resampled)]
+    fitted.prediction.on_grid.load_state_dict(prediction.state_dict())
+    fitted.prediction.resampled.load_state_dict(other.state_dict())
+    scores = [_scores(on_grid.scores, unseen), _scores(resampled.scores, other_unseen)]
     # The rate holds on the grid and off it.
     largest = {name: torch.cat(part).amax(dim=1) for name, part in zip(("on grid", "resampled"), scores, strict=True)}
     fitted.threshold.fill_(threshold_over_domains(largest, false_positive_rate))
@@ -135,7 +141,9 @@ def check_subjects(subjects: int, volume_rate: float) -> None:
 
 def _check_finite(volumes: Sequence[CleanVolume]) -> None:
     for volume in volumes:
-        tables = (volume.prediction.divergence, volume.prediction.area, volume.image.clean.features["histogram"])
+        numbers = (volume.prediction, volume.resampled_prediction)
+        tables = [table for part in numbers for table in (part.divergence, part.area)]
+        tables.append(volume.image.clean.features["histogram"])
         if not all(torch.isfinite(table).all() for table in tables):
             raise InputError(
                 f"volume of {volume.subject}: expected finite predictions, found NaN or infinity: leave it out, or "

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.guard.calibration import quantiles
 from monai_advdefense.guard.divergence import structure_divergence
 from monai_advdefense.guard.scores.neighbour_change import NeighbourChange, neighbour_area
 from monai_advdefense.guard.scores.plausibility import Plausibility
@@ -34,8 +35,9 @@ PREDICTION_CAUSES = ("fine_pattern", "implausible", "implausible")
 """What each of them speaks of, of :data:`monai_advdefense.guard.causes.CAUSES`."""
 
 FOLDS = 5
-# Quantile of each score over clean slices that becomes 1: scores with long tails must not take all false alarms.
-TAIL = 0.98
+# Share of clean slices up to which each score stays under 1. Plausibility and neighbours have long tails, and took half
+# of all false alarms at equal shares; the divergence has a short one, and alone sees faint attacks.
+TAILS = (0.95, 0.99, 0.998)
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,8 @@ def prediction_numbers(
 class PredictionTypicality(nn.Module):
     """Divergence, plausibility and change from the neighbours of each slice of a volume, on one scale.
 
-    Each score is 1 where 2 % of clean slices of new subjects lie above, so that the largest can be taken. All numbers
-    are buffers, NaN until :func:`fit_prediction_typicality` fills them, and so are the scores.
+    Each score is 1 where a fixed share of clean slices of new subjects lies above (:data:`TAILS`), so that the largest
+    can be taken. All numbers are buffers; they are NaN, and so are the scores, until :func:`fit_prediction_typicality`.
 
     Args:
         num_classes: number of classes of the segmenter, background included.
@@ -196,7 +198,7 @@ def fit_prediction_typicality(
         with torch.no_grad():
             scores = [unseen.raw(volumes[i]) if fold[i] == number else found for i, found in enumerate(scores)]
     clean = torch.cat([found[rows] for found, rows in zip(scores, judged, strict=True)])
-    model.tail.copy_(clean.quantile(TAIL, dim=0).clamp_min(1.0))
+    model.tail.copy_(quantiles(clean, TAILS).clamp_min(1.0))
     return model, [found / model.tail for found in scores]
 
 

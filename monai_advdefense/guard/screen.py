@@ -14,12 +14,8 @@ from torch import Tensor, nn
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.causes import CAUSES
 from monai_advdefense.guard.predicted_dice import PredictedDice, dice_features
-from monai_advdefense.guard.prediction_typicality import (
-    PREDICTION_CAUSES,
-    PREDICTION_SCORES,
-    PredictionNumbers,
-    PredictionTypicality,
-)
+from monai_advdefense.guard.prediction_by_resolution import PredictionByResolution
+from monai_advdefense.guard.prediction_typicality import PREDICTION_CAUSES, PREDICTION_SCORES, PredictionNumbers
 from monai_advdefense.guard.stored import StoredDicePredictor, StoredReference
 from monai_advdefense.guard.typicality import SCORES, TYPICALITY_CAUSES, SliceScores
 from monai_advdefense.guard.typicality_by_resolution import TypicalityByResolution
@@ -65,7 +61,7 @@ class Screened:
 class Screen(nn.Module):
     """Judges a volume at once: scores of the image, scores of the predictions, a decision for each slice, a verdict.
 
-    Each score is standardized so that it exceeds 1 on as many clean slices as the others do; the largest one decides.
+    Each score is standardized so that it exceeds 1 on a fixed share of clean slices; the largest one decides.
     Slices that show too little of the object are not judged: they are segmented and never counted. A score that is not
     finite rejects its slice, and the volume is ``not_checked``. A forward hook sees the :class:`Screened` of every
     volume.
@@ -88,7 +84,7 @@ class Screen(nn.Module):
         self.num_classes = num_classes
         self.channels = channels
         self.typicality = TypicalityByResolution(channels)
-        self.prediction = PredictionTypicality(num_classes)
+        self.prediction = PredictionByResolution(num_classes)
         self.threshold = nn.Buffer(torch.tensor(float("nan")))
         self.reference = StoredReference(SCREEN_SCORES, SCREEN_CAUSES)
         self.dice = StoredDicePredictor(num_classes)
@@ -114,7 +110,7 @@ class Screen(nn.Module):
         # Products in half precision would lose the faint structure that the scores look at.
         with torch.autocast(image.device.type, enabled=False):
             return self.decide(
-                self.typicality(image, native), self.prediction(numbers, neighbours), numbers, is_blank(image)
+                self.typicality(image, native), self.prediction(numbers, native, neighbours), numbers, is_blank(image)
             )
 
     def decide(
@@ -158,7 +154,7 @@ class Screen(nn.Module):
     @torch.no_grad()
     def dice_features(self, numbers: PredictionNumbers) -> npt.NDArray[np.float64]:
         """What the Dice of a volume is predicted from, ``(C - 1, 5)``."""
-        deviation = self.prediction.plausibility.deviations(numbers.area, numbers.centroid, numbers.position)
+        deviation = self.prediction.on_grid.plausibility.deviations(numbers.area, numbers.centroid, numbers.position)
         return dice_features(numbers.divergence, numbers.entropy, deviation, numbers.count)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
+from monai_advdefense.guard.fit_screen import fit_screen
 from monai_advdefense.guard.screen import SCREEN_SCORES, Screen
 from monai_advdefense.guard.stored import MOST_SUBJECTS
 from tests.guard.phantom_screen import CLASSES, RATE, clean_volumes, numbers, phantom
@@ -67,12 +67,11 @@ def test_more_subjects_than_a_screen_holds_are_refused_before_the_fit():
         fit_screen(Screen(CLASSES), many, false_positive_rate=RATE)
 
 
-def test_a_volume_that_failed_is_refused_by_its_subject():
+@pytest.mark.parametrize("name", ["prediction", "resampled_prediction"])
+def test_a_volume_that_failed_is_refused_by_its_subject(name):
     volumes = clean_volumes()
-    old = volumes[3].prediction
-    spoilt = CleanVolume(
-        volumes[3].image, volumes[3].resampled, replace(old, divergence=torch.full_like(old.divergence, torch.nan))
-    )
+    old = getattr(volumes[3], name)
+    spoilt = replace(volumes[3], **{name: replace(old, divergence=torch.full_like(old.divergence, torch.nan))})
     screen = Screen(CLASSES)
     with pytest.raises(InputError, match="P03: expected finite predictions"):
         fit_screen(screen, [*volumes[:3], spoilt, *volumes[4:]], false_positive_rate=RATE)

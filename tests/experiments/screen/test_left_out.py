@@ -25,7 +25,7 @@ def test_every_volume_is_judged_once_by_a_screen_that_has_not_seen_its_subject(m
         *clean_volumes(),
         replace(odd, image=replace(odd.image, clean=replace(odd.image.clean, features=features))),
     ]
-    verdicts = left_out_verdicts(volumes, CLASSES, rate=RATE, count=3)
+    verdicts = left_out_verdicts(volumes, CLASSES, false_positive_rate=RATE, volume_rate=RATE, count=3)
     assert len(verdicts) == 10
     assert 1 <= sum(verdict != "clean" for verdict in verdicts) <= 4
     everyone = {volume.subject for volume in volumes}
@@ -37,4 +37,4 @@ def test_every_volume_is_judged_once_by_a_screen_that_has_not_seen_its_subject(m
 
 def test_too_few_subjects_for_the_rate_are_refused():
     with pytest.raises(CalibrationError, match=f"found {9 - LEFT_OUT}"):
-        left_out_verdicts(clean_volumes(), CLASSES, rate=RATE)
+        left_out_verdicts(clean_volumes(), CLASSES, false_positive_rate=RATE, volume_rate=RATE)

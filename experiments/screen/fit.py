@@ -1,0 +1,74 @@
+"""Fit the screen that is shipped: on all clean volumes but those of the test split, with their labels for the Dice."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from experiments.bundles import BUNDLES
+from experiments.screen.measured import Measured
+from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.errors import exit_on_error
+from monai_advdefense.guard.fit_screen import fit_screen
+from monai_advdefense.guard.screen import Screen
+from monai_advdefense.metrics import dice_from_counts
+from monai_advdefense.weights import save_weights
+
+FITTED_SPLITS = ("train", "validation", "calibration")
+RATE, VOLUME_RATE = 0.03, 0.05
+
+
+def fit_shipped_screen(
+    dataset_dir: str | Path, output: str | Path, *, bundles: str | Path = BUNDLES, work_dir: str | Path
+) -> Path:
+    """Fit a screen and write it, with its record beside it.
+
+    Args:
+        dataset_dir: data in the layout of MALC 2012.
+        output: file of the screen.
+        bundles: folder of the bundles.
+        work_dir: folder of the measurements, that of ``python -m experiments.screen``.
+
+    Raises:
+        InputError: a file is missing.
+        CalibrationError: there are too few subjects.
+    """
+    target = Path(output)
+    first = Measured(Path(dataset_dir), FITTED_SPLITS[0], Path(bundles), Path(work_dir), target)
+    splits = [replace(first, split=name) for name in FITTED_SPLITS]
+    cases = [(split, case) for split in splits for case in split.cases]
+    volumes = [split.to_fit(case, number) for number, (split, case) in enumerate(cases)]
+    counts = torch.stack([split.clean(case).reformed.sum(dim=0) for split, case in cases])
+    screen = Screen(first.num_classes)
+    record = fit_screen(
+        screen,
+        volumes,
+        false_positive_rate=RATE,
+        volume_rate=VOLUME_RATE,
+        dice=dice_from_counts(counts)[:, 1:].numpy(),
+    )
+    save_weights(screen, target)
+    with atomic_path(target.with_suffix(".calibration.json")) as temporary:
+        text = json.dumps({"weights": target.name, **record}, indent=4, allow_nan=False)
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+    return target
+
+
+@exit_on_error
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Fit the screen that is shipped."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.screen.fit", description=main.__doc__)
+    parser.add_argument("--dataset_dir", required=True, metavar="DIR", help="data in the layout of MALC 2012")
+    parser.add_argument("--output", required=True, metavar="FILE", help="file of the screen, such as screen.pt")
+    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
+    parser.add_argument("--work_dir", required=True, metavar="DIR", help="measurements; kept between runs")
+    print(f"wrote {fit_shipped_screen(**vars(parser.parse_args(arguments)))}")
+
+
+if __name__ == "__main__":
+    main()
