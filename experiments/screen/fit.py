@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +11,11 @@ import torch
 
 from experiments.bundles import BUNDLES
 from experiments.screen.measured import Measured
-from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import exit_on_error
 from monai_advdefense.guard.fit_screen import fit_screen
 from monai_advdefense.guard.screen import Screen
 from monai_advdefense.metrics import dice_from_counts
-from monai_advdefense.weights import save_weights
+from monai_advdefense.weights import save_calibrated
 
 FITTED_SPLITS = ("train", "validation", "calibration")
 RATE, VOLUME_RATE = 0.03, 0.05
@@ -52,10 +50,7 @@ def fit_shipped_screen(
         volume_rate=VOLUME_RATE,
         dice=dice_from_counts(counts)[:, 1:].numpy(),
     )
-    save_weights(screen, target)
-    with atomic_path(target.with_suffix(".calibration.json")) as temporary:
-        text = json.dumps({"weights": target.name, **record}, indent=4, allow_nan=False)
-        temporary.write_text(f"{text}\n", encoding="utf-8")
+    save_calibrated(screen, target, record)
     return target
 
 
