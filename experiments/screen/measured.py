@@ -124,7 +124,7 @@ class Measured:
             )
             return CleanVolume(numbers, resampled, self.clean(case).prediction, self._copy(case, number).prediction)
 
-        return cast(CleanVolume, self.kept(f"to_fit/{case['scan']}", compute))
+        return cast(CleanVolume, self.kept(f"to_fit/{number}_{case['scan']}", compute))
 
     def _copy(self, case: dict[str, str], number: int) -> Examined:
         """A clean volume as from another scan, all slices."""

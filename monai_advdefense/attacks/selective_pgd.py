@@ -125,7 +125,7 @@ def selective_pgd(
             least = torch.where(better, worst, least)
             adversarial = torch.where(better.view_as(size), moving, adversarial)
             if step == 0 and generator is not None:
-                moving = ball.random_point(generator)
+                moving = ball.random_points(generator, 1)[0]
             elif step < steps:
                 moving = ball.project(moving + size * unit(ball.within(direction)))
 
