@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import certified, dag, inference, memory
+from benchmarks import certified, dag, inference, memory, release
 from benchmarks.composite import composite
 from benchmarks.table import Row, page
 from monai_advdefense.data.template_sample import write_template_samples
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=5, help="turns that are counted")
     parser.add_argument("--steps", type=int, default=20, help="steps of the attack")
     parser.add_argument("--volumes", type=int, default=10, help="volumes in the run whose memory is measured")
+    parser.add_argument("--baseline", type=Path, help="checkout of an earlier release, to measure beside")
     options = parser.parse_args(arguments)
     for name in ("repeats", "steps", "volumes"):
         if getattr(options, name) < 1:
@@ -36,11 +37,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InputError("/proc/self/status: expected it for the peak memory, found no such file: run this on Linux")
     given = {name: getattr(options, name) for name in ("repeats", "steps", "volumes")}
     changed = [f" --{name} {value}" for name, value in given.items() if value != parser.get_default(name)]
+    changed += [f" --baseline {options.baseline.name}"] if options.baseline else []
     command = "python -m benchmarks" + "".join(changed)
-    text = page(_sections(options.bundle_root.resolve(), **given), command)
+    sections = _beside(options.baseline, options.repeats) if options.baseline else {}
+    text = page({**sections, **_sections(options.bundle_root.resolve(), **given)}, command)
     print(text)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(text, encoding="utf-8")
+
+
+def _beside(baseline: Path, repeats: int) -> dict[str, tuple[str, list[Row]]]:
+    """What is measured beside an earlier release, by title."""
+    with tempfile.TemporaryDirectory() as folder:
+        [sample] = write_template_samples(folder, 1, first_seed=_SEED)
+        print("an earlier release ...", flush=True)
+        rows = release.measure(baseline.resolve(), sample, repeats=repeats)
+    return {"Beside an earlier release": (release.EXPLANATION.format(name=baseline.name, repeats=repeats), rows)}
 
 
 def _sections(bundle_root: Path, *, repeats: int, steps: int, volumes: int) -> dict[str, tuple[str, list[Row]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 from benchmarks.table import Row
 from monai_advdefense.errors import InputError
 
-__all__ = ["EXPLANATION", "measure"]
+__all__ = ["EXPLANATION", "measure", "peak"]
 
 EXPLANATION = (
     "`python -m monai.bundle run` of the composite bundle in a fresh process, on one sample brain and on {volumes} "
@@ -25,7 +26,7 @@ _POLL_SECONDS = 0.02
 
 def measure(bundle_root: Path, sample: Path, *, volumes: int) -> list[Row]:
     """Rows for one and for ``volumes`` copies of the volume ``sample``."""
-    one, many = (_peak(bundle_root, sample, count) for count in (1, volumes))
+    one, many = (peak(bundle_root, sample, count) for count in (1, volumes))
     return [
         Row("one volume", one, unit=" GiB"),
         Row(f"{volumes} volumes in one run", many, unit=" GiB"),
@@ -33,8 +34,8 @@ def measure(bundle_root: Path, sample: Path, *, volumes: int) -> list[Row]:
     ]
 
 
-def _peak(bundle_root: Path, sample: Path, count: int) -> float:
-    """Highest resident memory in GiB of one run over ``count`` copies of a volume."""
+def peak(bundle_root: Path, sample: Path, count: int) -> float:
+    """Highest resident memory in GiB of one run over ``count`` copies of a volume, by the checkout of the bundle."""
     with tempfile.TemporaryDirectory() as folder:
         dataset, output, log = Path(folder, "data"), Path(folder, "output"), Path(folder, "log")
         dataset.mkdir()
@@ -50,11 +51,12 @@ def _peak(bundle_root: Path, sample: Path, count: int) -> float:
         for name, value in options.items():
             command += [f"--{name}", str(value)]
         command += ["--device", "$torch.device('cpu')"]
-        with log.open("wb") as stream, subprocess.Popen(command, stdout=stream, stderr=stream) as process:
-            peak = 0
+        own = {**os.environ, "PYTHONPATH": str(bundle_root.parents[1])}
+        with log.open("wb") as stream, subprocess.Popen(command, stdout=stream, stderr=stream, env=own) as process:
+            highest = 0
             while process.poll() is None:
                 # The mark only rises, and that of a process that ended cannot be read any more.
-                peak = max(peak, _high_water_mark(process.pid))
+                highest = max(highest, _high_water_mark(process.pid))
                 time.sleep(_POLL_SECONDS)
         written = len(list(output.glob("*_seg.nii.gz")))
         if process.returncode or written != count:
@@ -63,7 +65,7 @@ def _peak(bundle_root: Path, sample: Path, count: int) -> float:
                 f"{bundle_root}: expected a run over {count} volumes, found exit code {process.returncode} and "
                 f"{written} segmentations ({lines[-1]}): run inference.json by hand"
             )
-    return peak / 2**20
+    return highest / 2**20
 
 
 def _high_water_mark(process: int) -> int:

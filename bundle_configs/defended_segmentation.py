@@ -152,7 +152,7 @@ _SCREEN: Entries = {
     "screen_def": {"_target_": "monai_advdefense.guard.Screen", "num_classes": "@num_classes"},
     "screen": "$@screen_def.to(@device)",
     "screened_inferer": {
-        **slice_inferer(2),
+        **slice_inferer(4),
         "_target_": "monai_advdefense.inferers.ScreenedSliceInferer",
         "screen": "@screen",
     },

@@ -12,7 +12,7 @@ from monai.utils import convert_data_type, convert_to_dst_type
 from torch import Tensor, nn
 
 from monai_advdefense.class_indices import label_type
-from monai_advdefense.guard.accelerated import accelerated
+from monai_advdefense.guard.accelerated import Accelerator
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.messages import broken_rule
 
@@ -25,7 +25,8 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
     Labels are taken batch by batch, so the logits of the volume never exist as a whole: for 28 classes they are most of
     the memory of a run. Where the network is a :class:`~monai_advdefense.guard.DefendedSegmenter` in evaluation mode
     and no gradients are asked for, a faster copy of it runs
-    (:func:`~monai_advdefense.guard.accelerated.accelerated`); hooks on its decision see every slice, in order.
+    (:func:`~monai_advdefense.guard.accelerated.accelerated`), made once for all volumes; hooks on its decision see
+    every slice, in order.
 
     Slices of another size than ``roi_size`` are padded or passed in overlapping windows, as ``SliceInferer`` does it,
     and labels are taken of the joined logits.
@@ -45,6 +46,7 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
     def __init__(self, *args: Any, accelerate: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.accelerate = accelerate
+        self._accelerated = Accelerator()
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
         """Return labels ``(B, 1, X, Y, Z)`` of ``inputs`` ``(B, C, X, Y, Z)``: uint8, or int16 from 257 classes on.
@@ -69,7 +71,7 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
         slices = volume.movedim(axis, 0)
         first = self._batch(slices[: self.sw_batch_size])
         if self.accelerate and isinstance(network, nn.Module) and not torch.is_grad_enabled():
-            network = accelerated(network, first)
+            network = self._accelerated(network, first)
         labels = [_labels_by(network, self._batch(batch)) for batch in slices.split(self.sw_batch_size)]
         return torch.cat(labels).movedim(0, axis)
 

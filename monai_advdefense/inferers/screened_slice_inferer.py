@@ -12,7 +12,6 @@ from torch import Tensor
 
 from monai_advdefense.class_indices import label_type
 from monai_advdefense.errors import InputError
-from monai_advdefense.guard.accelerated import accelerated
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.guard.predict_slices import predict_slices
@@ -69,7 +68,7 @@ class ScreenedSliceInferer(GuardedSliceInferer):
         axis, classes = self.spatial_dim + 1, self.screen.num_classes
         slices = volume.movedim(axis, 0)
         if self.accelerate and not torch.is_grad_enabled():
-            network = accelerated(network, self._batch(slices[:1]))
+            network = self._accelerated(network, self._batch(slices[:1]))
         numbers = _no_numbers(slices, classes)
         labels = torch.zeros((len(slices), *slices.shape[2:]), dtype=label_type(classes + 1), device=slices.device)
         shown = torch.nonzero(~is_blank(slices)).flatten()

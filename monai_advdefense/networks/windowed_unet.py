@@ -136,7 +136,10 @@ class WindowedUNet(nn.Module):
         features = [self.network.conv_0(image)]
         for level in range(1, _LEVELS):
             features.append(self.network.get_submodule(f"down_{level}")(features[-1]))
-        return _Background(image, tuple(features), self.network(image))
+        decoded = features[-1]
+        for level in reversed(range(_LEVELS - 1)):
+            decoded = self.network.get_submodule(f"upcat_{level + 1}")(decoded, features[level])
+        return _Background(image, tuple(features), self.network.final_conv(decoded))
 
     def _windowed(self, image: Tensor, box: Window, background: _Background) -> Tensor:
         """Output in the window around ``box``, within which the image differs from the background."""

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector, Reformer
-from monai_advdefense.guard.accelerated import accelerated
+from monai_advdefense.guard.accelerated import Accelerator, accelerated
 from monai_advdefense.networks import WindowedUNet
 from tests.networks.test_fold_batch_norm import norms, trained
 
@@ -104,3 +104,25 @@ def test_other_networks_and_other_sizes_run_without_a_window(image: torch.Tensor
     assert not isinstance(accelerated(guard, small).segmenter, WindowedUNet)
     assert isinstance(accelerated(guard, image).segmenter, WindowedUNet)
     torch.testing.assert_close(accelerated(guard, small)(small), guard(small), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_a_guard_is_made_ready_once_and_anew_after_any_change(guard: DefendedSegmenter, image: torch.Tensor) -> None:
+    accelerator = Accelerator()
+    fast = accelerator(guard, image)
+    assert accelerator(guard, image[:1] + 1) is fast
+    changes = [
+        # Not even the version of the tensor tells of this one.
+        lambda: guard.segmenter.final_conv.weight.data.mul_(2),
+        lambda: guard.reformer.network.conv_0.conv_0.adn.N.running_mean.add_(1),
+        lambda: setattr(guard, "segmenter", copy.deepcopy(guard.segmenter)),
+        lambda: guard.double(),
+    ]
+    for change in changes:
+        change()
+        image = image.to(guard.segmenter.final_conv.weight)
+        previous, fast = fast, accelerator(guard, image)
+        assert fast is not previous
+        torch.testing.assert_close(fast.score(image), accelerated(guard, image).score(image))
+        assert accelerator(guard, image) is fast
+    assert accelerator(guard, image[..., :48]) is not fast

@@ -34,7 +34,8 @@ def local_texture(image: Tensor, mask: Tensor) -> Tensor:
         ``(B, C * 99)``. Differentiable.
     """
     inside = eroded(mask, 3).to(image.dtype)
-    return torch.cat([_statistics(filtered, inside) for filtered in high_pass(image)], dim=2).flatten(1)
+    share = avg_pool2d(inside, BLOCK, ceil_mode=True)
+    return torch.cat([_statistics(filtered, inside, share) for filtered in high_pass(image)], dim=2).flatten(1)
 
 
 def high_pass(image: Tensor) -> Iterator[Tensor]:
@@ -59,8 +60,8 @@ def high_pass(image: Tensor) -> Iterator[Tensor]:
     yield (horizontal.roll(-1, -1) - horizontal) / 20**0.5
 
 
-def _statistics(filtered: Tensor, inside: Tensor) -> Tensor:
-    """``(B, C, 11)`` of one filter."""
+def _statistics(filtered: Tensor, inside: Tensor, share: Tensor) -> Tensor:
+    """``(B, C, 11)`` of one filter, given the share of each block that lies inside."""
     count = inside.sum(dim=(2, 3)).clamp_min(1)
     width = filtered.shape[-1]
     value = filtered * inside
@@ -76,12 +77,11 @@ def _statistics(filtered: Tensor, inside: Tensor) -> Tensor:
     below = vecdot(flat[..., width:], flat[..., :-width]) / variance
     beside = vecdot(flat[..., 1:], flat[..., :-1]) / variance
     moments = torch.stack([(second + FLOOR).log(), (fourth + 1).log(), third, magnitude, below, beside], dim=2)
-    return torch.cat([moments, _block_quantiles(square, inside)], dim=2)
+    return torch.cat([moments, _block_quantiles(square, share)], dim=2)
 
 
-def _block_quantiles(square: Tensor, inside: Tensor) -> Tensor:
+def _block_quantiles(square: Tensor, share: Tensor) -> Tensor:
     """Quantiles ``(B, C, 5)`` of the logarithm of the mean square over the blocks that lie half inside."""
-    share = avg_pool2d(inside, BLOCK, ceil_mode=True)
     mean = (avg_pool2d(square, BLOCK, ceil_mode=True) / share.clamp_min(1e-3)).flatten(2)
     used = (share >= 0.5).flatten(2).expand_as(mean)
     ordered = (mean + FLOOR).log().masked_fill(~used, torch.inf).sort(dim=2).values
