@@ -150,3 +150,9 @@ def test_what_json_cannot_hold_counts_by_its_text(folder):
     assert _is_done(folder, config={"path": folder})
     assert not _is_done(folder, config={"path": folder / "other"})
     json.dumps([line for _, line in read_manifests(folder / "out")])
+
+
+def test_a_volume_that_left_no_result_is_not_done(folder):
+    source = str(folder / "in/a.nii")
+    _manifest(folder).mark_done(source)
+    assert not _manifest(folder).is_done(source)

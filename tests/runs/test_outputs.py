@@ -158,3 +158,11 @@ def test_a_folder_that_cannot_be_written_is_named_as_the_argument(tmp_path, monk
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     line = _stopped(tmp_path)
     assert f"output_dir: expected a folder that can be written, found Read-only file system for {tmp_path}: " in line
+
+
+def test_results_are_those_that_have_been_written(tmp_path):
+    outputs, source = Outputs(tmp_path / "in", tmp_path / "out"), tmp_path / "in" / "a.nii"
+    written, _ = (outputs.path(source, postfix, ".txt") for postfix in ("seg", "report"))
+    written.parent.mkdir()
+    written.write_text("a result")
+    assert outputs.results(source) == [written]

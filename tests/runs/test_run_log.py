@@ -77,3 +77,15 @@ def test_a_volume_fails_once_however_many_messages_it_has(capsys):
     with pytest.raises(InputError, match=r"^b.nii: why not \(1 of 3 volumes failed\)$"):
         log.conclude()
     assert capsys.readouterr().out == "2 of 3 volumes written, 1 failed\n"
+
+
+def test_the_next_run_knows_nothing_of_the_last(capsys):
+    log = RunLog()
+    log.expected = 2
+    log.attempt("a.nii")
+    log.skip("b.nii")
+    log.fail("a.nii", "a.nii: broken")
+    log.clear()
+    assert (log.expected, log.attempted, log.already_there, log.failures) == (0, [], [], [])
+    log.conclude()
+    assert "0 of 0 volumes written, 0 failed" in capsys.readouterr().out

@@ -6,7 +6,8 @@ import pytest
 
 from monai_advdefense.errors import BatchError, InputError
 from monai_advdefense.guard.batch_alarm import batch_p_value
-from monai_advdefense.runs.stop_rule import StopRule
+from monai_advdefense.runs.run_log import RunLog
+from monai_advdefense.runs.stop_rule import StopRule, conclude
 
 
 @pytest.fixture
@@ -46,3 +47,21 @@ def test_a_record_that_cannot_be_read_is_named(rule):
     rule.record.write_text("{}")
     with pytest.raises(InputError, match=r"model.calibration.json: expected the record of a calibration, found "):
         rule.broken_by(_verdicts(1, 2))
+
+
+@pytest.mark.parametrize("fail", [False, True])
+def test_an_alarm_is_told_and_raised_if_asked(fail, capsys):
+    alarm = BatchError("run: expected few, found many: look at them")
+    if fail:
+        with pytest.raises(BatchError, match="found many"):
+            conclude(RunLog(), alarm, fail=True)
+    else:
+        conclude(RunLog(), alarm, fail=False)
+    told = capsys.readouterr()
+    assert told.err == f"warning: {alarm}\n"
+    assert "0 of 0 volumes written" in told.out
+
+
+def test_without_an_alarm_nothing_is_told(capsys):
+    conclude(RunLog(), None, fail=True)
+    assert not capsys.readouterr().err
