@@ -26,7 +26,7 @@ def robustness(
     labels: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
     device: str | None = None,
-    shard: str = "1/1",
+    shard: str | None = None,
     command: str = "",
     **settings: Any,
 ) -> dict[str, Any] | None:
@@ -42,7 +42,8 @@ def robustness(
         labels: folder of the labels, each with the name of its image, where the configuration has none.
         overrides: values by the id of an entry of the configuration.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
-        shard: ``"I/N"`` if this is one of N runs that share the cases; the last one writes the report.
+        shard: ``"I/N"`` if this is one of N runs that share the cases; the last one writes the report. None takes it
+            from ``torchrun``, if that has started this process.
         command: what the report names as the command that made it.
         settings: of :class:`~monai_advdefense.robustness.Settings`.
 
@@ -70,9 +71,14 @@ def robustness(
         settings=parts.settings,
         structures=parts.structures,
         device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
-        shard=shard,
+        shard=shard or _torchrun_shard(),
         about={"network": folder.name, "data": str(data), **({"command": command} if command else {})},
     )
+
+
+def _torchrun_shard() -> str:
+    """The share of a process that ``torchrun`` has started; all cases of another one."""
+    return f"{int(os.environ.get('RANK', 0)) + 1}/{os.environ.get('WORLD_SIZE', 1)}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", metavar="DIR", help="labels with the names of the images; else the configuration's")
     parser.add_argument("--override", nargs=2, action="append", default=[], metavar=("ID", "VALUE"), help="of an entry")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one")
-    parser.add_argument("--shard", default="1/1", metavar="I/N", help="take every N-th case only, from the I-th on")
+    parser.add_argument("--shard", metavar="I/N", help="take every N-th case only, from the I-th on")
     _add_settings(parser)
 
 

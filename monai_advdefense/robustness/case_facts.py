@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.messages import broken_rule
-from monai_advdefense.robustness.case import case_of
+from monai_advdefense.messages import broken_rule, reason
+from monai_advdefense.robustness.case import Case, case_of
 from monai_advdefense.robustness.settings import Settings
 
-__all__ = ["CaseFacts", "Items", "facts_of_cases"]
+__all__ = ["CaseFacts", "Items", "facts_of_cases", "read_case"]
 
 
 class Items(Protocol):
@@ -56,10 +56,13 @@ def facts_of_cases(data: Items, settings: Settings) -> tuple[list[CaseFacts], li
     Raises:
         InputError: if none can be used, or only some of them have labels.
     """
+    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        found = f"a {type(data).__name__}"
+        raise broken_rule("data", "items by number, such as a monai.data.Dataset", found, "make a list of it")
     facts, failures = [], []
     for number in range(len(data)):
         try:
-            case = case_of(data[number], number, settings)
+            case = read_case(data, number, settings)
         except InputError as error:
             failures.append(str(error))
             print(f"failed: {error}", file=sys.stderr, flush=True)
@@ -71,3 +74,23 @@ def facts_of_cases(data: Items, settings: Settings) -> tuple[list[CaseFacts], li
         without = next(one.name for one in facts if not one.labelled)
         raise broken_rule(without, "a label, as other cases have", "none", "give all of them labels, or none")
     return facts, failures
+
+
+def read_case(data: Items, number: int, settings: Settings) -> Case:
+    """One case of a data set.
+
+    Raises:
+        InputError: if it cannot be read, or not be used.
+    """
+    try:
+        item = data[number]
+    except InputError:
+        raise
+    # A transform can raise anything; what began it says more than MONAI's own line.
+    except Exception as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        found = f"{type(cause).__name__}: {reason(cause)}"
+        raise broken_rule(f"data[{number}]", "an item that can be read", found, "check its files") from error
+    return case_of(item, number, settings)

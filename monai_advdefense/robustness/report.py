@@ -22,8 +22,8 @@ from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.messages import broken_rule, some_failed
 from monai_advdefense.networks import fold_batch_norm
 from monai_advdefense.report.provenance import package_versions
-from monai_advdefense.robustness.case import Case, case_of
-from monai_advdefense.robustness.case_facts import CaseFacts, Items, facts_of_cases
+from monai_advdefense.robustness.case import Case
+from monai_advdefense.robustness.case_facts import CaseFacts, Items, facts_of_cases, read_case
 from monai_advdefense.robustness.cells import Cells
 from monai_advdefense.robustness.clauses import CLAUSES, LIMITS
 from monai_advdefense.robustness.condition import Condition, conditions
@@ -36,11 +36,14 @@ from monai_advdefense.robustness.settings import Settings
 from monai_advdefense.robustness.summary import summary
 from monai_advdefense.robustness.tables import to_csv
 from monai_advdefense.robustness.unit_range import UnitRange
+from monai_advdefense.robustness.windows import Windowed
 from monai_advdefense.runs.shard import Shard
 
 __all__ = ["robustness_report"]
 
 FORMAT = "advdefense robustness report 1"
+_STARTED = {"started": True}
+"""Key of when the first of all calls for a report began."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class _Run:
     logits_of: Callable[[Any], Tensor] | None
     device: torch.device
     cells: Cells
+    structures: Sequence[str] | None
 
     def subject(self, case: Case) -> Subject:
         """The network in units of a case."""
@@ -107,10 +111,11 @@ def robustness_report(
         # The same but for rounding, and faster; the caller's network stays where it is.
         copied = fold_batch_norm(network).to(device)
     cells = Cells(output / "cells", of={**_what_counts(settings), "network": network_sha256(network)})
-    run = _Run(copied, data, settings, logits_of, torch.device(device), cells)
+    cells.make(_STARTED, lambda: {"created": datetime.now(UTC).isoformat(timespec="seconds")})
+    run = _Run(copied, data, settings, logits_of, torch.device(device), cells, structures)
     wanted = conditions(settings, guarded=isinstance(network, DefendedSegmenter))
     _measure(run, facts, wanted, Shard.parse(shard), progress)
-    report = _report(run, facts, wanted, structures, about or {})
+    report = _report(run, facts, wanted, about or {})
     if report is not None:
         _write(output, *report)
     if failures:
@@ -141,11 +146,13 @@ def _measure(run: _Run, facts: Sequence[CaseFacts], wanted: Sequence[Condition],
                 bar.initial += len(keys) - len(missing)
             bar.update(len(keys) - len(missing))
             if missing:
-                case = case_of(run.data[known.number], known.number, run.settings)
+                case = read_case(run.data, known.number, run.settings)
                 subject = run.subject(case)
             for condition, key in missing:
                 bar.set_postfix_str(condition.name)
-                run.cells.make(key, partial(_record, run, case, condition, subject, place == 0))
+                record = run.cells.make(key, partial(_record, run, case, condition, subject, place == 0))
+                # Before hours are spent on a report that cannot be written.
+                _names(run.structures, len(record["counts"][0][0]))
                 bar.update()
 
 
@@ -154,11 +161,7 @@ def _record(run: _Run, case: Case, condition: Condition, subject: Subject, pictu
 
 
 def _report(
-    run: _Run,
-    facts: Sequence[CaseFacts],
-    wanted: Sequence[Condition],
-    structures: Sequence[str] | None,
-    about: dict[str, Any],
+    run: _Run, facts: Sequence[CaseFacts], wanted: Sequence[Condition], about: dict[str, Any]
 ) -> tuple[dict[str, Any], Measurements] | None:
     """The report and what it was made of; None if a measurement is missing."""
     records = [
@@ -170,14 +173,14 @@ def _report(
         return None
     found = [Measured.of(condition, row) for condition, row in zip(wanted, there, strict=True)]
     case = np.repeat(np.arange(len(facts)), [known.samples for known in facts])
-    names = _names(structures, found[0].counts.shape[2])
+    names = _names(run.structures, found[0].counts.shape[2])
     measurements = Measurements(case, [known.subject for known in facts], names, found, run.settings.seed)
-    started = run.cells.make({"started": True}, lambda: {"created": datetime.now(UTC).isoformat(timespec="seconds")})
+    inner = run.network.network if isinstance(run.network, Windowed) else run.network
     return {
         "format": FORMAT,
-        "created": started["created"],
+        "created": (run.cells.get(_STARTED) or {})["created"],
         "about": about,
-        "network": {"class": type(run.network).__name__, "sha256": run.cells.of["network"]},
+        "network": {"class": type(inner).__name__, "sha256": run.cells.of["network"]},
         "reference": "label" if facts[0].labelled else "prediction on the clean image",
         "cases": [{key: value for key, value in asdict(known).items() if key != "labelled"} for known in facts],
         "settings": run.settings.as_json(),

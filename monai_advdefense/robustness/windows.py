@@ -8,6 +8,8 @@ from typing import Any
 from monai.inferers import SliceInferer, SlidingWindowInferer
 from torch import Tensor, nn
 
+from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+
 __all__ = ["Windowed", "windowed"]
 
 
@@ -32,16 +34,20 @@ class Windowed(nn.Module):
 def windowed(network: nn.Module, inferer: Any) -> tuple[nn.Module, int | None]:
     """The network of whole images, and the axis that counts the slices if the inferer cuts volumes into slices.
 
-    Slices need no window: those of our bundles have the size of one.
-
     Args:
-        network: of windows.
+        network: of windows; a :class:`~monai_advdefense.guard.DefendedSegmenter` decides about whole slices.
         inferer: of a bundle, or None.
 
     Example:
-        >>> windowed(nn.Identity(), SliceInferer(spatial_dim=1, roi_size=(8, 8)))
-        (Identity(), 1)
+        >>> windowed(nn.Identity(), SliceInferer(spatial_dim=1, roi_size=(8, 8)))[1]
+        1
     """
-    if isinstance(inferer, SliceInferer):
+    if not isinstance(inferer, SlidingWindowInferer):
+        return network, None
+    if not isinstance(inferer, SliceInferer):
+        return Windowed(network, inferer), None
+    if isinstance(network, DefendedSegmenter):
         return network, inferer.spatial_dim
-    return (Windowed(network, inferer) if isinstance(inferer, SlidingWindowInferer) else network), None
+    kept = ("sw_batch_size", "overlap", "mode", "sigma_scale", "padding_mode", "cval")
+    within = SlidingWindowInferer(inferer.orig_roi_size, **{name: getattr(inferer, name) for name in kept})
+    return Windowed(network, within), inferer.spatial_dim

@@ -191,6 +191,14 @@ def test_bad_arguments_are_one_line(spleen, tmp_path, change, message, monkeypat
     assert "\n" not in str(raised.value)
 
 
+def test_processes_of_torchrun_share_the_cases(spleen, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, finished in (("1", False), ("0", True)):
+        monkeypatch.setenv("RANK", rank)
+        report = robustness(spleen, tmp_path / "data", tmp_path / "out", **QUICK)
+        assert (report is not None) == finished
+
+
 def test_the_command_needs_a_bundle_and_images(capsys):
     assert main(["robustness", "spleen", "-o", "out"]) == 2
     assert "expected BUNDLE and INPUT, found spleen" in capsys.readouterr().err

@@ -7,8 +7,10 @@ from importlib.resources import files
 import jsonschema
 import pytest
 import torch
+from monai.data import Dataset
 from monai.inferers import SlidingWindowInferer
 from monai.networks.nets import UNet
+from monai.transforms import LoadImage
 from torch import nn
 
 from monai_advdefense.errors import InputError
@@ -145,6 +147,20 @@ def test_a_guard_is_measured_apart(items, network, tmp_path):
     assert 'id="guard"' in (tmp_path / "robustness.html").read_text(encoding="utf-8")
 
 
+def test_wrong_names_are_told_before_the_rest_is_measured(network, items, tmp_path):
+    with pytest.raises(InputError, match="structures: expected 1 names"):
+        robustness_report(network, items, tmp_path, settings=SETTINGS, structures=["a", "b"])
+    assert len(list((tmp_path / "cells").iterdir())) == 2  # the clean image, and when it began
+
+
+def test_a_file_that_cannot_be_read_costs_itself(network, items, tmp_path):
+    images = ["/nowhere.nii", *items]
+    data = Dataset(images, lambda item: LoadImage()(item) if isinstance(item, str) else item)
+    with pytest.raises(InputError, match=r"^data\[0\]: expected an item that can be read, found FileNotFoundError"):
+        robustness_report(network, data, tmp_path, settings=SETTINGS)
+    assert len(json.loads((tmp_path / "robustness.json").read_text())["cases"]) == 4
+
+
 def test_a_case_that_cannot_be_used_costs_itself(network, items, tmp_path, capsys):
     broken = [*items, {"image": torch.full((1, 4, 4), float("nan")), "name": "broken.nii"}]
     with pytest.raises(InputError, match=r"^broken.nii: expected an image .* \(1 of 5 cases failed\)$"):
@@ -157,12 +173,12 @@ def test_a_case_that_cannot_be_used_costs_itself(network, items, tmp_path, capsy
     ("change", "message"),
     [
         ({"items": []}, "data: expected a case that can be used, found none"),
-        ({"structures": ["a", "b"]}, "structures: expected 1 names"),
         ({"shard": "3/2"}, "shard: expected I/N"),
         ({"logits_of": lambda output: (output,)}, "network: expected logits .* found tuple"),
         ({"items": [{"image": torch.rand(1, 4, 4), "label": torch.zeros(1, 5, 5)}]}, "case 0: expected a label"),
         ({"items": [{"image": torch.rand(1, 4, 4), "label": torch.full((1, 4, 4), 0.5)}]}, "whole numbers"),
         ({"items": [{"picture": torch.rand(1, 4, 4)}]}, "entry 'image', found picture"),
+        ({"items": iter([{"image": torch.rand(1, 4, 4)}])}, "data: expected items by number, .* found a list_iterator"),
         ({"settings": replace(SETTINGS, activation="sigmoid")}, "label: expected shape"),
     ],
 )
