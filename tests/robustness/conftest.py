@@ -31,3 +31,10 @@ def items():
     image[:, 0, 0], image[:, -1, -1] = 0.0, 1.0  # the range of values is [0, 1]
     label = (image > 0.5).long()
     return [{"image": image, "label": label, "subject": f"P{n // 2}", "name": f"image {n}"} for n in range(4)]
+
+
+@pytest.fixture(autouse=True)
+def no_charts(request, monkeypatch):
+    """Drawing takes most of the time of a small report; the tests of the page do it."""
+    if "test_page" not in request.node.nodeid:
+        monkeypatch.setattr("monai_advdefense.robustness.page.figure_to_data_uri", lambda figure: "data:,")
