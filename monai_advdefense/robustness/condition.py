@@ -101,4 +101,10 @@ def _around_the_guard(subject: Subject, image: Tensor, label: Tensor, budget: fl
     assert guarded is not None  # noqa: S101
     free = torch.ones_like(image) if mask is None else mask.expand_as(image).to(image)
     radius = budget * free.flatten(1).sum(1).sqrt()
-    return selective_pgd(guarded.network, image, label, excess=guarded.excess, radius=radius, mask=mask).image
+    parts = zip(*(whole.split(_BATCH) for whole in (image, label, radius, free)), strict=True)
+    return torch.cat(
+        [
+            selective_pgd(guarded.network, some, labels, excess=guarded.excess, radius=radii, mask=inside[:, :1]).image
+            for some, labels, radii, inside in parts
+        ]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -108,8 +109,7 @@ def robustness_report(
     settings, output = settings or Settings(), Path(output_dir)
     facts, failures = facts_of_cases(data, settings)
     with frozen(network):
-        # The same but for rounding, and faster; the caller's network stays where it is.
-        copied = fold_batch_norm(network).to(device)
+        copied = _copied(network).to(device)
     cells = Cells(output / "cells", of={**_what_counts(settings), "network": network_sha256(network)})
     cells.make(_STARTED, lambda: {"created": datetime.now(UTC).isoformat(timespec="seconds")})
     run = _Run(copied, data, settings, logits_of, torch.device(device), cells, structures)
@@ -121,6 +121,11 @@ def robustness_report(
     if failures:
         raise some_failed(failures, len(failures), len(data), "cases")
     return report and report[0]
+
+
+def _copied(network: nn.Module) -> nn.Module:
+    """A network that computes the same but for rounding, and faster; the caller's stays as it is."""
+    return copy.deepcopy(network) if isinstance(network, torch.jit.ScriptModule) else fold_batch_norm(network)
 
 
 def _what_counts(settings: Settings) -> dict[str, Any]:

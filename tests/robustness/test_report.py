@@ -105,6 +105,26 @@ def test_a_volume_of_two_channels_through_overlapping_windows(tmp_path):
     assert pictures == 2 * 2 * 2  # corruptions, levels, image and prediction
 
 
+class _Named(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image):
+        return {"seg": self.network(image)}
+
+
+@pytest.mark.parametrize(
+    ("wrap", "logits_of"),
+    [(torch.jit.script, None), (nn.DataParallel, None), (_Named, lambda output: output["seg"])],
+    ids=["TorchScript", "DataParallel", "dictionary"],
+)
+def test_networks_in_a_wrapper(network, items, tmp_path, wrap, logits_of):
+    settings = replace(SETTINGS, corruptions=())
+    report = robustness_report(wrap(network), items, tmp_path, settings=settings, logits_of=logits_of)
+    assert report["claims"]["worst_case"][-1]["dice"]["estimate"] == pytest.approx(2 * 17 / (17 + 65))
+
+
 def test_slices_of_volumes(network, tmp_path):
     volume = torch.rand(1, 12, 6, 12)
     volume[:, :, 0] = 0
