@@ -21,7 +21,7 @@ from monai_advdefense.errors import OutputError
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.handlers.each_volume import EachVolume
 from monai_advdefense.handlers.volume_writer import write_like
-from monai_advdefense.messages import broken_rule
+from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
 
@@ -137,8 +137,13 @@ class AttackWriter(EachVolume):
 
     def _write(self, source: str, perturbation: Any, copy: Path) -> None:
         """Write the attacked copy."""
-        low, high, background = self._range_of(source)
-        original = np.asarray(nib.load(source).get_fdata(dtype=np.float32))  # type: ignore[attr-defined]
+        # What writes around this would take an error of reading for one of its own.
+        try:
+            low, high, background = self._range_of(source)
+            original = np.asarray(nib.load(source).get_fdata(dtype=np.float32))  # type: ignore[attr-defined]
+        except OSError as error:
+            remedy = "keep inputs where they are while a run goes on"
+            raise broken_rule(source, "to be read once more", reason(error), remedy) from error
         original = original.reshape(original.shape[:3])
         added = torch.as_tensor(perturbation)[0].cpu()
         attacked = to_input_units(torch.from_numpy(original), added, low, high, background=background)

@@ -118,7 +118,7 @@ def case_from_json(text: str, *, path: str | os.PathLike[str] = "scores") -> Cas
             found=_found(content),
             dice=_dice(content["predicted_dice"]),
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         found = f"something else ({type(error).__name__})"
         raise broken_rule(path, "the record of a volume's scores", found, "run the volume again") from error
 

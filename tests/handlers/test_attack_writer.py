@@ -169,6 +169,21 @@ def test_a_copy_that_cannot_be_written_is_recorded(scan, network, preprocessing,
     assert "no attacked copy" in message
 
 
+def test_an_input_that_cannot_be_read_again_is_not_taken_for_a_full_disk(
+    scan, network, preprocessing, tmp_path, monkeypatch
+):
+    def gone(path):
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    monkeypatch.setattr("monai_advdefense.handlers.attack_writer.nib.load", gone)
+    log = RunLog()
+    _run(scan, tmp_path / "out", network, preprocessing, added_to=0.05, log=log)
+    ((_, message),) = log.failures
+    assert f"{scan}: expected to be read once more, found [Errno 2] No such file" in message
+    assert "write" not in message
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_an_input_that_lies_elsewhere_costs_itself_alone(scan, network, preprocessing, tmp_path):
     log = RunLog()
     _run(scan, tmp_path / "out", network, preprocessing, added_to=0.05, log=log, dataset_dir=tmp_path / "other")

@@ -60,6 +60,13 @@ def test_a_case_comes_back_from_its_json(make_case, threshold):
     assert [math.isnan(record.score) for record in back.slices] == [not math.isfinite(score) for score in SCORES]
 
 
+def test_a_malformed_predicted_dice_is_refused(make_case):
+    content = json.loads(case_to_json(make_case(SCORES)))
+    for dice in ({"structures": []}, {"structures": {"1": 0.9}}, 0.9):
+        with pytest.raises(InputError, match="expected the record of a volume's scores"):
+            case_from_json(json.dumps({**content, "predicted_dice": dice}))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"input": "a.nii", "slices": [{}]}', "\x00"])
 def test_another_json_is_refused(text):
     with pytest.raises(InputError, match="expected the record of a volume's scores"):
