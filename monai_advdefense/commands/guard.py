@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.commands.inputs import run_on_inputs
 from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle_dir, add_input_and_output, arguments_of
+from monai_advdefense.errors import AdvDefenseError
 from monai_advdefense.input_paths import Inputs
+from monai_advdefense.messages import broken_rule, reason
 
 __all__ = ["add_arguments", "guard", "run"]
 
@@ -38,10 +44,10 @@ def guard(
         settings: of :class:`~monai_advdefense.bundle_tools.Guard`, such as ``label`` or ``value_range``.
 
     Raises:
-        InputError: if a bundle is not found, a setting is unknown, or an input cannot be used.
+        InputError: if a bundle is not found, a setting is unknown, an input cannot be used, the other bundle ends with
+            an error of its own (the traceback is in ``output_dir/guard_error.txt``), or it writes nothing.
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
-    from monai_advdefense.bundle_tools.run_bundle import run_bundle
 
     folder = find_bundle(guard_bundle, bundle_dir)
     results = os.path.abspath(output_dir)
@@ -49,9 +55,39 @@ def guard(
     given.update({f"guard#{name}": value for name, value in settings.items()})
 
     def run_on(entries: Mapping[str, Any]) -> None:
-        run_bundle(bundle, ["inference", folder / "configs" / "guard.json"], {**entries, **given})
+        _run_foreign(bundle, folder / "configs" / "guard.json", {**entries, **given}, Path(results))
 
     run_on_inputs(data, results, run_on)
+
+
+def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mapping[str, Any], results: Path) -> None:
+    """Run a bundle of others, whose errors may be of any kind, and which may list no input without a word."""
+    from monai_advdefense.bundle_tools.run_bundle import run_bundle
+
+    started = time.time()
+    try:
+        run_bundle(bundle, ["inference", overlay], overrides)
+    except AdvDefenseError:
+        raise
+    except Exception as error:
+        log = results / "guard_error.txt"
+        with atomic_path(log) as temporary:
+            temporary.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        first = _first_cause(error)
+        found = f"{type(first).__name__}: {reason(first)}"
+        remedy = f"does it run on this input without the guard? see {log}"
+        raise broken_rule(bundle, "a bundle that runs to its end", found, remedy) from error
+    # File systems may round times.
+    if not any(path.stat().st_mtime > started - 2 for path in results.rglob("*") if path.is_file()):
+        remedy = f"does {overrides['dataset_dir']} have the folders that its entry datalist names?"
+        raise broken_rule(bundle, f"results in {results}", "none", remedy)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """The error that MONAI has wrapped."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -47,7 +47,9 @@ def dataset_entries(data: Inputs, *, exclude: str | os.PathLike[str] | None = No
 
     paths = input_paths(data)
     if len(paths) == 1:
-        return {"dataset_dir": str(paths[0])}
+        # Other bundles may append names to it.
+        given = str(data if isinstance(data, (str, os.PathLike)) else data[0])
+        return {"dataset_dir": os.path.join(paths[0], "") if given.endswith(os.sep) else str(paths[0])}
     return {"dataset_dir": str(input_folder(paths)), "dataset#data": volume_datalist(data, exclude=exclude)}
 
 
