@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -16,11 +17,14 @@ __all__ = [
     "InputError",
     "OutputError",
     "exit_on_error",
+    "first_cause",
     "own_error",
 ]
 
 EXIT_BAD_INPUT = 2
 EXIT_SUSPICIOUS_BATCH = 3
+
+_IN_A_TRACEBACK = re.compile(r"^monai_advdefense\.errors\.(\w+): (.+)$", re.MULTILINE)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -57,10 +61,32 @@ class BatchError(AdvDefenseError):
 
 
 def own_error(error: BaseException | None) -> AdvDefenseError | None:
-    """The error of this package that ``error`` is, or that MONAI has wrapped into it; None for any other."""
-    while error is not None and not isinstance(error, AdvDefenseError):
+    """The error of this package that ``error`` is, or that MONAI has wrapped into it; None for any other.
+
+    Of an error in a worker process of torch there is nothing left but its text, which holds a traceback as well.
+    """
+    while error is not None:
+        if (told := _told_by_worker(error)) is not None:
+            return told
+        if isinstance(error, AdvDefenseError):
+            return error
+        error = error.__cause__
+    return None
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """The error that others have wrapped."""
+    while error.__cause__ is not None:
         error = error.__cause__
     return error
+
+
+def _told_by_worker(error: BaseException) -> AdvDefenseError | None:
+    found = _IN_A_TRACEBACK.search(str(error))
+    if found is None:
+        return None
+    kinds = {kind.__name__: kind for kind in (InputError, CalibrationError, OutputError, BatchError)}
+    return kinds.get(found[1], AdvDefenseError)(found[2])
 
 
 def exit_on_error(main: Callable[_P, _R]) -> Callable[_P, _R]:

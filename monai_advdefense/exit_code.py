@@ -1,7 +1,7 @@
 """Exit code 2 and one line for what a user can mend, in ``monai.bundle run``.
 
 Functions and classes of this package raise; none of them ends the process. A configuration that imports this module
-sets :func:`excepthook` as that of the process.
+sets :func:`excepthook` as that of the process, and keeps tracebacks of such errors out of the logs of MONAI and ignite.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from types import TracebackType
 
 from monai_advdefense.errors import own_error
+from monai_advdefense.quiet_own_errors import quiet_own_errors
 
 __all__ = ["excepthook"]
 
@@ -32,3 +33,4 @@ def excepthook(kind: type[BaseException], error: BaseException, traceback: Trace
 
 
 sys.excepthook = excepthook
+quiet_own_errors()

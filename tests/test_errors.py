@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
 from monai_advdefense.errors import AdvDefenseError, CalibrationError, InputError, OutputError, exit_on_error, own_error
 
@@ -69,3 +70,29 @@ def test_an_error_of_this_package_is_found_behind_what_wraps_it():
     outer.__cause__.__cause__ = error
     assert own_error(outer) is error
     assert own_error(error) is error
+
+
+class _Broken(Dataset):
+    def __init__(self, wrapped):
+        self.wrapped = wrapped
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        try:
+            raise OutputError("a.nii: expected b, found c: do d")
+        except OutputError as error:
+            if self.wrapped:
+                raise RuntimeError("applying transform") from error
+            raise
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_error_in_a_worker_process_is_found_in_its_text(wrapped):
+    with pytest.raises((OSError, RuntimeError)) as caught:
+        next(iter(DataLoader(_Broken(wrapped), num_workers=1)))
+    assert "Traceback" in str(caught.value)
+    found = own_error(caught.value)
+    assert type(found) is OutputError
+    assert str(found) == "a.nii: expected b, found c: do d"

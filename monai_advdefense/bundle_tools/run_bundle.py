@@ -14,6 +14,7 @@ from monai_advdefense.bundle_tools.bundle_folder import config_of
 from monai_advdefense.bundle_tools.overrides import check_overrides
 from monai_advdefense.errors import own_error
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.quiet_own_errors import quiet_own_errors
 
 __all__ = ["run_bundle", "run_id_of"]
 
@@ -37,6 +38,7 @@ def run_bundle(
     given = {name: value for name, value in overrides.items() if value is not None}
     config = ConfigParser.load_config_files([str(file) for file in files])
     check_overrides(given, config)
+    quiet_own_errors()
     try:
         run_workflow(run_id=run_id_of(config), bundle_root=str(bundle), config_file=[*map(str, files)], **given)
     except Exception as error:

@@ -13,7 +13,7 @@ from typing import Any
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.commands.inputs import run_on_inputs
 from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle_dir, add_input_and_output, arguments_of
-from monai_advdefense.errors import AdvDefenseError
+from monai_advdefense.errors import AdvDefenseError, first_cause
 from monai_advdefense.input_paths import Inputs
 from monai_advdefense.messages import broken_rule, reason
 
@@ -73,7 +73,7 @@ def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mappi
         log = results / "guard_error.txt"
         with atomic_path(log) as temporary:
             temporary.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        first = _first_cause(error)
+        first = first_cause(error)
         found = f"{type(first).__name__}: {reason(first)}"
         remedy = f"does it run on this input without the guard? see {log}"
         raise broken_rule(bundle, "a bundle that runs to its end", found, remedy) from error
@@ -81,13 +81,6 @@ def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mappi
     if not any(path.stat().st_mtime > started - 2 for path in results.rglob("*") if path.is_file()):
         remedy = f"does {overrides['dataset_dir']} have the folders that its entry datalist names?"
         raise broken_rule(bundle, f"results in {results}", "none", remedy)
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    """The error that MONAI has wrapped."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

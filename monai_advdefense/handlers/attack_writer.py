@@ -17,7 +17,7 @@ from torch import Tensor
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks.input_units import to_input_units
-from monai_advdefense.errors import OutputError
+from monai_advdefense.errors import OutputError, first_cause
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.handlers.each_volume import EachVolume
 from monai_advdefense.handlers.volume_writer import write_like
@@ -141,9 +141,9 @@ class AttackWriter(EachVolume):
         try:
             low, high, background = self._range_of(source)
             original = np.asarray(nib.load(source).get_fdata(dtype=np.float32))  # type: ignore[attr-defined]
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             remedy = "keep inputs where they are while a run goes on"
-            raise broken_rule(source, "to be read once more", reason(error), remedy) from error
+            raise broken_rule(source, "to be read once more", reason(first_cause(error)), remedy) from error
         original = original.reshape(original.shape[:3])
         added = torch.as_tensor(perturbation)[0].cpu()
         attacked = to_input_units(torch.from_numpy(original), added, low, high, background=background)

@@ -28,7 +28,8 @@ def _save(path, shape, spacing=1.0):
 
 def _write_foreign_bundle(folder):
     """A bundle that appends a name to the folder of inputs, as some of the model zoo do, and may find none."""
-    listed = "$[] if 'empty/' in @dataset_dir else open(@dataset_dir + 'list.csv').readlines()"
+    found = "[@dataset_dir + '/ct.nii.gz'] if 'large' in @dataset_dir else []"
+    listed = f"$open(@dataset_dir + 'list.csv').readlines() if 'scans' in @dataset_dir else {found}"
     config = {
         "bundle_root": ".",
         "dataset_dir": "data/",
@@ -55,7 +56,8 @@ def _write_foreign_bundle(folder):
         "evaluator": {
             "_target_": "SupervisedEvaluator",
             "device": "@device",
-            "val_data_loader": {"_target_": "DataLoader", "dataset": "@dataset"},
+            "val_data_loader": {"_target_": "DataLoader", "dataset": "@dataset", "num_workers": 1},
+            "val_handlers": [{"_target_": "StatsHandler", "iteration_log": False}],
             "network": "@network_def",
             "postprocessing": "@postprocessing",
         },
@@ -113,6 +115,10 @@ def _last_line(words, capfd):
         (
             "guard foreign scans -o out",
             r"foreign: expected a bundle that runs to its end, found FileNotFo",
+        ),
+        (
+            "guard foreign large -o out",
+            r"slice_size: expected at least \(260, 40\), the foreground of this image, found",
         ),
         ("guard foreign empty/ -o out", r"foreign: expected results in \S+/out, found none: does \S+/empty/ have the"),
         (

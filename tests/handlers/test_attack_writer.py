@@ -172,10 +172,11 @@ def test_a_copy_that_cannot_be_written_is_recorded(scan, network, preprocessing,
 def test_an_input_that_cannot_be_read_again_is_not_taken_for_a_full_disk(
     scan, network, preprocessing, tmp_path, monkeypatch
 ):
-    def gone(path):
-        raise FileNotFoundError(2, "No such file or directory", path)
+    def gone(*_):
+        # As MONAI tells it.
+        raise RuntimeError("applying transform") from FileNotFoundError(2, "No such file or directory")
 
-    monkeypatch.setattr("monai_advdefense.handlers.attack_writer.nib.load", gone)
+    monkeypatch.setattr(AttackWriter, "_range_of", gone)
     log = RunLog()
     _run(scan, tmp_path / "out", network, preprocessing, added_to=0.05, log=log)
     ((_, message),) = log.failures
