@@ -63,6 +63,7 @@ def guard(
 def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mapping[str, Any], results: Path) -> None:
     """Run a bundle of others, whose errors may be of any kind, and which may list no input without a word."""
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
+    from monai_advdefense.dicom.run_on_series import WORK_FOLDER
 
     started = time.time()
     try:
@@ -77,8 +78,9 @@ def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mappi
         found = f"{type(first).__name__}: {reason(first)}"
         remedy = f"does it run on this input without the guard? see {log}"
         raise broken_rule(bundle, "a bundle that runs to its end", found, remedy) from error
-    # File systems may round times.
-    if not any(path.stat().st_mtime > started - 2 for path in results.rglob("*") if path.is_file()):
+    # File systems may round times, and converted series are no results.
+    files = (path for path in results.rglob("*") if path.is_file() and results / WORK_FOLDER not in path.parents)
+    if not any(path.stat().st_mtime > started - 2 for path in files):
         remedy = f"does {overrides['dataset_dir']} have the folders that its entry datalist names?"
         raise broken_rule(bundle, f"results in {results}", "none", remedy)
 

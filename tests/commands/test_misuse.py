@@ -80,6 +80,8 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "no_bundle").mkdir()
     (tmp_path / "list.txt").write_text("scans/a.nii.gz\nscans/a.nii.gz\n")
     monkeypatch.chdir(tmp_path)
+    # Loggers may still hold the stream of an earlier test, which is closed.
+    monkeypatch.setattr("logging.raiseExceptions", False)
     return tmp_path
 
 

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from monai_advdefense.errors import InputError
+from monai_advdefense.input_paths import input_folder, input_paths
+
+
+def test_one_path_or_several_become_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert input_paths("a") == [tmp_path / "a"]
+    assert input_paths(Path("a")) == [tmp_path / "a"]
+    assert input_paths(["a", Path("b")]) == [tmp_path / "a", tmp_path / "b"]
+
+
+def test_none_and_one_twice_are_refused(tmp_path):
+    with pytest.raises(InputError, match="INPUT: expected a file or a folder, found none: name one"):
+        input_paths([])
+    os.symlink(tmp_path, tmp_path / "link")
+    for twice in (["a", "./a"], [tmp_path, tmp_path / "link"]):
+        with pytest.raises(InputError, match="expected each input once, found it twice"):
+            input_paths(twice)
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["/d/a.nii"], "/d/a.nii"),
+        (["/d/a.nii", "/d/b.nii"], "/d"),
+        (["/d/x", "/d/x/y/b.nii"], "/d"),
+        (["/d/x/1", "/d/y/2"], "/d"),
+        (["/c", "/d"], "/"),
+    ],
+)
+def test_results_are_called_by_the_path_below_what_all_share(paths, folder):
+    assert input_folder([Path(path) for path in paths]) == Path(folder)
