@@ -94,6 +94,8 @@ def predicted(part: Examined, guard: DefendedSegmenter, image: Tensor, label: Te
     """
     part = copy.deepcopy(part)
     rows = needed & ~part.blank & ~part.predicted
+    if not rows.any():
+        return part
     part.predicted[rows] = True
     fast = accelerated(guard, image[:1])
     segmenter, reformer = fast.get_submodule("segmenter"), fast.get_submodule("reformer")
