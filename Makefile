@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit reliability mutants configs bundles dist deploy label pacs docs benchmarks results paper clean
+.PHONY: help demo samples test lint types unit reliability mutants configs bundles dist audit licences lowest deploy label pacs docs benchmarks results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
@@ -19,6 +19,9 @@ help:
 	@echo "make configs     write the JSON configurations of the bundles from bundle_configs/"
 	@echo "make bundles     check the bundles as the model zoo does, and pack them into dist/"
 	@echo "make dist        wheel, source archive and bundles with their checksums, in dist/"
+	@echo "make audit       known weaknesses of the dependencies (needs a network), and a bill of materials, dist/sbom.json"
+	@echo "make licences    docs/dependencies.md: versions and licences of the dependencies"
+	@echo "make lowest      tests with the lowest versions that setup.cfg allows (own environment)"
 	@echo "make deploy      the guard in a MONAI Deploy application equals monai.bundle run (own environment)"
 	@echo "make label       the guard in a MONAI Label server equals monai.bundle run (own environment)"
 	@echo "make pacs        a study in a real archive, Orthanc, is screened and answered (Debian or Ubuntu)"
@@ -74,6 +77,32 @@ dist: $(READY)
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --outdir dist .
 	$(BIN)/python -m monai_advdefense.bundle_tools.package $(wildcard bundles/*/) --output_dir dist
 	cd dist && sha256sum *.whl *.tar.gz *.zip > SHA256SUMS
+
+build/audit/.installed: Makefile
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet cyclonedx-bom==7.5.0 pip_audit==2.10.1
+	@touch $@
+
+audit: $(READY) build/audit/.installed
+	mkdir -p dist
+	build/audit/bin/cyclonedx-py environment --output-reproducible --output-file dist/sbom.json $(BIN)/python
+	build/audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
+
+licences: $(READY)
+	$(BIN)/python docs/dependencies.py
+
+# Only the ranges of what users install; pytest is needed as well.
+build/lowest/.installed: setup.cfg
+	$(PYTHON) -m venv $(@D)
+	sed -n '/^install_requires/,/^$$/p' setup.cfg | sed -n 's/^    \(.*\)>=\(.*\)/\1==\2/p' > $(@D)/lowest.txt
+	$(@D)/bin/pip install --quiet --requirement $(@D)/lowest.txt pytest
+	@touch $@
+
+LOWEST := tests/attacks tests/data tests/guard tests/networks tests/losses tests/metrics tests/runs tests/transforms \
+	tests/test_atomic_path.py tests/commands/test_check.py
+
+lowest: build/lowest/.installed
+	$(ONE_THREAD) build/lowest/bin/python -m pytest -q $(LOWEST)
 
 build/deploy/.installed: examples/monai_deploy/requirements.txt
 	$(PYTHON) -m venv $(@D)

@@ -1,8 +1,7 @@
-"""Weights of a network on disk: load, save, checksum, and the record of their calibration."""
+"""Weights of a network on disk: load, save, and the record of their calibration."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -14,10 +13,11 @@ import torch
 from torch import nn
 
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.checksums import check_sum, stated_sum
 from monai_advdefense.errors import CalibrationError
 from monai_advdefense.messages import broken_rule, reason
 
-__all__ = ["calibrated_rate", "file_sha256", "load_weights", "save_calibrated", "save_weights"]
+__all__ = ["calibrated_rate", "load_weights", "save_calibrated", "save_weights"]
 
 
 def load_weights(
@@ -25,8 +25,9 @@ def load_weights(
 ) -> None:
     """Load a flat state dict into a network after it was checked as a whole.
 
-    Only tensors are read from the file (``weights_only=True``), so it can run no code. If anything is wrong, the
-    network keeps the weights that it had.
+    Only tensors are read from the file (``weights_only=True``), so it can run no code. Where a ``SHA256SUMS`` beside it
+    names the file, its checksum must be the one that stands there. If anything is wrong, the network keeps the weights
+    that it had.
 
     Args:
         load_path: file written by ``torch.save(network.state_dict(), ...)``.
@@ -35,11 +36,12 @@ def load_weights(
             state dict is ``network.threshold_key`` or, without that, ``"threshold"``.
 
     Raises:
-        InputError: if the file is missing, is no flat state dict of tensors, belongs to another network, or holds
-            weights that are not finite.
+        InputError: if the file is missing, has another checksum, is no flat state dict of tensors, belongs to another
+            network, or holds weights that are not finite.
         CalibrationError: if a calibrated threshold is required and there is none.
     """
     path = Path(load_path)
+    check_sum(path)
     state = _read(path)
     _check_keys(path, state, network)
     # First: where nothing is calibrated, all that a calibration fits may be NaN.
@@ -52,7 +54,7 @@ def load_weights(
 
 
 def save_weights(network: nn.Module, path: str | Path) -> None:
-    """Write a flat state dict, whole or not at all.
+    """Write a flat state dict, whole or not at all, and its checksum where there is a ``SHA256SUMS`` beside it.
 
     Args:
         network: the network; the ``module.`` prefix of a parallel wrapper is left out.
@@ -61,7 +63,7 @@ def save_weights(network: nn.Module, path: str | Path) -> None:
     Raises:
         OutputError: if the file cannot be written; what was there stays.
     """
-    with atomic_path(path) as temporary:
+    with stated_sum(path), atomic_path(path) as temporary:
         _save(network, temporary)
 
 
@@ -81,22 +83,10 @@ def save_calibrated(network: nn.Module, path: str | Path, record: Mapping[str, A
     beside = Path(path).with_suffix(".calibration.json")
     text = json.dumps({"weights": Path(path).name, **record}, indent=4, allow_nan=False)
     # The weights take their place first, when the inner block ends.
-    with atomic_path(beside) as record_file, atomic_path(path) as weights_file:
+    with stated_sum(path), atomic_path(beside) as record_file, atomic_path(path) as weights_file:
         record_file.write_text(f"{text}\n", encoding="utf-8")
         _save(network, weights_file)
         beside.unlink(missing_ok=True)
-
-
-def file_sha256(path: str | PathLike[str]) -> str:
-    """SHA-256 of a file as hexadecimal digits.
-
-    Raises:
-        InputError: if the file cannot be read.
-    """
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError as error:
-        raise broken_rule(path, "a readable file", error.strerror, "check the path") from error
 
 
 def calibrated_rate(weights: str | PathLike[str], threshold: float) -> float | None:

@@ -19,10 +19,11 @@ from experiments.evaluation.networks import load_guard, segmenter_config
 from experiments.slices import Slices, evenly_spaced, load_slices
 from experiments.tables import Facts, Row, quantity_columns, write_tables
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.checksums import file_sha256
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.metrics import SubjectResampling, certified_counts, dice_from_counts, overlap_counts
-from monai_advdefense.weights import file_sha256, load_weights
+from monai_advdefense.weights import load_weights
 
 SHIPPED, TRAINED = "shipped", "trained for the noise"
 CONDITIONS = ((SHIPPED, 100), (TRAINED, 100), (TRAINED, 1000))

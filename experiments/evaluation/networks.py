@@ -11,7 +11,8 @@ from torch import nn
 
 from experiments.bundles import bundle_config
 from experiments.spelled_out import spelled_out
-from monai_advdefense.weights import file_sha256, load_weights
+from monai_advdefense.checksums import file_sha256
+from monai_advdefense.weights import load_weights
 
 
 @dataclass(frozen=True)

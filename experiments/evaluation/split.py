@@ -20,9 +20,9 @@ from experiments.evaluation.networks import Network, segmenter_config
 from experiments.measure import craft, guarded, overlaps
 from experiments.slices import Slices, evenly_spaced, load_slices
 from experiments.spelled_out import spelled_out
+from monai_advdefense.checksums import file_sha256
 from monai_advdefense.data import malc2012_datalist
 from monai_advdefense.guard import DefendedSegmenter
-from monai_advdefense.weights import file_sha256
 
 # The informed attacker costs as much as eight other attacks: only each second of the attacked slices.
 EVERY = 2

@@ -23,9 +23,9 @@ from experiments.paper.presets import Preset
 from experiments.slices import Slices, evenly_spaced, load_slices
 from experiments.spelled_out import spelled_out
 from experiments.tables import CLEAN
+from monai_advdefense.checksums import file_sha256
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.guard.calibration import standardization, threshold_at_false_positive_rate
-from monai_advdefense.weights import file_sha256
 
 
 class Experiment:

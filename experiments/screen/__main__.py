@@ -20,8 +20,8 @@ from experiments.screen.table import screen_table
 from experiments.screen.targets import GROUPS
 from experiments.tables import Facts, write_tables
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.checksums import file_sha256
 from monai_advdefense.errors import exit_on_error
-from monai_advdefense.weights import file_sha256
 
 SPLITS = ("train", "validation", "calibration", "test")
 RESAMPLES = 1000

@@ -39,8 +39,8 @@ def info(bundle_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any
 
 def _facts(bundle: Path) -> dict[str, Any]:
     from monai_advdefense.bundle_tools.bundle_folder import weights_of
+    from monai_advdefense.checksums import file_sha256
     from monai_advdefense.messages import broken_rule, reason
-    from monai_advdefense.weights import file_sha256
 
     path = bundle / "configs" / "metadata.json"
     weights = weights_of(bundle)

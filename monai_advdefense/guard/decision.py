@@ -15,8 +15,8 @@ __all__ = ["CombinedDecision", "Decided", "Decision", "SpectralDecision", "accep
 def accepts(image: Tensor, score: Tensor, threshold: Tensor) -> Tensor:
     """Decide by a score against a threshold. Can be scripted.
 
-    Accepted is what scores at or under the threshold, and what is blank. Nothing is accepted whose score is not finite,
-    and nothing at all while the threshold is not.
+    Accepted is what scores at or under the threshold, and what is blank. Nothing is accepted whose score or image is
+    not finite, and nothing at all while the threshold is not.
 
     Args:
         image: ``(B, C, *spatial)``.
@@ -31,7 +31,9 @@ def accepts(image: Tensor, score: Tensor, threshold: Tensor) -> Tensor:
         >>> accepts(image, torch.tensor([0.5, 2.0, 2.0]), torch.tensor(1.0))
         tensor([ True, False,  True])
     """
-    checked = torch.isfinite(score) & torch.isfinite(threshold)
+    # Asked of the image itself: a runtime that reads an export may lose a NaN on the way to the score.
+    finite = torch.isfinite(image).flatten(1).all(dim=1)
+    checked = finite & torch.isfinite(score) & torch.isfinite(threshold)
     return checked & (is_blank(image) | (score <= threshold))
 
 

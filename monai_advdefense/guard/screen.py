@@ -138,7 +138,7 @@ class Screen(nn.Module):
         )
 
     def _verdict(self, scores: Tensor, by_cause: Tensor, rejected: Tensor, counted: Tensor) -> VolumeVerdict:
-        reference = self.reference.reference()
+        reference = self.reference.reference() if torch.isfinite(self.threshold) else None
         verdict = volume_verdict(scores, rejected, counted, names=SCREEN_SCORES, reference=reference)
         if not verdict.cause:
             return verdict

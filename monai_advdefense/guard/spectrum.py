@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -48,13 +50,39 @@ def fft_shift_magnitude(image: Tensor, spatial_dims: int = 2, shift: bool = True
     axes = list(range(-spatial_dims, 0))
     # Few sizes and no CPU can be transformed in half precision.
     half = image.dtype == torch.float16 or image.dtype == torch.bfloat16
-    magnitude: Tensor = torch.fft.fftn(image.float() if half else image, dim=axes, norm="forward").abs()
+    magnitude = _magnitude(image.float() if half else image, axes)
     if shift:
         for axis in axes:
             magnitude = _swap_halves(magnitude, axis)
     if log:
         magnitude = (torch.log(magnitude + 1e-7) + 16.0) / 16.0
     return magnitude.to(image.dtype) if half else magnitude
+
+
+def _magnitude(image: Tensor, axes: list[int]) -> Tensor:
+    """Magnitude of the transform over some axes, divided by the number of their voxels."""
+    # Two conditions: TorchScript compiles the second of one line.
+    if not torch.jit.is_scripting():  # noqa: SIM102
+        if torch.onnx.is_in_onnx_export():
+            return _magnitude_by_products(image, axes)
+    magnitude: Tensor = torch.fft.fftn(image, dim=axes, norm="forward").abs()
+    return magnitude
+
+
+def _magnitude_by_products(image: Tensor, axes: list[int]) -> Tensor:
+    """The same by products with Fourier matrices: OpenVINO transforms the wrong axis of an ONNX file with a DFT."""
+    real, imaginary = image, torch.zeros_like(image)
+    for axis in axes:
+        length = image.shape[axis]
+        index = torch.arange(length, device=image.device)
+        product = (index[:, None] * index).to(image.dtype)
+        # Less whole turns, so that the angles are exact in single precision.
+        angle = 2 * math.pi * (product - torch.floor(product / length) * length) / length
+        cosine, sine = torch.cos(angle), torch.sin(angle)
+        real, imaginary = real.transpose(axis, -1) / length, imaginary.transpose(axis, -1) / length
+        real, imaginary = real @ cosine + imaginary @ sine, imaginary @ cosine - real @ sine
+        real, imaginary = real.transpose(axis, -1), imaginary.transpose(axis, -1)
+    return torch.sqrt(real * real + imaginary * imaginary)
 
 
 def _swap_halves(spectrum: Tensor, axis: int) -> Tensor:

@@ -11,6 +11,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.checksums import file_sha256
 from monai_advdefense.errors import OutputError
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
 from monai_advdefense.handlers.volume_writer import VolumeWriter
@@ -31,7 +32,7 @@ from monai_advdefense.report import (
 )
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
-from monai_advdefense.weights import calibrated_rate, file_sha256
+from monai_advdefense.weights import calibrated_rate
 
 __all__ = ["ReportWriter"]
 

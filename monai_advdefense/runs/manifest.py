@@ -13,11 +13,11 @@ from typing import Any
 
 import ignite.distributed as idist
 
+from monai_advdefense.checksums import file_sha256
 from monai_advdefense.errors import InputError, OutputError
 from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.shard import Shard
-from monai_advdefense.weights import file_sha256
 
 __all__ = ["Manifest", "read_manifests", "written_since"]
 

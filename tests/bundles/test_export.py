@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import math
 
 import monai.bundle
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -85,11 +87,12 @@ def test_loaded_from_another_folder_and_exported_the_network_gives_the_same(bund
             assert rejected.any(1).sum() == 2
 
 
-def test_onnx_gives_the_same_for_every_batch_and_size(bundle, image, tmp_path):
+@pytest.fixture(scope="module")
+def onnx_file(bundle, tmp_path_factory):
     if bundle.name != "brain_mri_defended_segmentation":
         pytest.skip("its parts are in the composite")
     axes = {0: "batch", 2: "height", 3: "width"}
-    path = tmp_path / "model.onnx"
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
     onnx_export(
         net_id="network_def",
         filepath=str(path),
@@ -102,14 +105,52 @@ def test_onnx_gives_the_same_for_every_batch_and_size(bundle, image, tmp_path):
             "dynamic_axes": {"image": axes, "pred": axes},
         },
     )
+    return path
+
+
+def _onnxruntime(path):
+    session = onnxruntime.InferenceSession(path)
+    return lambda images: torch.from_numpy(session.run(None, {"image": images.numpy()})[0])
+
+
+def _openvino(path):
+    openvino = pytest.importorskip("openvino")
+    # By default it computes in half precision where the processor can.
+    model = openvino.Core().compile_model(openvino.convert_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return lambda images: torch.from_numpy(model(images.numpy())[0])
+
+
+RUNTIMES = pytest.mark.parametrize("load", [_onnxruntime, _openvino])
+
+
+@RUNTIMES
+def test_onnx_gives_the_same_for_every_batch_and_size(load, bundle, onnx_file, image):
     network = monai.bundle.load(
         name=bundle.name, bundle_dir=str(bundle.parent), workflow_type="inference", device="cpu"
     ).eval()
-    session = onnxruntime.InferenceSession(path)
+    run = load(onnx_file)
     for images in (image, image[:3, :, :48]):
         with torch.no_grad():
             expected = network(images)
-        (found,) = session.run(None, {"image": images.numpy()})
-        torch.testing.assert_close(torch.from_numpy(found), expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(run(images), expected, atol=1e-4, rtol=1e-4)
     rejected = (network(image).argmax(1) == 28).flatten(1).all(1)
     assert rejected.sum() == 2
+
+
+@RUNTIMES
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_onnx_loses_nothing_that_is_no_number(value, load, onnx_file, image):
+    """Wherever it stands, in a slice that is accepted otherwise and in a blank one."""
+    run = load(onnx_file)
+    accepted = (run(image).argmax(1) != 28).flatten(1).all(1).nonzero().flatten().tolist()
+    assert len(accepted) == 2
+    for slices in (image[accepted], torch.zeros(2, 1, 64, 64)):
+        for place in ((0, 0), (17, 40), (63, 63)):
+            spoilt = slices.clone()
+            spoilt[0, 0][place] = value
+            rejected = (run(spoilt).argmax(1) == 28).flatten(1).all(1)
+            assert rejected.tolist() == [True, False]
+
+
+def test_onnx_has_no_operator_that_a_runtime_reads_otherwise(onnx_file):
+    assert "DFT" not in {node.op_type for node in onnx.load(onnx_file).graph.node}

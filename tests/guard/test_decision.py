@@ -81,6 +81,13 @@ def test_a_score_that_is_not_finite_is_never_accepted(value, kind):
     assert decided.accepted.tolist() == [True, False, False]
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_an_image_that_is_not_finite_is_never_accepted_whatever_its_score(value):
+    image = torch.zeros(2, 1, 4, 4)
+    image[1, 0, 2, 3] = value
+    assert accepts(image, torch.tensor([0.5, 0.5]), torch.tensor(1.0)).tolist() == [True, False]
+
+
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_a_decision_travels_in_the_state_dict_and_in_torchscript(decision):
     made, other, buffer = calibrated(decision), decision(), io.BytesIO()

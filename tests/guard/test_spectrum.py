@@ -75,6 +75,18 @@ def test_gradient_equals_finite_differences(shape, dims, log):
     assert torch.autograd.gradcheck(lambda x: fft_shift_magnitude(x, dims, log=log), (image,))
 
 
+@pytest.mark.parametrize(
+    ("shape", "dims"), [((2, 1, 33, 48), 2), ((3, 192, 160), 2), ((2, 5, 6, 7), 3), ((1, 1, 9), 1)]
+)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-14)])
+def test_an_onnx_file_has_no_transform_and_gives_the_same(shape, dims, dtype, tolerance, monkeypatch):
+    image = torch.rand(shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    expected = fft_shift_magnitude(image, dims, log=False)
+    monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
+    monkeypatch.delattr(torch.fft, "fftn")
+    torch.testing.assert_close(fft_shift_magnitude(image, dims, log=False), expected, rtol=0, atol=tolerance)
+
+
 def test_scripted_equals_eager():
     scripted = torch.jit.script(fft_shift_magnitude)
     for shape in SHAPES:

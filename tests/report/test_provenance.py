@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from monai_advdefense.checksums import file_sha256
 from monai_advdefense.errors import InputError
 from monai_advdefense.report import bundle_facts
-from monai_advdefense.weights import calibrated_rate, file_sha256
+from monai_advdefense.weights import calibrated_rate
 
 
 def test_bundle_facts_come_from_its_metadata(tmp_path):

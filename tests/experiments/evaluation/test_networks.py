@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from experiments.evaluation.networks import load_guard, load_segmenter, segmenter_config
+from monai_advdefense.checksums import file_sha256
 from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.weights import file_sha256
 
 
 def test_without_weights_there_is_no_network(bundles, phantoms):

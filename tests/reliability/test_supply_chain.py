@@ -1,0 +1,91 @@
+"""What is installed and shipped is known: floors above advisories, checksums, licences, the same wheel twice."""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+BUNDLES = ROOT / "bundles"
+# Versions from which on an advisory that concerns what we call is mended.
+ADVISORIES = {
+    "torch": ("2.10", "CVE-2025-32434, CVE-2026-24747: loading weights"),
+    "monai": ("1.6.1", "GHSA-x6ww-pf9m-m73m, GHSA-6vm5-6jv9-rjpj, GHSA-wvpx-5qmp-46g3: bundles"),
+    "pillow": ("10", "CVE-2023-50447"),
+    "jinja2": ("3.1", "CVE-2020-28493"),
+}
+
+
+def _requirements():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    text = parser["options"]["install_requires"]
+    for extra in parser["options.extras_require"].values():
+        text += extra
+    return [Requirement(line) for line in text.split("\n") if line.strip()]
+
+
+def _pins():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = (line.split("==") for line in lines if "==" in line)
+    return {name.lower().replace("_", "-"): version for name, version in pairs}
+
+
+def test_the_lowest_versions_have_no_known_weakness_that_concerns_us(figure):
+    lowest = {r.name.lower(): next(s.version for s in r.specifier if s.operator == ">=") for r in _requirements()}
+    for name, (mended, why) in ADVISORIES.items():
+        assert Version(lowest[name]) >= Version(mended), why
+    figure(f"{len(ADVISORIES)} of {len(ADVISORIES)} floors above their advisories")
+
+
+def test_every_requirement_is_pinned_within_its_range():
+    pins = _pins()
+    for requirement in _requirements():
+        assert requirement.specifier.contains(pins[requirement.name.lower().replace("_", "-")]), requirement
+
+
+def test_every_shipped_weight_has_the_checksum_that_is_stated(figure):
+    weights = sorted(BUNDLES.glob("*/models/**/*.pt"))
+    for path in weights:
+        lines = (path.parent / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+        assert f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" in lines, path
+    assert len(weights) >= 4
+    figure(f"{len(weights)} of {len(weights)} weights have their checksum")
+
+
+def test_every_dependency_has_a_licence_that_is_listed(figure):
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w.-]+) \| ([\w.+]+) \| (.+?) \|$", page, re.MULTILINE)
+    listed = {name.lower().replace("_", "-"): (version, licence) for name, version, licence in rows}
+    for name, version in _pins().items():
+        assert listed[name][0] == version, f"make licences: {name}"
+        assert listed[name][1] != "unknown", name
+    figure(f"{len(_pins())} of {len(_pins())} licences listed")
+
+
+def _wheel(folder):
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    (path,) = folder.glob("*.whl")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_same_source_gives_the_same_wheel(tmp_path, full, figure):
+    if not full:
+        pytest.skip("builds twice: make reliability")
+    assert _wheel(tmp_path / "one") == _wheel(tmp_path / "two")
+    figure("2 builds, 1 wheel")
+
+
+def test_the_policy_says_how_to_report_and_how_soon_one_is_answered():
+    assert "72 hours" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
