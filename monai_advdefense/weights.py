@@ -119,7 +119,9 @@ def _save(network: nn.Module, path: Path) -> None:
     bare: nn.Module = network.module if isinstance(network, wrappers) else network
     state = {name: value.detach().cpu() for name, value in bare.state_dict().items()}
     try:
-        torch.save(state, path)
+        # To a stream: by its name torch would write the name of the file into it, and this one is temporary.
+        with path.open("wb") as stream:
+            torch.save(state, stream)
     except RuntimeError as error:  # how torch says that the disk is full
         raise OSError(reason(error)) from error
 

@@ -20,6 +20,7 @@ from experiments.screen.judged import rejected_by_image
 from experiments.screen.spoilt_volumes import changed_slices
 from experiments.slices import evenly_spaced
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.checksums import file_sha256
 from monai_advdefense.data import malc2012_datalist
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
@@ -30,7 +31,7 @@ from monai_advdefense.guard.screen import Screen
 from monai_advdefense.guard.typicality_by_resolution import as_other_scan, other_size
 from monai_advdefense.guard.volume_numbers import volume_numbers
 from monai_advdefense.metrics import dice_from_counts
-from monai_advdefense.weights import file_sha256, load_weights
+from monai_advdefense.weights import load_weights
 
 # Of volumes that are spoilt as a whole every fourth slice is measured, of others those that are spoilt.
 EVERY = 4

@@ -122,7 +122,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeyp
     save_weights(_network(1), path)
 
     def fail(state, file):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise error
 
     monkeypatch.setattr(torch, "save", fail)
@@ -133,9 +133,15 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeyp
     assert _weight(path) == 1
 
 
+def test_the_same_weights_give_the_same_file(tmp_path):
+    save_weights(_network(1), tmp_path / "model.pt")
+    save_weights(_network(1), tmp_path / "other.pt")
+    assert (tmp_path / "model.pt").read_bytes() == (tmp_path / "other.pt").read_bytes()
+
+
 def test_an_interrupt_passes_and_leaves_no_file(tmp_path, monkeypatch):
     def interrupt(state, file):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch, "save", interrupt)
