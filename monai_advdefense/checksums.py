@@ -11,9 +11,10 @@ from pathlib import Path
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.messages import broken_rule, reason
 
-__all__ = ["check_sum", "file_sha256", "stated_sum"]
+__all__ = ["SUMS", "check_sum", "file_sha256", "stated_sum"]
 
-_NAME = "SHA256SUMS"
+SUMS = "SHA256SUMS"
+"""Name of a file of checksums, as ``sha256sum`` writes it."""
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
@@ -37,8 +38,8 @@ def check_sum(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     stated = _stated(path).get(path.name)
     if stated is not None and path.is_file() and file_sha256(path) != stated:
-        remedy = f"copy it again; if it is meant to be another, remove its line from {_NAME}"
-        raise broken_rule(path, f"the checksum that {_NAME} states", "another", remedy)
+        remedy = f"copy it again; if it is meant to be another, remove its line from {SUMS}"
+        raise broken_rule(path, f"the checksum that {SUMS} states", "another", remedy)
 
 
 @contextmanager
@@ -48,7 +49,7 @@ def stated_sum(path: str | os.PathLike[str]) -> Iterator[None]:
     Meanwhile none is stated, so that a file that was cut off from its checksum is not refused for it.
     """
     path = Path(path)
-    sums = path.with_name(_NAME)
+    sums = path.with_name(SUMS)
     if path.name in _stated(path):
         _write(sums, {name: digest for name, digest in _stated(path).items() if name != path.name})
     try:
@@ -60,7 +61,7 @@ def stated_sum(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def _stated(path: Path) -> dict[str, str]:
     """Checksums by name of what lies beside a file, as ``sha256sum`` writes them."""
-    sums = path.with_name(_NAME)
+    sums = path.with_name(SUMS)
     if not sums.is_file():
         return {}
     try:

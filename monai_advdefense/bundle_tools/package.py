@@ -6,10 +6,12 @@ import argparse
 import hashlib
 import json
 import zipfile
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.checksums import SUMS, file_sha256
 from monai_advdefense.errors import exit_on_error
 from monai_advdefense.messages import broken_rule
 
@@ -25,7 +27,8 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 def package(bundle_root: str | Path, output_dir: str | Path) -> Path:
     """Write a bundle as ``NAME_vVERSION.zip`` with ``NAME_vVERSION.zip.sha256`` beside it.
 
-    The same bundle gives the same bytes. ``python -m monai.bundle download`` reads the file.
+    The same bundle gives the same bytes. Beside weights lies a ``SHA256SUMS``, against which they are loaded.
+    ``python -m monai.bundle download`` reads the file.
 
     Args:
         bundle_root: folder of the bundle.
@@ -51,16 +54,28 @@ def package(bundle_root: str | Path, output_dir: str | Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{root.name}_v{version}.zip"
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for file in sorted(root.rglob("*")):
-            inner = file.relative_to(root)
-            if file.is_file() and not set(inner.parts) & set(_LEFT_OUT) and file.suffix not in _EXPORTS:
-                entry = zipfile.ZipInfo(f"{root.name}/{inner.as_posix()}", _TIME)
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+        for inner, content in sorted(_contents(root).items()):
+            entry = zipfile.ZipInfo(f"{root.name}/{inner}", _TIME)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     with atomic_path(path.with_name(f"{path.name}.sha256")) as temporary:
         temporary.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
     return path
+
+
+def _contents(root: Path) -> dict[str, bytes]:
+    """Files of a bundle by name, and a ``SHA256SUMS`` beside all weights, against which they are loaded."""
+    files: dict[str, bytes] = {}
+    sums: defaultdict[str, str] = defaultdict(str)
+    for path in sorted(root.rglob("*")):
+        inner = path.relative_to(root)
+        left_out = set(inner.parts) & set(_LEFT_OUT) or path.suffix in _EXPORTS or path.name == SUMS
+        if path.is_file() and not left_out:
+            files[inner.as_posix()] = path.read_bytes()
+            if path.suffix == ".pt":
+                sums[inner.with_name(SUMS).as_posix()] += f"{file_sha256(path)}  {path.name}\n"
+    return files | {name: text.encode() for name, text in sums.items()}
 
 
 @exit_on_error

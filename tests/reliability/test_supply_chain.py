@@ -8,11 +8,16 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from monai_advdefense.bundle_tools.package import package
+from monai_advdefense.checksums import check_sum
+from monai_advdefense.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 BUNDLES = ROOT / "bundles"
@@ -53,13 +58,20 @@ def test_every_requirement_is_pinned_within_its_range():
         assert requirement.specifier.contains(pins[requirement.name.lower().replace("_", "-")]), requirement
 
 
-def test_every_shipped_weight_has_the_checksum_that_is_stated(figure):
-    weights = sorted(BUNDLES.glob("*/models/**/*.pt"))
-    for path in weights:
-        lines = (path.parent / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-        assert f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" in lines, path
-    assert len(weights) >= 4
-    figure(f"{len(weights)} of {len(weights)} weights have their checksum")
+def test_every_packed_weight_has_the_checksum_against_which_it_is_loaded(tmp_path, figure):
+    count = 0
+    for metadata in sorted(BUNDLES.glob("*/configs/metadata.json")):
+        with zipfile.ZipFile(package(metadata.parents[1], tmp_path)) as archive:
+            archive.extractall(tmp_path)
+    for path in sorted(tmp_path.glob("*/models/**/*.pt")):
+        check_sum(path)
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(InputError, match="expected the checksum that SHA256SUMS states"):
+            check_sum(path)
+        count += 1
+    assert count >= 4
+    figure(f"{count} of {count} packed weights have their checksum")
 
 
 def test_every_dependency_has_a_licence_that_is_listed(figure):
