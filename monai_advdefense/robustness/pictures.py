@@ -26,7 +26,7 @@ def pictures(image: Tensor, prediction: Tensor, reference: Tensor) -> list[str]:
     Args:
         image: ``(B, C, *spatial)`` in [0, 1].
         prediction: classes ``(B, *spatial)``, or 0 and 1 for each structure ``(B, L, *spatial)``.
-        reference: likewise, of the clean image; it says which slice is shown.
+        reference: likewise, of the clean image; it says which slice is shown, and which part of it.
 
     Returns:
         The first channel, and the same with the prediction in color, as ``data:`` addresses of PNG files.
@@ -37,7 +37,7 @@ def pictures(image: Tensor, prediction: Tensor, reference: Tensor) -> list[str]:
     while gray.ndim > 2:
         best = int((known > 0).flatten(0, -2).sum(0).argmax())
         gray, classes, known = gray[..., best], classes[..., best], known[..., best]
-    window = _window(gray, known)
+    window = tuple(_span((known > 0).any(1 - axis)) for axis in range(2))
     shades = gray[window].cpu().numpy().astype(np.float64)
     labels = classes[window].cpu().numpy()
     return [_uri(shades[..., None].repeat(3, axis=-1)), _uri(_colored(shades, labels))]
@@ -51,15 +51,11 @@ def _classes(labels: Tensor, image: Tensor) -> Tensor:
     return (labels * numbers).amax(0)
 
 
-def _window(gray: Tensor, known: Tensor) -> tuple[slice, ...]:
-    """Where the image or the labels are not empty."""
-    filled = (gray > gray.min()) | (known > 0)
-    return tuple(_span(filled.any(1 - axis)) for axis in range(2)) if bool(filled.any()) else (slice(None),) * 2
-
-
 def _span(filled: Tensor) -> slice:
-    places = filled.nonzero().flatten()
-    return slice(int(places[0]), int(places[-1]) + 1)
+    """From the first to the last place that is filled, with a margin of an eighth; all if none is."""
+    places = filled.nonzero().flatten().tolist() or [0, len(filled) - 1]
+    margin = (places[-1] - places[0]) // 8
+    return slice(max(places[0] - margin, 0), places[-1] + margin + 1)
 
 
 def _colored(shades: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
