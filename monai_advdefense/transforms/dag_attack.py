@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least, check_choice
 from monai_advdefense.attacks.dag import dag
+from monai_advdefense.attacks.foreground_mask import foreground_mask
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.targets import all_background, dilate_structure, random_derangement, swap_most_frequent
 from monai_advdefense.class_indices import class_indices
@@ -45,7 +46,9 @@ class DAGAttack(Transform):
         norm: ``"l2"`` or ``"linf"``.
         target_term: add the logit of the target to the objective.
         include_background: also push pixels whose label is 0.
-        brain_only: perturb only pixels above 0 in some channel, for images whose background is exactly 0.
+        brain_only: perturb only pixels above ``background`` in some channel.
+        background: value of what is not to be attacked, in units of the image: 0 for scaled images, -1000 or so for
+            Hounsfield units, for z-scores that of the background after scaling.
         bounds: lowest and highest value of an image, or None.
         stop: ``"all_flipped"`` or ``"never"``.
         result: ``"best"`` or ``"last"``.
@@ -78,6 +81,7 @@ class DAGAttack(Transform):
         target_term: bool = False,
         include_background: bool = False,
         brain_only: bool = False,
+        background: float = 0.0,
         bounds: Sequence[float] | None = (0.0, 1.0),
         stop: str = "never",
         result: str = "last",
@@ -96,6 +100,7 @@ class DAGAttack(Transform):
         self.network = network
         self.target = target
         self.brain_only = brain_only
+        self.background = background
         self.slice_dim = slice_dim
         self.batch_size = batch_size
         self.num_classes = num_classes
@@ -141,7 +146,7 @@ class DAGAttack(Transform):
                     part,
                     label_part.to(part.device),
                     target=target_part.to(part.device),
-                    mask=(part > 0).any(1, keepdim=True) if self.brain_only else None,
+                    mask=foreground_mask(part, above=self.background) if self.brain_only else None,
                 ).image
                 for part, label_part, target_part in zip(
                     *(each.split(self.batch_size) for each in (clean, classes, target)), strict=True

@@ -110,6 +110,17 @@ def test_metadata_and_applied_operations_survive():
     assert torch.equal(restored.as_tensor(), expected)
 
 
+def test_brain_only_works_below_0():
+    """Hounsfield units: air stays, and what is attacked is what the same image in other units is."""
+    image, label = volume(6, 7)
+    air = image < 0.4
+    scan = torch.where(air, -1000.0, image - 500)
+    options = {"step_size": 0.3, "steps": 2, "brain_only": True, "bounds": None}
+    attacked = DAGAttack(network(), background=-900, **options)(scan, label)
+    assert torch.equal(attacked[air], scan[air])
+    assert (attacked[~air] != scan[~air]).any()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_array_comes_back_in_its_own_type(dtype):
     image, label = volume(6, 7)
