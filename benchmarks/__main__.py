@@ -52,6 +52,7 @@ def _beside(baseline: Path, repeats: int) -> dict[str, tuple[str, list[Row]]]:
         [sample] = write_template_samples(folder, 1, first_seed=_SEED)
         print("an earlier release ...", flush=True)
         rows = release.measure(baseline.resolve(), sample, repeats=repeats)
+    print(*rows, sep="\n", flush=True)
     return {"Beside an earlier release": (release.EXPLANATION.format(name=baseline.name, repeats=repeats), rows)}
 
 

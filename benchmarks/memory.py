@@ -51,8 +51,13 @@ def peak(bundle_root: Path, sample: Path, count: int) -> float:
         for name, value in options.items():
             command += [f"--{name}", str(value)]
         command += ["--device", "$torch.device('cpu')"]
-        own = {**os.environ, "PYTHONPATH": str(bundle_root.parents[1])}
-        with log.open("wb") as stream, subprocess.Popen(command, stdout=stream, stderr=stream, env=own) as process:
+        # What lies in the current folder comes first, before the path.
+        checkout = bundle_root.resolve().parents[1]
+        own = {**os.environ, "PYTHONPATH": str(checkout)}
+        with (
+            log.open("wb") as stream,
+            subprocess.Popen(command, stdout=stream, stderr=stream, env=own, cwd=checkout) as process,
+        ):
             highest = 0
             while process.poll() is None:
                 # The mark only rises, and that of a process that ended cannot be read any more.
