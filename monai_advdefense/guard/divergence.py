@@ -189,6 +189,9 @@ def counted_pixels(logits: Tensor, inside: Tensor, pixels: int = 2048) -> list[T
     So what is computed of them stays in the processor's cache, and sums over classes are sums of vectors.
     """
     parts: list[Tensor] = []
+    if logits.shape[0] == 0:  # what joins the parts takes no empty list
+        parts.append(logits.flatten(2).reshape(1, logits.shape[1], 0))
+        return parts
     for number, sample in enumerate(logits.flatten(2).split(1)):
         places = torch.nonzero(inside[number].flatten()).flatten()
         # Of all ways to take some columns the one that is fast in any layout.

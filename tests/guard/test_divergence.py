@@ -208,3 +208,9 @@ def test_structure_divergence_of_other_shapes_is_an_error():
     logits = torch.zeros(2, 3, 4, 4)
     with pytest.raises(InputError, match="logits, other, image: expected"):
         structure_divergence(logits, logits, torch.zeros(2, 1, 4, 5))
+
+
+def test_no_samples_have_no_means():
+    nothing = torch.rand(0, 3, 4, 4)
+    mean, count = structure_divergence(nothing, nothing, torch.rand(0, 1, 4, 4))
+    assert mean.shape == count.shape == (0, 3)

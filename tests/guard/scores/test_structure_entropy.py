@@ -28,3 +28,9 @@ def test_is_the_logarithm_of_the_number_of_classes_where_nothing_is_known():
     torch.testing.assert_close(mean[0, 0], torch.tensor(5.0).log())
     assert count.tolist() == [[36, 0, 0, 0, 0]]
     assert (mean[:, 1:] == 0).all()
+
+
+def test_no_samples_have_no_means():
+    nothing = torch.rand(0, 3, 4, 4)
+    mean, count = structure_entropy(nothing, torch.rand(0, 1, 4, 4))
+    assert mean.shape == count.shape == (0, 3)
