@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 
 SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_reformer/runs/template_samples
 
-.PHONY: help demo samples test lint types unit reliability mutants configs bundles dist audit licences lowest deploy label pacs docs benchmarks results paper clean
+.PHONY: help demo samples test lint types unit reliability mutants configs bundles dist audit licences lowest deploy label pacs docs benchmarks device-check results paper clean
 
 help:
 	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
@@ -27,6 +27,7 @@ help:
 	@echo "make pacs        a study in a real archive, Orthanc, is screened and answered (Debian or Ubuntu)"
 	@echo "make docs        the documentation site, docs/build/index.html"
 	@echo "make benchmarks  speed and memory"
+	@echo "make device-check  whether a GPU gives what the CPU gives, with time and memory (without a GPU: a dry run)"
 	@echo "make results     the figures of docs/results.md and docs/screen-results.md (needs DATASET_DIR)"
 	@echo "make paper       the experiments of the paper (needs DATASET_DIR and WORK_DIR; hours, resumable)"
 	@echo "make clean       remove the environment and what the demo wrote"
@@ -135,6 +136,9 @@ docs: $(READY)
 
 benchmarks: $(READY)
 	$(BIN)/python -m benchmarks
+
+device-check: $(READY)
+	$(BIN)/python -m benchmarks.device_check
 
 results: $(READY)
 	$(BIN)/python -m experiments.evaluation --dataset_dir $(DATASET_DIR)
