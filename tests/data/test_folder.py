@@ -101,3 +101,11 @@ def test_a_link_does_not_hide_results_among_the_inputs(tmp_path):
     with pytest.raises(InputError, match="change output_dir"):
         volume_datalist(tmp_path / "in", exclude=tmp_path / "link")
     assert _names(tmp_path / "in", exclude=tmp_path / "link" / "out") == ["a.nii"]
+
+
+def test_several_inputs_are_one_list_and_none_may_hold_a_volume_twice(tmp_path):
+    _touch(tmp_path, "x/b.nii", "y/a.nii.gz", "y/out/c.nii")
+    found = volume_datalist([tmp_path / "y", tmp_path / "x" / "b.nii"], exclude=tmp_path / "y" / "out")
+    assert found == [{"image": str(tmp_path / "x/b.nii")}, {"image": str(tmp_path / "y/a.nii.gz")}]
+    with pytest.raises(InputError, match=r"b\.nii: expected each volume once, found it in two of the inputs"):
+        volume_datalist([tmp_path / "x", tmp_path / "x" / "b.nii"])
