@@ -16,6 +16,7 @@ from bundle_configs.entries import (
     references,
 )
 from bundle_configs.evaluation import evaluate_volumes
+from bundle_configs.foreign_guard import guard, guard_calibrate
 from bundle_configs.inference import END_RUN, PROGRESS, inference, invert, load_weights, slice_inferer, write_volume
 from bundle_configs.metadata import GUARD_LIMITS, LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
 from bundle_configs.networks import DEFENDED_SEGMENTER
@@ -46,7 +47,9 @@ def configs() -> dict[str, Entries]:
         },
         "attack": _attack(),
         "certified": _certified(),
-        "guard": _GUARD,
+        "guard": guard(),
+        "guard_calibrate": guard_calibrate(),
+        "guard_spectral": _GUARD,
         "metadata": _metadata(),
     }
 
@@ -371,10 +374,10 @@ def _metadata() -> Entries:
     }
     return metadata(
         texts,
-        changes="decides by the sum of spectral and divergence score (spectral.json: by the spectral one alone; "
-        "calibrate.json); group report (report.html, report.csv); inference by several processes "
-        "(multi_gpu_inference.json); guard in front of other bundles (guard.json); channels-last layout; faster "
-        "inference",
+        changes="decides by a screen fitted on clean volumes (combined.json: by the sum of spectral and divergence "
+        "score; spectral.json: by the spectral one alone; calibrate.json); group report (report.html, report.csv); "
+        "inference by several processes (multi_gpu_inference.json); guard in front of other bundles (guard.json, "
+        "guard_calibrate.json, guard_spectral.json); channels-last layout; faster inference",
         references=["Park", "Meng", "Xie", "Ronneberger", "Roy", "Landman", "Marcus"],
         outputs=tensor("segmentation", 2 * ["16*n"], [], _REJECTED),
         post_processed_outputs=labels(_REJECTED),

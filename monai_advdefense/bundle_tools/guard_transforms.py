@@ -34,12 +34,12 @@ from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.transforms import DetectAdversariald, Reformd, RejectSlicesd
 
-__all__ = ["Guard"]
+__all__ = ["LOADING", "Guard", "check_label", "flat", "inserted"]
 
 Transforms: TypeAlias = Compose | Sequence[Callable[..., Any]] | Callable[..., Any]
 
 # What brings an image into memory and leaves its values and its grid as they are.
-_LOADING = (
+LOADING = (
     LoadImaged,
     EnsureChannelFirstd,
     EnsureTyped,
@@ -144,7 +144,7 @@ class Guard:
         }
         detect = DetectAdversariald(self.keys, self.detector, **settings)
         reform = Reformd(self.keys, self.reformer, **settings)
-        return _inserted(theirs, [detect, reform], lambda each: not isinstance(each, _LOADING), self.position)
+        return inserted(theirs, [detect, reform], lambda each: not isinstance(each, LOADING), self.position)
 
     def postprocessing(self, theirs: Transforms) -> Compose:
         """The postprocessing of a network, with slices marked before the first ``SaveImaged``, else at the end.
@@ -153,32 +153,41 @@ class Guard:
             InputError: if ``label`` does not fit into the integer type that ``SaveImaged`` writes.
         """
         keys = [f"accepted_{key}" for key in ensure_tuple(self.keys)]
-        for saving in _flat(theirs).transforms:
-            if not isinstance(saving, SaveImaged) or not set(saving.keys) & set(ensure_tuple(self.pred_keys)):
-                continue
-            saved = saving.saver.init_kwargs.get("output_dtype")
-            dtype = np.dtype(np.float32 if saved is None else get_equivalent_dtype(saved, np.ndarray))
-            if dtype.kind in "iu" and not np.iinfo(dtype).min <= self.label <= np.iinfo(dtype).max:
-                raise broken_rule(
-                    "argument `label`",
-                    f"a value that fits into {dtype}, which SaveImaged writes",
-                    self.label,
-                    "choose another one, or another output_dtype",
-                )
+        check_label(theirs, self.pred_keys, self.label)
         mark = RejectSlicesd(self.pred_keys, keys, self.label, self.slice_dim, axcodes=self.axcodes)
-        return _inserted(theirs, [mark], lambda each: isinstance(each, SaveImaged))
+        return inserted(theirs, [mark], lambda each: isinstance(each, SaveImaged))
 
 
-def _flat(theirs: Transforms) -> Compose:
+def check_label(theirs: Transforms, pred_keys: KeysCollection, label: int) -> None:
+    """Check that what saves the predictions can write the label of rejected slices.
+
+    Raises:
+        InputError: if ``label`` does not fit into the integer type that ``SaveImaged`` writes.
+    """
+    for saving in flat(theirs).transforms:
+        if not isinstance(saving, SaveImaged) or not set(saving.keys) & set(ensure_tuple(pred_keys)):
+            continue
+        saved = saving.saver.init_kwargs.get("output_dtype")
+        dtype = np.dtype(np.float32 if saved is None else get_equivalent_dtype(saved, np.ndarray))
+        if dtype.kind in "iu" and not np.iinfo(dtype).min <= label <= np.iinfo(dtype).max:
+            raise broken_rule(
+                "argument `label`",
+                f"a value that fits into {dtype}, which SaveImaged writes",
+                label,
+                "choose another one, or another output_dtype",
+            )
+
+
+def flat(theirs: Transforms) -> Compose:
     """One Compose without others in it."""
     return (theirs if isinstance(theirs, Compose) else Compose(theirs)).flatten()
 
 
-def _inserted(
+def inserted(
     theirs: Transforms, ours: Sequence[Any], before: Callable[[Any], bool], position: int | None = None
 ) -> Compose:
     """Transforms with ours at a position, or else before the first for which ``before`` holds."""
-    whole = _flat(theirs)
+    whole = flat(theirs)
     transforms = list(whole.transforms)
     if position is not None and not 0 <= position <= len(transforms):
         raise broken_rule(

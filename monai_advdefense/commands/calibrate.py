@@ -5,12 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from monai_advdefense.commands.options import DEFENDED_SEGMENTER, INPUT, add_bundle, arguments_of
+from monai_advdefense.commands.inputs import dataset_entries
+from monai_advdefense.commands.options import (
+    DEFENDED_SEGMENTER,
+    INPUT,
+    add_bundle,
+    add_guard_settings,
+    arguments_of,
+)
 from monai_advdefense.input_paths import Inputs, input_folder, input_paths
-from monai_advdefense.messages import some_failed
+from monai_advdefense.messages import broken_rule, some_failed
 
 __all__ = ["add_arguments", "calibrate", "run"]
 
@@ -24,6 +32,8 @@ def calibrate(
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
+    network: str | os.PathLike[str] | None = None,
+    **settings: Any,
 ) -> None:
     """Fit scores, thresholds and verdicts of the screen on clean volumes; nothing is trained and no label is needed.
 
@@ -38,6 +48,9 @@ def calibrate(
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
+        network: folder of another bundle, for whose network the screen shall be fitted; its ``inference.json`` takes
+            ``data`` as ``dataset_dir``, and ``bundle`` gives only the overlays.
+        settings: with ``network``, those of :class:`~monai_advdefense.bundle_tools.ScreenGuard`.
 
     Raises:
         InputError: if the bundle is not found, or a volume cannot be used.
@@ -47,13 +60,19 @@ def calibrate(
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
     from monai_advdefense.guard.fit_screen import check_subjects
 
-    settings = {"false_positive_rate": false_alarm_rate, "volume_rate": volume_rate, "device": device}
-    folder, screen_path = find_bundle(bundle, bundle_dir), os.path.abspath(output)
+    rates = {"false_positive_rate": false_alarm_rate, "volume_rate": volume_rate, "device": device}
+    folder, given = find_bundle(bundle, bundle_dir), {"screen_path": os.path.abspath(output), **rates}
+    if network is not None:
+        overlays = [folder / "configs" / f"{name}.json" for name in ("guard", "guard_calibrate")]
+        own = {f"guard#{name}": value for name, value in settings.items()}
+        run_bundle(network, ["inference", *overlays], {**dataset_entries(data), **given, **own})
+        return
+    _refuse_settings(settings)
     with _clean_volumes(data) as volumes:
         # Before minutes are spent on volumes that are too few.
         check_subjects(len(volumes), volume_rate)
-        given = {"clean_volumes": volumes, "dataset_dir": str(input_folder(input_paths(data)))}
-        run_bundle(folder, ["inference", "calibrate"], {**given, "screen_path": screen_path, **settings})
+        inputs = str(input_folder(input_paths(data)))
+        run_bundle(folder, ["inference", "calibrate"], {"clean_volumes": volumes, "dataset_dir": inputs, **given})
 
 
 @contextmanager
@@ -73,6 +92,14 @@ def _clean_volumes(data: Inputs) -> Iterator[list[dict[str, str]]]:
         yield [{"image": str(each.nifti)} for each in conversion.converted]
 
 
+def _refuse_settings(settings: Mapping[str, Any]) -> None:
+    """What would change nothing must not be given."""
+    for name, value in settings.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise broken_rule(option, "--network beside it", "none", "the bundle itself says how its slices are cut")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     parser.add_argument("input", metavar="INPUT", nargs="+", help=f"clean volumes, one of each subject: {INPUT}")
@@ -84,6 +111,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--volume-rate", type=float, default=0.05, metavar="R", help="of clean volumes; 0.05 needs 19 (%(default)s)"
     )
     add_bundle(parser)
+    parser.add_argument("--network", metavar="BUNDLE", help="folder of another bundle, whose network is to be guarded")
+    add_guard_settings(parser)
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one")
 
 

@@ -12,7 +12,14 @@ from typing import Any
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.commands.inputs import run_on_inputs
-from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle_dir, add_input_and_output, arguments_of
+from monai_advdefense.commands.options import (
+    DEFENDED_SEGMENTER,
+    add_bundle_dir,
+    add_fail_on_alarm,
+    add_guard_settings,
+    add_input_and_output,
+    arguments_of,
+)
 from monai_advdefense.errors import AdvDefenseError, first_cause
 from monai_advdefense.input_paths import Inputs
 from monai_advdefense.messages import broken_rule, reason
@@ -28,6 +35,9 @@ def guard(
     guard_bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
+    screen_file: str | os.PathLike[str] | None = None,
+    spectral: bool = False,
+    fail_on_alarm: bool = False,
     **settings: Any,
 ) -> None:
     """Run the inference of a bundle with the guard in its transforms.
@@ -38,10 +48,13 @@ def guard(
         bundle: folder of the other bundle; its ``inference.json`` has the entries that MONAI's specification names.
         data: what it takes as ``dataset_dir``; several files or folders, or DICOM series, replace its list of inputs.
         output_dir: folder of the results.
-        guard_bundle: name or folder of the bundle that holds detector and reformer.
+        guard_bundle: name or folder of the bundle of the guard, whose ``guard.json`` is laid over the other.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
         device: of the other bundle's network.
-        settings: of :class:`~monai_advdefense.bundle_tools.Guard`, such as ``label`` or ``value_range``.
+        screen_file: what ``calibrate`` with ``network`` has written; without it no volume is checked.
+        spectral: decide by the paper's detector, and let its reformer change the image (``guard_spectral.json``).
+        fail_on_alarm: raise a BatchError, when all is written, if too many volumes are suspicious.
+        settings: of :class:`~monai_advdefense.bundle_tools.ScreenGuard`, such as ``label`` or ``value_range``.
 
     Raises:
         InputError: if a bundle is not found, a setting is unknown, an input cannot be used, the other bundle ends with
@@ -49,13 +62,19 @@ def guard(
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
 
+    if spectral and (screen_file is not None or fail_on_alarm):
+        raise broken_rule("options", "one way to decide", "--spectral and --screen or --fail-on-alarm", "leave out one")
     folder = find_bundle(guard_bundle, bundle_dir)
     results = os.path.abspath(output_dir)
-    given = {"output_dir": results, "guard_dir": str(folder), "device": device}
-    given.update({f"guard#{name}": value for name, value in settings.items()})
+    given: dict[str, Any] = {"output_dir": results, "device": device}
+    given |= {"guard_dir": str(folder)} if spectral else {"fail_on_alarm": fail_on_alarm or None}
+    if screen_file is not None:
+        given["screen_path"] = os.path.abspath(screen_file)
+    given |= {f"guard#{name}": value for name, value in settings.items()}
+    overlay = folder / "configs" / ("guard_spectral.json" if spectral else "guard.json")
 
     def run_on(entries: Mapping[str, Any]) -> None:
-        _run_foreign(bundle, folder / "configs" / "guard.json", {**entries, **given}, Path(results))
+        _run_foreign(bundle, overlay, {**entries, **given}, Path(results))
 
     run_on_inputs(data, results, run_on)
 
@@ -93,13 +112,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--guard-bundle", default=DEFENDED_SEGMENTER, metavar="NAME", help="bundle of the guard (%(default)s)"
     )
     add_bundle_dir(parser)
-    parser.add_argument("--label", type=int, metavar="N", help="value of rejected slices in the output (255)")
-    parser.add_argument("--slice-dim", type=int, metavar="N", help="axis that counts the slices (1, coronal)")
-    parser.add_argument("--axcodes", metavar="CODES", help="orientation in which it counts (RAS)")
-    parser.add_argument("--channels", type=int, nargs="+", metavar="N", help="guarded channels (all)")
     parser.add_argument(
-        "--value-range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="values that become 0 and 1"
+        "--screen", dest="screen_file", metavar="FILE", help="file of advdefense calibrate --network BUNDLE"
     )
+    parser.add_argument("--spectral", action="store_true", help="decide by the paper's detector, for T1 brains of 1 mm")
+    parser.add_argument("--label", type=int, metavar="N", help="value of rejected slices in the output (255)")
+    add_guard_settings(parser)
+    add_fail_on_alarm(parser)
 
 
 def run(options: argparse.Namespace) -> None:

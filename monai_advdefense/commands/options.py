@@ -11,6 +11,7 @@ __all__ = [
     "add_bundle",
     "add_bundle_dir",
     "add_fail_on_alarm",
+    "add_guard_settings",
     "add_input_and_output",
     "add_resume_and_shard",
     "arguments_of",
@@ -46,6 +47,23 @@ def add_bundle_dir(parser: argparse.ArgumentParser) -> None:
 def add_fail_on_alarm(parser: argparse.ArgumentParser) -> None:
     """Add ``--fail-on-alarm``."""
     parser.add_argument("--fail-on-alarm", action="store_true", help="exit code 3 if too many volumes are suspicious")
+
+
+def add_guard_settings(parser: argparse.ArgumentParser) -> None:
+    """Add what says which slices of another network's images are guarded."""
+    parser.add_argument("--slice-dim", type=int, metavar="N", help="axis that counts the slices (1, coronal)")
+    parser.add_argument("--axcodes", metavar="CODES", help="orientation in which it counts (RAS)")
+    parser.add_argument("--channels", type=int, nargs="+", metavar="N", help="guarded channels (all)")
+    parser.add_argument(
+        "--value-range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="values that become 0 and 1"
+    )
+    parser.add_argument(
+        "--slice-size",
+        type=int,
+        nargs=2,
+        metavar=("H", "W"),
+        help="crop slices to the foreground, and pad them to this",
+    )
 
 
 def add_resume_and_shard(parser: argparse.ArgumentParser) -> None:

@@ -13,9 +13,13 @@ from torch import Tensor
 
 from monai_advdefense.errors import CalibrationError, InputError
 from monai_advdefense.guard.calibration import minimum_scores, threshold_over_domains
-from monai_advdefense.guard.fit_typicality import fit_typicality_numbers
+from monai_advdefense.guard.fit_typicality import FittedTypicality, fit_typicality_numbers
 from monai_advdefense.guard.predicted_dice import fit_dice_predictor
-from monai_advdefense.guard.prediction_typicality import PredictionNumbers, fit_prediction_typicality
+from monai_advdefense.guard.prediction_typicality import (
+    PredictionNumbers,
+    PredictionTypicality,
+    fit_prediction_typicality,
+)
 from monai_advdefense.guard.screen import SCREEN_CAUSES, SCREEN_SCORES, Screen
 from monai_advdefense.guard.stored import MOST_SUBJECTS
 from monai_advdefense.guard.typicality import SliceScores
@@ -31,15 +35,21 @@ class CleanVolume:
 
     Attributes:
         image: numbers of its slices, also with synthetic noise and faults.
-        resampled: the same of the volume as from a scan of another voxel size, with its covariates.
+        resampled: numbers of the volume as from a scan of another voxel size, with its covariates; None in all volumes
+            where scans are judged as they are.
         prediction: numbers of the predictions on its slices.
-        resampled_prediction: the same of the volume as from that other scan.
+        resampled_prediction: numbers of the predictions on that copy.
     """
 
     image: VolumeNumbers
-    resampled: VolumeNumbers
+    resampled: VolumeNumbers | None
     prediction: PredictionNumbers
-    resampled_prediction: PredictionNumbers
+    resampled_prediction: PredictionNumbers | None
+
+    @property
+    def channels(self) -> int:
+        """Channels of the image."""
+        return self.image.channels
 
     @property
     def subject(self) -> str:
@@ -81,29 +91,17 @@ def fit_screen(
     check_subjects(len(set(subjects)), volume_rate)
     _check_finite(volumes)
     fitted = Screen(screen.num_classes, channels=screen.channels)
-    on_grid, resampled = (
-        fit_typicality_numbers(numbers, channels=screen.channels, false_positive_rate=false_positive_rate)
-        for numbers in ([volume.image for volume in volumes], [volume.resampled for volume in volumes])
-    )
-    (prediction, unseen), (other, other_unseen) = (
-        fit_prediction_typicality(numbers, [scores.judged for scores in image.scores], subjects)
-        for numbers, image in (
-            ([volume.prediction for volume in volumes], on_grid),
-            ([volume.resampled_prediction for volume in volumes], resampled),
-        )
-    )
-    fitted.typicality.on_grid.load_state_dict(on_grid.model.state_dict())
-    fitted.typicality.resampled.load_state_dict(resampled.model.state_dict())
-    fitted.prediction.on_grid.load_state_dict(prediction.state_dict())
-    fitted.prediction.resampled.load_state_dict(other.state_dict())
-    scores = [_scores(on_grid.scores, unseen), _scores(resampled.scores, other_unseen)]
+    images, predictions = _fits(volumes, channels=screen.channels, rate=false_positive_rate)
+    fitted.typicality.load(*(found.model for found in images))
+    fitted.prediction.load(*(model for model, _ in predictions))
+    scores = [_scores(found.scores, unseen) for found, (_, unseen) in zip(images, predictions, strict=True)]
     # The rate holds on the grid and off it.
-    largest = {name: torch.cat(part).amax(dim=1) for name, part in zip(("on grid", "resampled"), scores, strict=True)}
+    largest = {str(number): torch.cat(part).amax(dim=1) for number, part in enumerate(scores)}
     fitted.threshold.fill_(threshold_over_domains(largest, false_positive_rate))
     every = [table for part in scores for table in part]
     rejected = [table.amax(dim=1) > fitted.threshold for table in every]
     reference = fit_volume_reference(
-        every, rejected, 2 * subjects, names=SCREEN_SCORES, causes=SCREEN_CAUSES, rate=volume_rate
+        every, rejected, len(scores) * subjects, names=SCREEN_SCORES, causes=SCREEN_CAUSES, rate=volume_rate
     )
     fitted.reference.store(reference)
     if dice is not None:
@@ -112,6 +110,22 @@ def fit_screen(
     screen.load_state_dict(fitted.state_dict())
     rates = {"false_positive_rate": false_positive_rate, "volume_rate": volume_rate}
     return rates | _record(screen, subjects, rejected, reference)
+
+
+def _fits(
+    volumes: Sequence[CleanVolume], *, channels: int, rate: float
+) -> tuple[list[FittedTypicality], list[tuple[PredictionTypicality, list[Tensor]]]]:
+    """Models of images and of predictions, first on the volumes as they are, then on their copies if there are such."""
+    subjects = [volume.subject for volume in volumes]
+    kinds = [([volume.image for volume in volumes], [volume.prediction for volume in volumes])]
+    copies = [volume.resampled for volume in volumes if volume.resampled is not None]
+    if copies:
+        others = [each.resampled_prediction for each in volumes if each.resampled_prediction is not None]
+        kinds.append((copies, others))
+    images = [fit_typicality_numbers(part, channels=channels, false_positive_rate=rate) for part, _ in kinds]
+    judged = [[scores.judged for scores in image.scores] for image in images]
+    parts = zip(kinds, judged, strict=True)
+    return images, [fit_prediction_typicality(numbers, flags, subjects) for (_, numbers), flags in parts]
 
 
 def _scores(image: Sequence[SliceScores], prediction: Sequence[Tensor]) -> list[Tensor]:
@@ -141,7 +155,7 @@ def check_subjects(subjects: int, volume_rate: float) -> None:
 
 def _check_finite(volumes: Sequence[CleanVolume]) -> None:
     for volume in volumes:
-        numbers = (volume.prediction, volume.resampled_prediction)
+        numbers = [each for each in (volume.prediction, volume.resampled_prediction) if each is not None]
         tables = [table for part in numbers for table in (part.divergence, part.area)]
         tables.append(volume.image.clean.features["histogram"])
         if not all(torch.isfinite(table).all() for table in tables):

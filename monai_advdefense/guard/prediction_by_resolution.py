@@ -27,6 +27,16 @@ class PredictionByResolution(nn.Module):
         self.on_grid = PredictionTypicality(num_classes)
         self.resampled = PredictionTypicality(num_classes)
 
+    def load(self, on_grid: PredictionTypicality, resampled: PredictionTypicality | None = None) -> None:
+        """Take the numbers of fitted models; without the second one no resampled volume is judged."""
+        self.on_grid.load_state_dict(on_grid.state_dict())
+        if resampled is not None:
+            self.resampled.load_state_dict(resampled.state_dict())
+            return
+        # What scores the image lets no slice of such a volume be judged.
+        for buffer in self.resampled.buffers():
+            buffer.zero_()
+
     def forward(
         self, numbers: PredictionNumbers, native: Sequence[float] | None = None, neighbours: Tensor | None = None
     ) -> Tensor:

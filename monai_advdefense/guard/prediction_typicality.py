@@ -141,7 +141,7 @@ class PredictionTypicality(nn.Module):
     def raw(self, numbers: PredictionNumbers, neighbours: Tensor | None = None) -> Tensor:
         """The scores ``(S, 3)`` as standardized by position."""
         n = numbers
-        beside = neighbour_area(n.area) if neighbours is None else neighbours
+        beside = _beside(n.area) if neighbours is None else neighbours
         scores = [
             self.divergence(n.divergence, n.count, n.position, n.log_area),
             self.plausibility(n.area, n.centroid, n.position),
@@ -152,7 +152,7 @@ class PredictionTypicality(nn.Module):
     def fit(self, volumes: Sequence[PredictionNumbers], judged: Sequence[Tensor], subjects: Sequence[str]) -> None:
         """Fit all but the scale on clean volumes; arguments as of :func:`fit_prediction_typicality`."""
         n = PredictionNumbers.joined([volume[rows] for volume, rows in zip(volumes, judged, strict=True)])
-        beside = torch.cat([neighbour_area(v.area)[rows] for v, rows in zip(volumes, judged, strict=True)])
+        beside = torch.cat([_beside(v.area)[rows] for v, rows in zip(volumes, judged, strict=True)])
         names = sorted(set(subjects))
         rows = torch.stack([flags.sum() for flags in judged])
         subject = torch.tensor([names.index(name) for name in subjects]).repeat_interleave(rows.cpu())
@@ -200,6 +200,11 @@ def fit_prediction_typicality(
     clean = torch.cat([found[rows] for found, rows in zip(scores, judged, strict=True)])
     model.tail.copy_(quantiles(clean, TAILS).clamp_min(1.0))
     return model, [found / model.tail for found in scores]
+
+
+def _beside(area: Tensor) -> Tensor:
+    """Mean area of each structure in the slices beside ``(S, C)``; a slice alone is its own neighbour."""
+    return area if len(area) == 1 else neighbour_area(area)
 
 
 def _fitted(

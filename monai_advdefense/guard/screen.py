@@ -105,12 +105,10 @@ class Screen(nn.Module):
         if image.shape[1] != self.channels:
             remedy = "give the image that the screen was fitted for"
             raise broken_rule("image", f"slices of {self.channels} channels", f"{image.shape[1]}", remedy)
-        # A slice alone is its own neighbour.
-        neighbours = numbers.area if len(image) == 1 else None
         # Products in half precision would lose the faint structure that the scores look at.
         with torch.autocast(image.device.type, enabled=False):
             return self.decide(
-                self.typicality(image, native), self.prediction(numbers, native, neighbours), numbers, is_blank(image)
+                self.typicality(image, native), self.prediction(numbers, native), numbers, is_blank(image)
             )
 
     def decide(

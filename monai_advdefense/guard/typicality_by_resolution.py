@@ -49,6 +49,18 @@ class TypicalityByResolution(nn.Module):
         self.on_grid = Typicality(channels)
         self.resampled = Typicality(channels, RESOLUTION_COVARIATES)
 
+    def load(self, on_grid: Typicality, resampled: Typicality | None = None) -> None:
+        """Take the numbers of fitted models; without the second one no resampled volume is judged."""
+        self.on_grid.load_state_dict(on_grid.state_dict())
+        if resampled is not None:
+            self.resampled.load_state_dict(resampled.state_dict())
+            return
+        for buffer in self.resampled.buffers():
+            buffer.zero_()
+        # No area is large enough, and a loader knows by the threshold that this is meant.
+        self.resampled.smallest_area.fill_(float("nan"))
+        self.resampled.threshold.fill_(float("nan"))
+
     def forward(
         self, image: Tensor, native_spacing: Sequence[float] | None = None, *, position: Tensor | None = None
     ) -> SliceScores:

@@ -45,6 +45,7 @@ class VolumeNumbers:
         noisy: every second slice with synthetic noise.
         faulty: every tenth slice with each synthetic fault.
         covariates: ``(K,)`` further numbers of the volume.
+        channels: channels of the image.
     """
 
     subject: str
@@ -52,6 +53,7 @@ class VolumeNumbers:
     noisy: SliceNumbers
     faulty: dict[str, SliceNumbers]
     covariates: Tensor = field(default_factory=lambda: torch.zeros(0))
+    channels: int = 1
 
 
 def volume_numbers(
@@ -79,6 +81,7 @@ def volume_numbers(
         numbers(band_limited_noise(some, foreground(some), generator=generator), NOISE_EVERY),
         {name: numbers(fault(few, generator), FAULT_EVERY) for name, fault in SYNTHETIC_FAULTS.items()},
         torch.zeros(0) if covariates is None else covariates,
+        image.shape[1],
     )
 
 

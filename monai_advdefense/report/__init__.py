@@ -7,7 +7,7 @@ from monai_advdefense.report.group import GroupEntry, GroupVerdict, group_headli
 from monai_advdefense.report.group_html import group_to_html
 from monai_advdefense.report.label_colors import LABEL_COLORS, label_colors, structure_name
 from monai_advdefense.report.provenance import BundleFacts, Provenance, bundle_facts, package_versions
-from monai_advdefense.report.slice_view import Plane, SliceView, plane_of, slice_views
+from monai_advdefense.report.slice_view import Plane, SliceView, image_views, plane_of, slice_views
 from monai_advdefense.report.tables import case_from_json, case_to_csv, case_to_json
 from monai_advdefense.report.thumbnails import thumbnail, thumbnails_of_rejected
 
@@ -34,6 +34,7 @@ __all__ = [
     "group_headline",
     "group_to_csv",
     "group_to_html",
+    "image_views",
     "label_colors",
     "package_versions",
     "plane_of",

@@ -18,7 +18,9 @@ from monai_advdefense.guard.screen import Screened
 from monai_advdefense.guard.verdict import VolumeVerdict
 from monai_advdefense.report.provenance import Provenance
 
-__all__ = ["Case", "Decision", "SliceRecord", "Verdict", "case_from_scores", "slice_positions"]
+__all__ = ["FOREIGN", "Case", "Decision", "SliceRecord", "Verdict", "case_from_scores", "slice_positions"]
+
+FOREIGN = "if your clean volumes look so too, these images are foreign to the guard: calibrate"
 
 Decision = Literal["accepted", "rejected", "blank", "not_judged", "not_checked"]
 Verdict = Literal["clean", "review", "reject", "not_checked"]
@@ -120,11 +122,19 @@ class Case:
 
     @property
     def line(self) -> str:
-        """The verdict in one line of a terminal."""
-        if self.found is None or self.verdict == "not_checked":
-            return f"{self.verdict}, {self.headline[0].lower()}{self.headline[1:]}"
+        """The verdict in one line of a terminal, with what to do where most of the volume is rejected."""
+        advice = f"; {FOREIGN}" if self.looks_foreign else ""
+        if self.found is None:
+            return f"{self.verdict}, {self.headline[0].lower()}{self.headline[1:]}{advice}"
+        if self.verdict == "not_checked":
+            return f"not_checked, {self.found.explanation}"
         verdict = f"{self.verdict}, {cause_in_words(self.found.cause)}" if self.found.cause else self.verdict
-        return f"{verdict}, {_counted(self.found)}"
+        return f"{verdict}, {_counted(self.found)}{advice}"
+
+    @property
+    def looks_foreign(self) -> bool:
+        """Whether more than half of the slices are rejected, as where a guard was fitted on other images."""
+        return 2 * self.count("rejected") > self.checked
 
     def most_suspicious(self, number: int) -> tuple[SliceRecord, ...]:
         """The slices to look at first: not finite scores, then the highest; never blank ones or those not judged."""

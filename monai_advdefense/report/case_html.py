@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 
 from monai_advdefense.guard.causes import cause_in_words, remedy
-from monai_advdefense.report.case import Case
+from monai_advdefense.report.case import FOREIGN, Case
 from monai_advdefense.report.charts import color_bar, figure_to_data_uri, score_curve, slice_panels
 from monai_advdefense.report.label_colors import label_colors, structure_name
 from monai_advdefense.report.slice_view import Plane, SliceView
@@ -47,12 +47,14 @@ def case_to_html(
     shown_labels = [np.unique(view.labels).tolist() for view in views if view.labels is not None]
     labels = sorted({label for found in shown_labels for label in found} - {0})
     colors = label_colors(max([*labels, *names]) + 1, names) if labels else {}
-    limit = max([float(np.quantile(view.residual, 0.995)) for view in views], default=0.0)
+    residuals = [view.residual for view in views if view.residual is not None]
+    limit = max([float(np.quantile(residual, 0.995)) for residual in residuals], default=0.0)
     finite = [record.score for record in case.judged if math.isfinite(record.score)]
     return page_template("case.html.j2").render(
         case=case,
         cause=cause_in_words,
         remedy=remedy,
+        foreign=FOREIGN,
         counts={name: case.count(name) for name in ("accepted", "rejected", "blank", "not_judged", "not_checked")},
         file_name=PurePath(case.input_path).name,
         segmentation_name=PurePath(case.segmentation_path).name,
@@ -63,7 +65,7 @@ def case_to_html(
             "narrow": figure_to_data_uri(score_curve(case, narrow=True)),
         },
         shown=[_shown(view, plane, colors, limit) for view in views if plane is not None],
-        ends=plane.ends if plane else "",
+        ends=plane.ends.strip() if plane else "",
         residual_bar=figure_to_data_uri(color_bar(limit)) if limit > 0 else None,
         thumbnails=[(record, thumbnails[record.index]) for record in case.slices if record.index in thumbnails]
         if thumbnails

@@ -97,7 +97,7 @@ def score_curve(case: Case, *, narrow: bool = False) -> Figure:
 def slice_panels(
     view: SliceView, plane: Plane, colors: Mapping[int, str], *, residual_limit: float | None = None
 ) -> dict[str, Figure]:
-    """Draw one slice as five pictures of equal height.
+    """Draw one slice as pictures of equal height.
 
     The second axis of the slice points up. Images have letters for the patient's sides and a scale bar; spectra have
     the zero frequency in the middle and a scale bar in cycles/mm.
@@ -109,20 +109,21 @@ def slice_panels(
         residual_limit: residual at the upper end of the color scale; by default the largest of this slice.
 
     Returns:
-        Figures ``image``, ``spectrum``, ``residual``, ``reformed`` and ``segmentation``. For a slice that was not
-        accepted the last one says so and shows no labels.
+        Figures ``image``, ``spectrum``, ``residual`` and ``reformed`` where there are such, and ``segmentation``. For a
+        slice that was not accepted the last one says so and shows no labels.
     """
-    limit = residual_limit or float(view.residual.max()) or 1.0
     gray: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
-    heat: dict[str, Any] = {"cmap": "inferno", "vmin": 0.0, "vmax": limit}
-    residual = _spectrum_panel if view.residual_in_spectrum else _image_panel
-    return {
+    panels = {
         "image": _image_panel(view.image, plane, **gray),
         "spectrum": _spectrum_panel(view.spectrum, plane, cmap="gray", **_SPECTRUM_RANGE),
-        "residual": residual(view.residual, plane, **heat),
-        "reformed": _image_panel(view.reformed, plane, **gray),
-        "segmentation": _segmentation_panel(view, plane, colors),
     }
+    if view.residual is not None:
+        limit = residual_limit or float(view.residual.max()) or 1.0
+        residual = _spectrum_panel if view.residual_in_spectrum else _image_panel
+        panels["residual"] = residual(view.residual, plane, cmap="inferno", vmin=0.0, vmax=limit)
+    if view.reformed is not None:
+        panels["reformed"] = _image_panel(view.reformed, plane, **gray)
+    return {**panels, "segmentation": _segmentation_panel(view, plane, colors)}
 
 
 def color_bar(limit: float) -> Figure:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from monai_advdefense.guard.spectrum import fft_shift_magnitude
 from monai_advdefense.report.case import SliceRecord
 
-__all__ = ["Plane", "SliceView", "plane_of", "slice_views"]
+__all__ = ["Plane", "SliceView", "image_views", "plane_of", "slice_views"]
 
 _OPPOSITE = dict(zip("LRPAIS", "RLAPSI", strict=True))
 _MARGIN = 8
@@ -45,19 +45,19 @@ class SliceView:
         record: its score and decision.
         image: what the detector saw, in [0, 1].
         spectrum: scaled log-magnitude, zero frequency at the center.
-        residual: magnitude of what the detector could not reconstruct.
+        residual: magnitude of what the detector could not reconstruct; None where there is no detector.
         residual_in_spectrum: the residual is one of the spectrum (zero frequency at the center), not of the image.
-        reformed: the image after the reformer, in [0, 1].
+        reformed: the image after the reformer, in [0, 1]; None where there is no reformer.
         labels: the segmentation; None if the slice was not accepted, because then there is none.
     """
 
     record: SliceRecord
     image: NDArray[np.float32]
     spectrum: NDArray[np.float32]
-    residual: NDArray[np.float32]
-    residual_in_spectrum: bool
-    reformed: NDArray[np.float32]
-    labels: NDArray[np.int64] | None
+    residual: NDArray[np.float32] | None = None
+    residual_in_spectrum: bool = False
+    reformed: NDArray[np.float32] | None = None
+    labels: NDArray[np.int64] | None = None
 
 
 def plane_of(volume: Tensor, affine: NDArray[np.float64], slice_dim: int) -> Plane:
@@ -111,6 +111,22 @@ def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecor
                     labels=None if labels is None else labels[0].cpu().numpy(),
                 )
             )
+    return views
+
+
+def image_views(slices: Tensor, labels: Tensor, records: Sequence[SliceRecord]) -> list[SliceView]:
+    """Single slices with their segmentation, where no network of the guard looks at them.
+
+    Args:
+        slices: ``(S, H, W)`` in [0, 1].
+        labels: of all of them ``(S, H, W)`` int64.
+        records: the slices to show.
+    """
+    views = []
+    for record in records:
+        image = slices[record.index][None, None]
+        shown = None if record.decision != "accepted" else labels[record.index].cpu().numpy()
+        views.append(SliceView(record, _array(image), _array(fft_shift_magnitude(image)), labels=shown))
     return views
 
 

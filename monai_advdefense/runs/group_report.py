@@ -88,8 +88,18 @@ class GroupReport:
             self.outputs.name(source),
             case,
             report=self.outputs.below(self.outputs.path(source, "report", ".html")),
-            segmentation=self.outputs.below(record.with_name(Path(case.segmentation_path).name)),
+            segmentation=self._segmentation(record, case.segmentation_path),
         )
+
+    def _segmentation(self, record: Path, path: str) -> str:
+        """Path of a segmentation for a link: beside its record, wherever both were moved to, or where it was written.
+
+        Another program than ours may have written it elsewhere, or none.
+        """
+        if not path:
+            return ""
+        beside = record.with_name(Path(path).name)
+        return self.outputs.below(beside if beside.is_file() or not Path(path).is_file() else path)
 
     def _failure(self, source: str) -> str:
         """Why a volume failed, without its own path, which the name tells."""

@@ -16,6 +16,7 @@ from monai_advdefense.transforms.fft_shift_magnitude import (
     FFTShiftMagnitudeDict,
 )
 from monai_advdefense.transforms.invert_labels import InvertLabelsD, InvertLabelsd, InvertLabelsDict
+from monai_advdefense.transforms.keep_slices import KeepSlices, KeepSlicesD, KeepSlicesd, KeepSlicesDict
 from monai_advdefense.transforms.merge_labels import MergeLabels, MergeLabelsD, MergeLabelsd, MergeLabelsDict
 from monai_advdefense.transforms.reform import Reform, ReformD, Reformd, ReformDict
 from monai_advdefense.transforms.reject_slices import RejectSlices, RejectSlicesD, RejectSlicesd, RejectSlicesDict
@@ -42,6 +43,10 @@ __all__ = [
     "InvertLabelsD",
     "InvertLabelsDict",
     "InvertLabelsd",
+    "KeepSlices",
+    "KeepSlicesD",
+    "KeepSlicesDict",
+    "KeepSlicesd",
     "MergeLabels",
     "MergeLabelsD",
     "MergeLabelsDict",

@@ -67,7 +67,10 @@ class GuardedChannels:
         """``image`` ``(C, *spatial)`` as plain tensor in the orientation of the slices."""
         if not isinstance(image, (np.ndarray, Tensor)):
             raise broken_rule("image", "an array or tensor (C, *spatial)", type(image).__name__, "load the image first")
-        tensor: Tensor = convert_to_tensor(image, track_meta=False)
+        return self.reoriented(convert_to_tensor(image, track_meta=False), image)
+
+    def reoriented(self, tensor: Tensor, image: NdarrayOrTensor) -> Tensor:
+        """A tensor ``(C, *spatial)`` on the grid of ``image`` in the orientation of the slices."""
         return tensor if self.axcodes is None else reorient(tensor, _affine(image), self.axcodes)
 
     def oriented_back(self, tensor: Tensor, image: NdarrayOrTensor) -> Tensor:
@@ -81,6 +84,35 @@ class GuardedChannels:
             raise broken_rule("slice_dim", f"0 to {axes - 1} for this image", axis, "0 is the first")
         tensor = torch.as_tensor(image)
         return axis if self.axcodes is None else oriented_axis(tensor, _affine(image), self.axcodes, axis)
+
+    def indices(self, image: NdarrayOrTensor) -> Tensor:
+        """Index of each slice along :meth:`slice_axis` of ``image`` ``(C, *spatial)``, in the order of the slices."""
+        if self.slice_dim is None:
+            return torch.zeros(1, dtype=torch.int64)
+        axis = self.slice_axis(image)
+        sides = [length if number == axis else 1 for number, length in enumerate(image.shape[1:])]
+        count = torch.arange(image.shape[1 + axis]).view(1, *sides).expand(1, *image.shape[1:])
+        return self.reoriented(count, image)[0].movedim(self.slice_dim, 0).flatten(1)[:, 0]
+
+    def centers(self, image: NdarrayOrTensor) -> Tensor:
+        """Center of each slice of ``image`` ``(C, X, Y, Z)`` in RAS+ world coordinates, mm ``(S, 3)``.
+
+        In voxels where it is no MetaTensor.
+        """
+        index = self.indices(image)
+        voxel = ((torch.tensor(image.shape[1:]) - 1) / 2).double().repeat(len(index), 1)
+        voxel[:, self.slice_axis(image)] = index.double()
+        affine = _affine(image).double().cpu() if isinstance(image, MetaTensor) else torch.eye(4).double()
+        return voxel @ affine[:3, :3].T + affine[:3, 3]
+
+    def nearest(self, image: NdarrayOrTensor, centers: Tensor) -> Tensor:
+        """Number of the slice of ``image`` ``(C, X, Y, Z)`` in which each of the centers ``(S, 3)`` lies, else -1."""
+        axis, index = self.slice_axis(image), self.indices(image)
+        affine = _affine(image) if isinstance(image, MetaTensor) else torch.eye(4)
+        inverse = torch.linalg.inv(affine.double().cpu())
+        voxel = (centers @ inverse[:3, :3].T + inverse[:3, 3])[:, axis].round().long()
+        inside = (voxel >= 0) & (voxel < len(index))
+        return torch.where(inside, index.argsort()[voxel.clamp(0, len(index) - 1)], -1)
 
     @torch.no_grad()
     def run(self, network: nn.Module, function: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:

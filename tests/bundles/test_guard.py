@@ -179,7 +179,7 @@ def segment(bundles, guard_dir, tmp_path):
     def run(theirs, data, *, guarded, **overrides):
         files = [str(config_of(theirs))]
         if guarded:
-            files.append(str(bundles / "brain_mri_defended_segmentation" / "configs" / "guard.json"))
+            files.append(str(bundles / "brain_mri_defended_segmentation" / "configs" / "guard_spectral.json"))
             overrides["guard_dir"] = str(guard_dir)
         output = tmp_path / f"{theirs.name}_{data.name}_{'guarded' if guarded else 'plain'}"
         with warnings.catch_warnings():
@@ -256,7 +256,7 @@ def test_command_line(bundles, guard_dir, tmp_path):
     theirs = tmp_path / "theirs"
     _write_bundle(theirs, _theirs(1))
     _save(tmp_path / "data" / "a", _tampered(_brains(1)[0])[None])
-    overlay = bundles / "brain_mri_defended_segmentation" / "configs" / "guard.json"
+    overlay = bundles / "brain_mri_defended_segmentation" / "configs" / "guard_spectral.json"
     command = [sys.executable, "-m", "monai.bundle", "run", "--bundle_root", str(theirs)]
     command += ["--config_file", f"['{theirs}/configs/inference.json', '{overlay}']"]
     command += ["--dataset_dir", str(tmp_path / "data"), "--output_dir", str(tmp_path / "out")]
@@ -304,7 +304,7 @@ def test_assembled_copy_is_self_contained(bundles, guard_dir, segment, tmp_path,
 def test_the_overlay_has_the_settings_of_the_assembled_copy(bundles, guard_dir, tmp_path):
     _write_bundle(tmp_path / "theirs", _theirs(1))
     path = assemble(guard_dir, guard_dir, tmp_path / "theirs", tmp_path / "whole")
-    overlay = bundles / "brain_mri_defended_segmentation" / "configs" / "guard.json"
+    overlay = bundles / "brain_mri_defended_segmentation" / "configs" / "guard_spectral.json"
     settings = [json.loads(file.read_text())["guard"] for file in (path, overlay)]
     for setting in settings:
         setting.pop("bundle")

@@ -128,14 +128,20 @@ def test_positions_along_another_axis():
             "not_checked",
             "",
             "This volume could not be checked",
-            "not_checked, this volume could not be checked",
+            "not_checked, score x failed: not_checked",
         ),
     ],
 )
 def test_the_verdict_of_a_screen_is_that_of_the_case(make_screened, verdict, cause, headline, line):
     case = make_screened(verdict, cause)
     assert (case.verdict, case.headline, case.line) == (verdict, headline, line)
+    assert not case.looks_foreign
     assert [record.decision for record in case.slices] == ["accepted", "rejected", "not_judged"]
     assert [(record.spoke, record.cause) for record in case.slices] == [("", ""), ("local_texture", "smooth"), ("", "")]
     assert case.checked == 2
     assert [record.index for record in case.most_suspicious(9)] == [1, 0]
+
+
+def test_more_than_half_of_the_slices_rejected_is_said_with_the_way_out(make_case):
+    assert make_case([0.5, 0.5, 2.0]).line == "review, 1 of 3 slices was rejected"
+    assert make_case([0.5, 2.0, 2.0]).line.endswith("these images are foreign to the guard: calibrate")

@@ -1,0 +1,231 @@
+"""The screen in front of bundles that know nothing of it: fitted on their own volumes, then run."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from scipy.ndimage import gaussian_filter
+
+from monai_advdefense.commands.calibrate import calibrate
+from monai_advdefense.commands.guard import guard
+from monai_advdefense.data.phantom import brain_phantom
+from monai_advdefense.errors import BatchError, CalibrationError, InputError
+
+SHAPE = (32, 26, 30)
+RATES = {"false_alarm_rate": 0.1, "volume_rate": 0.1}
+CLASSES = {"0": "nothing", "1": "dark tissue", "2": "bright tissue"}
+
+
+def _config(channels: int, *, flat: bool, sigmoid: bool) -> dict:
+    """A bundle of MONAI's own parts: intensities become classes, on another grid and in another orientation."""
+    grid = [] if flat else [
+        {"_target_": "Orientationd", "keys": "image", "axcodes": "LPS", "labels": None},
+        {"_target_": "Spacingd", "keys": "image", "pixdim": [1.1, 1.2, 0.9]},
+    ]  # fmt: skip
+    labels = (
+        [{"_target_": "Activationsd", "keys": "pred", "sigmoid": True}]
+        + [{"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5}]
+        if sigmoid
+        else [{"_target_": "AsDiscreted", "keys": "pred", "argmax": True}]
+    )
+    invert = {"_target_": "Invertd", "keys": "pred", "transform": "@preprocessing", "orig_keys": "image"}
+    save = {"_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "output_dtype": "uint8"}
+    save |= {"separate_folder": False, "data_root_dir": "@dataset_dir", "print_log": False, "output_postfix": "seg"}
+    return {
+        "imports": ["$import glob"],
+        "bundle_root": ".",
+        "dataset_dir": "data",
+        "output_dir": "out",
+        "device": "$torch.device('cpu')",
+        "network_def": {
+            "_target_": f"torch.nn.Conv{2 if flat else 3}d",
+            "in_channels": channels,
+            "out_channels": 2 if sigmoid else 3,
+            "kernel_size": 1,
+        },
+        "preprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                {"_target_": "LoadImaged", "keys": "image"},
+                {"_target_": "EnsureChannelFirstd", "keys": "image", **({"channel_dim": -1} if channels > 1 else {})},
+                *grid,
+                {"_target_": "ScaleIntensityd", "keys": "image"},
+            ],
+        },
+        "dataset": {
+            "_target_": "Dataset",
+            "data": "$[{'image': path} for path in sorted(glob.glob(@dataset_dir + '/*.nii.gz'))]",
+            "transform": "@preprocessing",
+        },
+        "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1},
+        "inferer": {"_target_": "SimpleInferer"},
+        "postprocessing": {"_target_": "Compose", "transforms": [*([] if flat else [invert]), *labels, save]},
+        "handlers": [
+            {
+                "_target_": "CheckpointLoader",
+                "load_path": "$@bundle_root + '/models/model.pt'",
+                "load_dict": {"model": "@network_def"},
+            }
+        ],
+        "evaluator": {
+            "_target_": "SupervisedEvaluator",
+            "device": "@device",
+            "val_data_loader": "@dataloader",
+            "network": "$@network_def.to(@device)",
+            "inferer": "@inferer",
+            "postprocessing": "@postprocessing",
+            "val_handlers": "@handlers",
+        },
+        # As older bundles of the zoo call it.
+        "evaluating": ["$@evaluator.run()"],
+    }
+
+
+def _write_bundle(folder: Path, channels: int = 1, *, flat: bool = False, sigmoid: bool = False) -> Path:
+    config = _config(channels, flat=flat, sigmoid=sigmoid)
+    (folder / "configs").mkdir(parents=True)
+    (folder / "configs" / "inference.json").write_text(json.dumps(config))
+    described = {
+        "name": "Theirs",
+        "version": "7",
+        "network_data_format": {"outputs": {"pred": {"channel_def": CLASSES}}},
+    }
+    (folder / "configs" / "metadata.json").write_text(json.dumps(described))
+    network = ConfigParser(config).get_parsed_content("network_def")
+    weight, bias = torch.tensor([-30.0, 0.0, 30.0]), torch.tensor([4.0, 0.0, -16.0])
+    kept = slice(1, None) if sigmoid else slice(None)
+    state = network.state_dict()
+    state["weight"].zero_()[:, 0] = (weight + 30 * sigmoid)[kept].view(-1, *[1] * (state["weight"].ndim - 2))
+    state["bias"].copy_((bias - 4 * sigmoid)[kept])
+    (folder / "models").mkdir()
+    torch.save(state, folder / "models" / "model.pt")
+    return folder
+
+
+def _volume(seed: int, channels: int) -> np.ndarray:
+    parts = [brain_phantom(SHAPE, seed=seed + 500 * number)[0].astype(np.float32) for number in range(channels)]
+    return np.stack(parts, axis=-1) if channels > 1 else parts[0]
+
+
+def _save(folder: Path, name: str, values: np.ndarray) -> None:
+    folder.mkdir(exist_ok=True)
+    image = nib.Nifti1Image(values, np.eye(4))
+    turn = nib.orientations.axcodes2ornt("PIR")
+    nib.save(image.as_reoriented(turn) if values.ndim == 3 else image, folder / f"{name}.nii.gz")
+
+
+def _blurred(values: np.ndarray) -> np.ndarray:
+    smooth = gaussian_filter(values, (1.5, 0, 1.5, 0)[: values.ndim])
+    return np.where(values > 0, np.maximum(smooth, 1), 0)
+
+
+def _verdicts(output: Path) -> dict[str, tuple[str, str]]:
+    with (output / "report.csv").open(encoding="utf-8", newline="") as file:
+        return {row["input"].split(".")[0]: (row["verdict"], row["cause"]) for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize(("channels", "sigmoid"), [(1, False), (2, True)])
+def test_a_volume_network_is_guarded_after_a_fit_on_its_own_volumes(tmp_path, capsys, channels, sigmoid):
+    theirs = _write_bundle(tmp_path / "theirs", channels, sigmoid=sigmoid)
+    before = {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()}
+    for seed in range(9):
+        _save(tmp_path / "clean", f"c{seed}", _volume(seed, channels))
+    clean = _volume(40, channels)
+    half = clean.copy()
+    half[: SHAPE[0] // 2] = 0
+    for name, values in (("clean", clean), ("blurred", _blurred(clean)), ("half", half)):
+        _save(tmp_path / "data", name, values)
+
+    calibrate(tmp_path / "clean", tmp_path / "screen.pt", network=theirs, **RATES)
+    guard(theirs, tmp_path / "data", tmp_path / "out", screen_file=tmp_path / "screen.pt")
+
+    verdicts = _verdicts(tmp_path / "out")
+    assert verdicts["clean"] == ("clean", "")
+    assert verdicts["blurred"] == ("reject", "smooth")
+    assert verdicts["half"] in (("review", "anatomy"), ("reject", "anatomy"))
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("clean.nii.gz: clean, ") for line in lines)
+    assert any("blurred.nii.gz: reject, a smooth image" in line and line.endswith("calibrate") for line in lines)
+    for name in ("clean", "blurred"):
+        record = json.loads((tmp_path / "out" / f"{name}_scores.json").read_text())
+        seg = nib.load(tmp_path / "out" / f"{name}_seg.nii.gz")
+        marked = np.asarray(seg.dataobj).reshape(*seg.shape[:3], -1) == 255
+        codes = nib.orientations.aff2axcodes(seg.affine)
+        axis = next(number for number, code in enumerate(codes) if code in "AP")
+        rejected = sorted(entry["input_index"] for entry in record["slices"] if entry["decision"] == "rejected")
+        assert np.flatnonzero(np.moveaxis(marked, axis, 0).reshape(marked.shape[axis], -1).all(1)).tolist() == rejected
+        assert record["segmentation"] == str(tmp_path / "out" / f"{name}_seg.nii.gz")
+    page = (tmp_path / "out" / "clean_report.html").read_text()
+    assert "bright tissue" in page
+    assert "hippocampus" not in page
+    assert "Theirs 7" in page
+    assert {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()} == before
+
+
+def test_without_a_fit_nothing_is_called_clean_and_the_way_out_is_named(tmp_path, capsys):
+    theirs = _write_bundle(tmp_path / "theirs")
+    _save(tmp_path / "data", "a", _volume(0, 1))
+    guard(theirs, tmp_path / "data", tmp_path / "out")
+    assert _verdicts(tmp_path / "out") == {"a": ("not_checked", "")}
+    assert (np.asarray(nib.load(tmp_path / "out" / "a_seg.nii.gz").dataobj) == 255).all()
+    record = json.loads((tmp_path / "out" / "a_scores.json").read_text())
+    assert {entry["decision"] for entry in record["slices"]} == {"not_checked"}
+    assert "advdefense calibrate CLEAN_VOLUMES --network BUNDLE" in capsys.readouterr().out
+    assert "advdefense calibrate CLEAN_VOLUMES --network BUNDLE" in (tmp_path / "out" / "a_report.html").read_text()
+
+
+def test_rates_that_the_volumes_cannot_carry_are_refused_before_anything_is_computed(tmp_path):
+    theirs = _write_bundle(tmp_path / "theirs")
+    _save(tmp_path / "data", "a", _volume(0, 1))
+    with pytest.raises(CalibrationError, match="at least 19 subjects for a rate of 0.05 of volumes, found 1"):
+        calibrate(tmp_path / "data", tmp_path / "screen.pt", network=theirs)
+    assert not (tmp_path / "screen.pt").exists()
+
+
+def test_settings_of_a_guard_need_a_network(tmp_path):
+    with pytest.raises(InputError, match="--value-range: expected --network beside it"):
+        calibrate(tmp_path, tmp_path / "screen.pt", value_range=[0, 1])
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A bundle, the file of its guard, and a volume on which both were not fitted."""
+    folder = tmp_path_factory.mktemp("fitted")
+    theirs = _write_bundle(folder / "theirs")
+    for seed in range(9):
+        _save(folder / "clean", f"c{seed}", _volume(seed, 1))
+    calibrate(folder / "clean", folder / "screen.pt", network=theirs, **RATES)
+    for number in range(6):
+        _save(folder / "data", f"b{number}", _blurred(_volume(80 + number, 1)))
+    return theirs, folder / "screen.pt", folder / "data"
+
+
+def test_a_screen_of_other_settings_or_another_network_is_refused(fitted, tmp_path):
+    theirs, screen, data = fitted
+    with pytest.raises(
+        InputError, match=r"guard#smoothing: expected 0\.75 as in .*found 2: give guard#smoothing 0\.75"
+    ):
+        guard(theirs, data, tmp_path / "out", screen_file=screen, smoothing=2)
+    other = _write_bundle(tmp_path / "other", sigmoid=True)
+    config = json.loads((other / "configs" / "inference.json").read_text())
+    config["network_def"]["out_channels"] = 4
+    (other / "configs" / "inference.json").write_text(json.dumps({**config, "handlers": []}))
+    with pytest.raises(InputError, match="prediction: expected 3 classes, as fitted, found 5"):
+        guard(other, data, tmp_path / "other_out", screen_file=screen)
+    composite = Path("bundles/brain_mri_defended_segmentation/models/screen/model.pt")
+    with pytest.raises(InputError, match="the record of a guard for this network"):
+        guard(theirs, data, tmp_path / "third", screen_file=composite)
+
+
+def test_a_batch_of_suspicious_volumes_raises_the_alarm(fitted, tmp_path):
+    theirs, screen, data = fitted
+    with pytest.raises(BatchError, match="found 6 of 6"):
+        guard(theirs, data, tmp_path / "out", screen_file=screen, fail_on_alarm=True)
+    assert len(_verdicts(tmp_path / "out")) == 6
