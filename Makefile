@@ -97,6 +97,7 @@ build/lowest/.installed: setup.cfg
 	$(PYTHON) -m venv $(@D)
 	sed -n '/^install_requires/,/^$$/p' setup.cfg | sed -n 's/^    \(.*\)>=\(.*\)/\1==\2/p' > $(@D)/lowest.txt
 	$(@D)/bin/pip install --quiet --requirement $(@D)/lowest.txt pytest
+	$(@D)/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
 LOWEST := tests/attacks tests/data tests/guard tests/networks tests/losses tests/metrics tests/runs tests/transforms \

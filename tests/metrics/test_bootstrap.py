@@ -11,7 +11,7 @@ from monai_advdefense.metrics import Interval, bootstrap_over_subjects, detectio
 def test_one_row_for_each_subject_is_the_ordinary_bootstrap():
     values = np.random.default_rng(0).exponential(size=40)
     ours = bootstrap_over_subjects(np.mean, np.arange(40), values, resamples=4000)
-    theirs = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=1).confidence_interval
+    theirs = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", random_state=1).confidence_interval
     assert ours.estimate == values.mean()
     # The ends of two independent draws of 4000 differ by about 0.01.
     assert ours.low == pytest.approx(theirs.low, abs=0.04)
