@@ -119,10 +119,13 @@ def _last_line(words, capfd):
             r"foreign: expected a bundle that runs to its end, found FileNotFo",
         ),
         (
-            "guard foreign large -o out",
+            "guard foreign large -o out --spectral",
             r"slice_size: expected at least \(260, 40\), the foreground of this image, found",
         ),
-        ("guard foreign empty/ -o out", r"foreign: expected results in \S+/out, found none: does \S+/empty/ have the"),
+        (
+            "guard foreign empty/ -o out --spectral",
+            r"foreign: expected results in \S+/out, found none: does \S+/empty/ have the",
+        ),
         (
             "guard no_bundle scans -o out",
             r"\S*no_bundle/configs/inference.json: expected a configuration of",
