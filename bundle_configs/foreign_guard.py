@@ -33,7 +33,7 @@ def guard() -> Entries:
             "guard": "@guard",
             "dataset_dir": "@dataset_dir",
             "output_dir": "@output_dir",
-            "metadata": "$@bundle_root + '/configs/metadata.json'",
+            "bundle": "@bundle_root",
             "fail_on_alarm": "@fail_on_alarm",
         },
         "dataset#transform": "$@guard.preprocessing(@preprocessing)",

@@ -56,8 +56,7 @@ class GuardReport:
         guard: what judges the volumes.
         dataset_dir: folder that holds the inputs, or one input; results lie at the same paths below ``output_dir``.
         output_dir: folder of the results.
-        metadata: metadata.json of the network's bundle, for its name and those of its classes; a file that is not
-            there tells nothing.
+        bundle: folder of the network's bundle, whose metadata tell its name and those of its classes, if it has any.
         fail_on_alarm: end a run with exit code 3 if more volumes are suspicious than clean ones would be.
     """
 
@@ -67,14 +66,14 @@ class GuardReport:
         dataset_dir: str | os.PathLike[str],
         output_dir: str | os.PathLike[str],
         *,
-        metadata: str | os.PathLike[str] | None = None,
+        bundle: str | os.PathLike[str] | None = None,
         fail_on_alarm: bool = False,
     ) -> None:
         self.guard = guard
         self.outputs = Outputs(dataset_dir, output_dir)
         self.run_log = RunLog()
-        known = metadata is not None and Path(metadata).is_file()
-        self.facts = bundle_facts(metadata) if metadata is not None and known else BundleFacts()
+        metadata = None if bundle is None else Path(bundle) / "configs" / "metadata.json"
+        self.facts = bundle_facts(metadata) if metadata is not None and metadata.is_file() else BundleFacts()
         self.fail = fail_on_alarm
 
     def postprocessing(self, theirs: Transforms) -> Compose:
