@@ -11,7 +11,7 @@ import torch
 from monai.transforms import Compose
 from torch import nn
 
-from monai_advdefense.bundle_tools.guard_transforms import Transforms
+from monai_advdefense.bundle_tools.guard_in_front import Transforms
 from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_slices
 from monai_advdefense.bundle_tools.screen_guard import ScreenGuard
 from monai_advdefense.guard.fit_screen import CleanVolume, check_subjects, fit_screen

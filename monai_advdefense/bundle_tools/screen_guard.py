@@ -14,7 +14,7 @@ import torch
 from monai.transforms import Activationsd, AsDiscreted, Compose, SaveImaged
 from torch import nn
 
-from monai_advdefense.bundle_tools.guard_transforms import LOADING, Transforms, check_label, flat, inserted
+from monai_advdefense.bundle_tools.guard_in_front import LOADING, Transforms, check_label, flat, inserted
 from monai_advdefense.bundle_tools.overrides import refuse_unknown_overrides
 from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_slices
 from monai_advdefense.guard.blank import is_blank

@@ -12,7 +12,7 @@ from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import Decided, Decision, SpectralDecision, accepts
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.guard.divergence import divergence_score
-from monai_advdefense.guard.rejected import with_rejected
+from monai_advdefense.guard.mark_rejected import with_rejected
 
 __all__ = ["DefendedSegmenter"]
 
@@ -22,7 +22,7 @@ class DefendedSegmenter(nn.Module):
 
     The segmenter sees the reformed image. A sample that the guard rejects, or for which the segmenter gives a value
     that is not finite, is "rejected" everywhere; a blank one is background. See
-    :func:`~monai_advdefense.guard.rejected.with_rejected` for the logits.
+    :func:`~monai_advdefense.guard.mark_rejected.with_rejected` for the logits.
 
     What decides is the submodule :attr:`decision`: the score of the detector alone (the spectral score), or its sum
     with the divergence between the predictions on the image and on the reformed image, both standardized, which costs

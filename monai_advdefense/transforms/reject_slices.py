@@ -12,7 +12,7 @@ from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_dst_type, convert_to_tensor, ensure_tuple
 from torch import Tensor
 
-from monai_advdefense.guard.rejected import mark_rejected
+from monai_advdefense.guard.mark_rejected import mark_rejected
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.transforms.each_key import EachKey
 from monai_advdefense.transforms.guarded_channels import GuardedChannels

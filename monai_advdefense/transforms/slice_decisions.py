@@ -10,7 +10,7 @@ from monai.config.type_definitions import NdarrayOrTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends, convert_to_tensor
 
-from monai_advdefense.guard.rejected import accepted_slices
+from monai_advdefense.guard.mark_rejected import accepted_slices
 from monai_advdefense.transforms.guarded_channels import GuardedChannels
 
 __all__ = ["SliceDecisions", "SliceDecisionsD", "SliceDecisionsDict", "SliceDecisionsd"]

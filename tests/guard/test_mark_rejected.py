@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from monai_advdefense.guard.rejected import accepted_slices, accepted_voxels, mark_rejected, with_rejected
+from monai_advdefense.guard.mark_rejected import accepted_slices, accepted_voxels, mark_rejected, with_rejected
 
 CLASSES = 3
 
