@@ -11,9 +11,9 @@ import torch
 from monai.transforms import Compose
 from torch import nn
 
-from monai_advdefense.bundle_tools.guard_in_front import Transforms
+from monai_advdefense.bundle_tools.guard_in_front import ScreenGuard
 from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_slices
-from monai_advdefense.bundle_tools.screen_guard import ScreenGuard
+from monai_advdefense.bundle_tools.spectral_guard import Transforms
 from monai_advdefense.guard.fit_screen import CleanVolume, check_subjects, fit_screen
 from monai_advdefense.guard.screen import Screen
 from monai_advdefense.guard.volume_numbers import volume_numbers

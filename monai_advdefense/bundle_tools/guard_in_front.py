@@ -1,209 +1,190 @@
-"""Put detector and reformer in front of a network, in the transforms that it has already."""
+"""Put a screen in front of a network, in the transforms that it has already."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+import json
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import torch
-from monai.config import KeysCollection
-from monai.transforms import (
-    CastToTyped,
-    Compose,
-    ConcatItemsd,
-    CopyItemsd,
-    DeleteItemsd,
-    EnsureChannelFirstd,
-    EnsureTyped,
-    LoadImaged,
-    SaveImaged,
-    SelectItemsd,
-    ToDeviced,
-    ToTensord,
-)
-from monai.utils import ensure_tuple, get_equivalent_dtype
+from monai.transforms import Activationsd, AsDiscreted, Compose, SaveImaged
 from torch import nn
 
-from monai_advdefense.bundle_tools.bundle_folder import setting_of
-from monai_advdefense.bundle_tools.guard_parts import load_detector, load_reformer
-from monai_advdefense.bundle_tools.overrides import check_overrides, refuse_unknown_overrides
-from monai_advdefense.guard.detector import ReconstructionDetector
-from monai_advdefense.messages import broken_rule
-from monai_advdefense.transforms import DetectAdversariald, Reformd, RejectSlicesd
+from monai_advdefense.bundle_tools.overrides import refuse_unknown_overrides
+from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_slices
+from monai_advdefense.bundle_tools.spectral_guard import LOADING, Transforms, check_label, flat, inserted
+from monai_advdefense.guard.blank import is_blank
+from monai_advdefense.guard.causes import explain
+from monai_advdefense.guard.screen import SCREEN_SCORES, Screen, Screened
+from monai_advdefense.guard.verdict import VolumeVerdict
+from monai_advdefense.messages import broken_rule, reason
+from monai_advdefense.transforms import KeepSlicesd, RejectSlicesd
+from monai_advdefense.transforms.guarded_channels import GuardedChannels
+from monai_advdefense.transforms.keep_slices import KeptSlices
+from monai_advdefense.weights import load_weights
 
-__all__ = ["LOADING", "Guard", "check_label", "flat", "inserted"]
+__all__ = ["ScreenGuard"]
 
-Transforms: TypeAlias = Compose | Sequence[Callable[..., Any]] | Callable[..., Any]
-
-# What brings an image into memory and leaves its values and its grid as they are.
-LOADING = (
-    LoadImaged,
-    EnsureChannelFirstd,
-    EnsureTyped,
-    CastToTyped,
-    ToTensord,
-    ToDeviced,
-    ConcatItemsd,
-    CopyItemsd,
-    DeleteItemsd,
-    SelectItemsd,
+_UNFITTED = (
+    "the guard is not calibrated for this network: fit it on 20 clean volumes by advdefense calibrate CLEAN_VOLUMES "
+    "--network BUNDLE -o screen.pt, and give --screen screen.pt"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guard:
-    """Detector and reformer in front of any network, 2-D or 3-D, that MONAI transforms feed.
+class ScreenGuard:
+    """Scores of the image and of the predictions in front of any network, 2-D or 3-D, that MONAI transforms feed.
+
+    The network sees its image as it is. A second prediction, of the image smoothed a little, tells whether the first
+    hangs on faint detail. Without a fitted screen every slice is marked and no volume is called clean.
 
     Attributes:
-        detector: calibrated detector of one channel.
-        reformer: reformer of one channel.
-        slice_size: sides of the slices that they take, see :class:`~monai_advdefense.transforms.DetectAdversarial`.
+        screen_path: file that :class:`~monai_advdefense.bundle_tools.GuardCalibration` has written; None is none.
         slice_dim: axis that counts the slices in the orientation ``axcodes``; 1 is coronal in ``"RAS"``. None takes
             images as one slice; ``axcodes`` must be None as well.
-        axcodes: orientation in which the networks see the slices, whatever that of the file; None is that of the file.
+        axcodes: orientation in which the slices are counted, whatever that of the file; None is that of the file.
         channels: numbers of the guarded channels; None is all of them.
-        value_range: values that become 0 and 1; None is 0 to the 99.5th percentile around the voxels above 0.
+        value_range: values that become 0 and 1; None is 0 to the 99.5th percentile.
+        slice_size: sides of the slices, cropped to the foreground and padded; None takes them whole.
+        smoothing: standard deviation of the smoothing, in voxels of the network's image.
         label: value of rejected slices in the output.
-        keys: keys of the guarded images.
-        pred_keys: keys of the predictions to mark.
+        key: key of the guarded image.
+        pred_key: key of the prediction.
         position: how many of the preprocessing transforms come before the guard; None is as many as load.
-        batch_size: slices that pass a network at once.
-
-    Example:
-        >>> from monai.transforms import NormalizeIntensityd
-        >>> detector = ReconstructionDetector(nn.Identity())
-        >>> guard = Guard(detector=detector, reformer=nn.Identity(), slice_size=(8, 8), slice_dim=1)
-        >>> theirs = Compose([LoadImaged("image"), EnsureChannelFirstd("image"), NormalizeIntensityd("image")])
-        >>> [type(transform).__name__ for transform in guard.preprocessing(theirs).transforms]
-        ['LoadImaged', 'EnsureChannelFirstd', 'DetectAdversariald', 'Reformd', 'NormalizeIntensityd']
     """
 
-    detector: ReconstructionDetector
-    reformer: nn.Module
-    slice_size: Sequence[int] | None
-    slice_dim: int | None
+    screen_path: str | Path | None = None
+    slice_dim: int | None = 1
     axcodes: str | None = "RAS"
     channels: Sequence[int] | None = None
     value_range: Sequence[float] | None = None
+    slice_size: Sequence[int] | None = None
+    smoothing: float = 0.75
     label: int = 255
-    keys: KeysCollection = "image"
-    pred_keys: KeysCollection = "pred"
+    key: str = "image"
+    pred_key: str = "pred"
     position: int | None = None
-    batch_size: int = 8
 
-    @classmethod
-    def from_bundle(
-        cls,
-        bundle: str | Path,
-        reformer_bundle: str | Path | None = None,
-        *,
-        device: str | torch.device = "cpu",
-        **settings: Any,
-    ) -> Guard:
-        """The guard of a bundle, with size and axis of the slices on which its networks were trained.
-
-        Args:
-            bundle: folder of a defended segmenter, or of a detector.
-            reformer_bundle: folder of the reformer; None takes it from ``bundle``.
-            device: where detector and reformer run; a device other than the CPU needs transforms that run in the main
-                process (``num_workers=0``).
-            settings: other attributes of the class.
-
-        Raises:
-            InputError: if a folder holds no such network, or there is no such setting.
-            CalibrationError: if the detector is not calibrated.
-        """
+    def __post_init__(self) -> None:
         # What an overlay names is built before all else of a run.
         refuse_unknown_overrides()
-        known = [each.name for each in fields(cls)]
-        check_overrides(settings, dict.fromkeys(known))
-        for name in ("slice_size", "slice_dim"):
-            if name not in settings:
-                settings[name] = setting_of(bundle, name)
-        return cls(
-            detector=load_detector(bundle, device),
-            reformer=load_reformer(bundle if reformer_bundle is None else reformer_bundle, device),
-            **settings,
-        )
+
+    @property
+    def guarded(self) -> GuardedChannels:
+        """Which slices of which channels it looks at."""
+        return GuardedChannels(self.slice_dim, self.axcodes, self.channels, self.value_range, self.slice_size, 8)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a fit holds for, as JSON can hold it."""
+        lists = {name: getattr(self, name) for name in ("channels", "value_range", "slice_size")}
+        plain = {name: None if value is None else list(value) for name, value in lists.items()}
+        names = ("slice_dim", "axcodes", "smoothing")
+        return {**{name: getattr(self, name) for name in names}, **plain}
+
+    @cached_property
+    def screen(self) -> Screen | None:
+        """The fitted screen; None if there is none.
+
+        Raises:
+            InputError: the file is missing, or was fitted with other settings.
+        """
+        if self.screen_path is None:
+            return None
+        path = Path(self.screen_path).with_suffix(".calibration.json")
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            fitted, screen = record["guard"], Screen(record["classes"], channels=record["channels"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            remedy = "fit it by advdefense calibrate CLEAN_VOLUMES --network BUNDLE"
+            raise broken_rule(path, "the record of a guard for this network", reason(error), remedy) from error
+        load_weights(self.screen_path, screen, require_calibrated=True)
+        for name, value in self.settings.items():
+            if fitted.get(name) != value:
+                remedy = f"give guard#{name} {fitted.get(name)}, or calibrate again"
+                raise broken_rule(f"guard#{name}", f"{fitted.get(name)} as in {path}", value, remedy)
+        return screen.eval()
 
     def preprocessing(self, theirs: Transforms) -> Compose:
-        """The preprocessing of a network with the guard after what loads, before all that changes values or grid.
+        """The preprocessing of a network with the guard after what loads; ``theirs`` is left as it is."""
+        keep = KeepSlicesd(self.key, self.guarded)
+        return inserted(theirs, [keep], lambda each: not isinstance(each, LOADING), self.position)
 
-        The transforms are those of ``theirs``, which is left as it is: ``Invertd`` can go on referring to it.
-        """
-        settings: dict[str, Any] = {
-            "slice_dim": self.slice_dim,
-            "axcodes": self.axcodes,
-            "channels": self.channels,
-            "value_range": self.value_range,
-            "slice_size": self.slice_size,
-            "batch_size": self.batch_size,
-        }
-        detect = DetectAdversariald(self.keys, self.detector, **settings)
-        reform = Reformd(self.keys, self.reformer, **settings)
-        return inserted(theirs, [detect, reform], lambda each: not isinstance(each, LOADING), self.position)
+    def postprocessing(self, theirs: Transforms, *, network: nn.Module, inferer: Callable[..., Any]) -> Compose:
+        """The postprocessing of a network: judge the volume first, mark slices before the first ``SaveImaged``.
 
-    def postprocessing(self, theirs: Transforms) -> Compose:
-        """The postprocessing of a network, with slices marked before the first ``SaveImaged``, else at the end.
+        Args:
+            theirs: the transforms; what they do tells whether the channels of the output exclude each other.
+            network: that of the evaluator.
+            inferer: that of the evaluator.
 
         Raises:
             InputError: if ``label`` does not fit into the integer type that ``SaveImaged`` writes.
         """
-        keys = [f"accepted_{key}" for key in ensure_tuple(self.keys)]
-        check_label(theirs, self.pred_keys, self.label)
-        mark = RejectSlicesd(self.pred_keys, keys, self.label, self.slice_dim, axcodes=self.axcodes)
-        return inserted(theirs, [mark], lambda each: isinstance(each, SaveImaged))
+        check_label(theirs, self.pred_key, self.label)
+        judge = _Judge(self, self.predict_slices(theirs, network=network, inferer=inferer))
+        mark = RejectSlicesd(self.pred_key, f"accepted_{self.key}", self.label, self.slice_dim, axcodes=self.axcodes)
+        marked = inserted(theirs, [mark], lambda each: isinstance(each, SaveImaged))
+        return inserted(marked, [judge], lambda _: True, 0)
 
-
-def check_label(theirs: Transforms, pred_keys: KeysCollection, label: int) -> None:
-    """Check that what saves the predictions can write the label of rejected slices.
-
-    Raises:
-        InputError: if ``label`` does not fit into the integer type that ``SaveImaged`` writes.
-    """
-    for saving in flat(theirs).transforms:
-        if not isinstance(saving, SaveImaged) or not set(saving.keys) & set(ensure_tuple(pred_keys)):
-            continue
-        saved = saving.saver.init_kwargs.get("output_dtype")
-        dtype = np.dtype(np.float32 if saved is None else get_equivalent_dtype(saved, np.ndarray))
-        if dtype.kind in "iu" and not np.iinfo(dtype).min <= label <= np.iinfo(dtype).max:
-            raise broken_rule(
-                "argument `label`",
-                f"a value that fits into {dtype}, which SaveImaged writes",
-                label,
-                "choose another one, or another output_dtype",
-            )
-
-
-def flat(theirs: Transforms) -> Compose:
-    """One Compose without others in it."""
-    return (theirs if isinstance(theirs, Compose) else Compose(theirs)).flatten()
-
-
-def inserted(
-    theirs: Transforms, ours: Sequence[Any], before: Callable[[Any], bool], position: int | None = None
-) -> Compose:
-    """Transforms with ours at a position, or else before the first for which ``before`` holds."""
-    whole = flat(theirs)
-    transforms = list(whole.transforms)
-    if position is not None and not 0 <= position <= len(transforms):
-        raise broken_rule(
-            "argument `position`",
-            f"0 to {len(transforms)}, the number of transforms, those of nested Composes counted one by one",
-            position,
-            "None finds the place",
+    def predict_slices(self, theirs: Transforms, *, network: nn.Module, inferer: Callable[..., Any]) -> PredictSlices:
+        """What tells the numbers of the network's predictions; arguments as of :meth:`postprocessing`."""
+        return PredictSlices(
+            network=network,
+            inferer=inferer,
+            guarded=self.guarded,
+            independent=any(map(_is_independent, flat(theirs).transforms)),
+            smoothing=self.smoothing,
         )
-    if position is None:
-        position = whole.get_index_of_first(before)
-    place = len(transforms) if position is None else position
-    return Compose(
-        [*transforms[:place], *ours, *transforms[place:]],
-        map_items=whole.map_items,
-        unpack_items=whole.unpack_items,
-        log_stats=whole.log_stats,
-        lazy=whole.lazy,
-        overrides=whole.overrides,
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Transform that adds ``accepted_{key}`` and ``screened``."""
+
+    guard: ScreenGuard
+    predict_slices: PredictSlices
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        guard = self.guard
+        kept = kept_slices(data, guard.key)
+        screen = guard.screen
+        if screen is None:
+            screened = _unfitted(kept)
+        else:
+            pred = data[guard.pred_key]
+            if screen.num_classes != self.predict_slices.classes(pred):
+                found = f"{self.predict_slices.classes(pred)}"
+                remedy = "fit the guard on volumes that this network has segmented"
+                raise broken_rule("prediction", f"{screen.num_classes} classes, as fitted", found, remedy)
+            screened = screen(kept.slices, self.predict_slices(data[guard.key], pred, kept))
+        return {**data, f"accepted_{guard.key}": screened.accepted, "screened": screened}
+
+
+def _is_independent(transform: Any) -> bool:
+    """Whether a transform takes each channel for a structure of its own."""
+    if isinstance(transform, Activationsd):
+        return any(transform.sigmoid)
+    return isinstance(transform, AsDiscreted) and any(value is not None for value in transform.threshold)
+
+
+def _unfitted(kept: KeptSlices) -> Screened:
+    """What is known without a fit."""
+    count = len(kept.slices)
+    unknown = torch.full((count,), math.nan)
+    empty = ("",) * count
+    verdict = VolumeVerdict("not_checked", "", explain("not_checked", "", _UNFITTED), "", math.nan, 0, 0, math.nan)
+    return Screened(
+        unknown,
+        torch.zeros(count, dtype=torch.bool),
+        is_blank(kept.slices),
+        torch.ones(count, dtype=torch.bool),
+        unknown[:, None].expand(-1, len(SCREEN_SCORES)),
+        empty,
+        empty,
+        verdict,
     )

@@ -19,9 +19,9 @@ from monai.utils.enums import MetaKeys
 from torch import Tensor
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.bundle_tools.guard_in_front import Transforms, flat
+from monai_advdefense.bundle_tools.guard_in_front import ScreenGuard
 from monai_advdefense.bundle_tools.predict_slices import kept_slices
-from monai_advdefense.bundle_tools.screen_guard import ScreenGuard
+from monai_advdefense.bundle_tools.spectral_guard import Transforms, flat
 from monai_advdefense.checksums import file_sha256
 from monai_advdefense.report import (
     BundleFacts,

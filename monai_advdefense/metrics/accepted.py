@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from monai_advdefense.guard import rejected as rejection
+import monai_advdefense.guard.mark_rejected as rejection
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
 
