@@ -66,7 +66,8 @@ def certify(
         alpha: chance that any pixel of an image has a radius that is too large.
         largest: no larger radius is asked for, which makes smaller ones easier to prove; None is what ``n`` equal
             votes prove.
-        mask: ``(B or 1, 1, *spatial)``, true where the image may be attacked; None is everywhere.
+        mask: ``(B or 1, 1 or C, *spatial)``, true where the image may be attacked; None is everywhere. A pixel is
+            inside where one of its channels is.
         batch_size: noisy copies in one pass of the network.
         generator: source of the noise, on the device of the image; None is one of seed 0.
 
@@ -98,14 +99,15 @@ def certify(
 
     certified = []
     with frozen(network):
-        for one, place in zip(image.split(1), inside.split(1), strict=True):
-            passes = _Passes(network, one, place, sigma, batch_size, generator)
+        for one, noise_mask in zip(image.split(1), inside.split(1), strict=True):
+            passes = _Passes(network, one, noise_mask, sigma, batch_size, generator)
+            place = noise_mask.any(1)
             chosen = passes.most_frequent(n_select)
             votes = passes.agreeing(chosen, n)
-            inside_box = place[:, 0][passes.box]
+            inside_box = place[passes.box]
             proved = certified_radius(votes[inside_box], n=n, sigma=sigma, alpha=alpha, largest=largest)
-            radius = torch.full(place[:, 0].shape, torch.inf, device=image.device).masked_scatter(place[:, 0], proved)
-            label = torch.zeros_like(radius, dtype=torch.int64).masked_scatter(place[:, 0], chosen[inside_box])
+            radius = torch.full(place.shape, torch.inf, device=image.device).masked_scatter(place, proved)
+            label = torch.zeros_like(radius, dtype=torch.int64).masked_scatter(place, chosen[inside_box])
             certified.append((label, radius))
     labels, radii = zip(*certified, strict=True)
     return Certificate(torch.cat(labels), torch.cat(radii), n + n_select)
@@ -125,7 +127,7 @@ class _Passes:
     @cached_property
     def box(self) -> tuple[slice, ...]:
         """Where the mask lies, of ``(1, *spatial)``: classes are not asked for elsewhere."""
-        places = self.mask[:, 0].nonzero()
+        places = self.mask.any(1).nonzero()
         if not len(places):
             return (slice(None), *[slice(0)] * (places.shape[1] - 1))
         return tuple(slice(int(low), int(high) + 1) for low, high in zip(places.amin(0), places.amax(0), strict=True))

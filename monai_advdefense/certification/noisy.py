@@ -23,7 +23,7 @@ def noisy(image: Tensor, *, sigma: float, mask: Tensor | None, generator: torch.
     Args:
         image: images ``(B, C, *spatial)``, of values around [0, 1].
         sigma: standard deviation of the noise, in units of the image.
-        mask: bool ``(B or 1, 1, *spatial)``, noise lives where it is true; None is everywhere. Elsewhere the image
+        mask: bool ``(B or 1, 1 or C, *spatial)``, noise lives where it is true; None is everywhere. Elsewhere the image
             stays as it is.
         generator: source of the noise, on the device of the image.
 

@@ -68,6 +68,20 @@ def test_outside_of_the_mask_is_background_for_good(linear):
     assert found.radius[mask[:, 0]].isfinite().all()
 
 
+def test_of_several_channels_one_may_be_the_attacked_one():
+    network = nn.Conv2d(2, 2, 1)
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[[[0.0]], [[0.0]]], [[[0.0]], [[1.0]]]]))
+        network.bias.copy_(torch.tensor([0.0, -0.5]))
+    image, mask = torch.full((1, 2, 4, 4), 0.9), torch.zeros(1, 2, 4, 4)
+    mask[:, 1, :2] = 1
+    found = certify(network, image, sigma=0.25, n=200, mask=mask)
+    assert (found.label[0, :2] == 1).all()
+    assert found.radius[0, :2].isfinite().all()
+    assert (found.radius[0, :2] <= 0.4).all()
+    assert found.radius[0, 2:].isinf().all()
+
+
 def test_an_empty_mask_certifies_background_everywhere(linear):
     image = torch.rand(1, 1, 8, 8)
     found = certify(linear, image, sigma=0.25, n=20, mask=torch.zeros_like(image))
