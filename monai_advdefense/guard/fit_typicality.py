@@ -24,6 +24,8 @@ __all__ = ["FittedTypicality", "fit_typicality", "fit_typicality_numbers"]
 FOLDS = 5
 # Share of the slices, those with the least of the object, that are not judged.
 NOT_JUDGED = 0.03
+# Such a slice shows at most this share of what the median slice shows.
+LARGEST_NOT_JUDGED = 0.3
 # Share of clean slices up to which a score stays under 1. Those that alone see faint attacks, bias fields and slices
 # from elsewhere, and whose tails are short, may speak sooner.
 TAIL = 0.98
@@ -119,7 +121,9 @@ def _smallest_area(volumes: Sequence[VolumeNumbers]) -> Tensor:
         raise broken_rule(
             "volumes", "slices that show tissue", "none", "scale images to [0, 1] first", error=CalibrationError
         )
-    return areas[areas > 0].float().quantile(NOT_JUDGED).ceil()
+    shown = areas[areas > 0].float()
+    # Where all slices are of one size, as in a slab, those of which half is missing must still be judged.
+    return torch.minimum(shown.quantile(NOT_JUDGED), LARGEST_NOT_JUDGED * shown.median()).ceil()
 
 
 def _fitted(volumes: Sequence[VolumeNumbers], channels: int, smallest: Tensor) -> Typicality:
@@ -161,11 +165,11 @@ def _elsewhere(clean: SliceNumbers, direction: int) -> SliceNumbers:
 
 def _spoilt(model: Typicality, parts: Sequence[tuple[VolumeNumbers, SliceNumbers]], names: Sequence[str]) -> Tensor:
     """Standardized numbers of spoilt slices of all volumes, those that were large enough before."""
-    rows = []
-    for volume, part in parts:
-        z = _standardized(model, volume, part)
-        rows.append(torch.cat([z[name] for name in names], dim=1)[part.clean_area >= model.smallest_area])
-    return torch.cat(rows)
+    features = {name: torch.cat([part.features[name] for _, part in parts]) for name in FEATURES}
+    # All volumes at once: a slab has few slices.
+    z = model.standardized(features, *_joined([_places(volume, part, slice(None)) for volume, part in parts]))
+    large = torch.cat([part.clean_area for _, part in parts]) >= model.smallest_area
+    return torch.cat([z[name] for name in names], dim=1)[large]
 
 
 def _calibrate(model: Typicality, volumes: Sequence[VolumeNumbers], unseen: Sequence[Typicality]) -> None:

@@ -112,6 +112,16 @@ def test_volumes_without_tissue_are_refused():
         fit_typicality([torch.zeros(4, 1, 40, 40)] * 5, [f"P{seed}" for seed in range(5)])
 
 
+def test_a_fit_on_slabs_judges_slices_of_which_half_is_missing():
+    slab = slice(11, 19)
+    fitted = fit_typicality([_volume(seed)[slab] for seed in range(8)], [f"P{seed}" for seed in range(8)])
+    half = _volume(20)[slab]
+    half[:, :, :20] = 0
+    found = fitted.model(half)
+    assert found.judged.all()
+    assert found.rejected.all()
+
+
 def test_names_differ_and_causes_can_be_explained():
     assert len(set(SCORES)) == len(SCORES)
     assert set(TYPICALITY_CAUSES) < set(CAUSES)

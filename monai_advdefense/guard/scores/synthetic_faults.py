@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from monai.transforms import GaussianSmooth, GibbsNoise, RandBiasField, RandSimulateLowResolution
+from monai.utils import convert_to_tensor
 from torch import Tensor
 
 from monai_advdefense.guard.scores.foreground import foreground
@@ -149,7 +150,8 @@ FAULT_CAUSES: Mapping[str, str] = {name: cause for name, (cause, _) in _FAULTS.i
 
 def _inside(name: str) -> Callable[[Tensor, torch.Generator], Tensor]:
     def spoil(image: Tensor, generator: torch.Generator) -> Tensor:
-        spoilt = torch.stack([_FAULTS[name][1](slice_, generator) for slice_ in image])
+        # MONAI's transforms return MetaTensors, on which each later step would take longer.
+        spoilt = torch.stack([convert_to_tensor(_FAULTS[name][1](slice_, generator)) for slice_ in image])
         # Skull-stripped images stay so, whatever was done before; a pose moves the object, a ghost lies beside it.
         moved = name == "ghost" or FAULT_CAUSES[name] == "anatomy"
         return (spoilt if moved else spoilt * (image > 0)).clamp(0, 1)
