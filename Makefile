@@ -11,7 +11,7 @@ SAMPLES := bundles/brain_mri_detector/runs/template_samples bundles/brain_mri_re
 .PHONY: help demo samples test lint types unit reliability mutants configs bundles dist audit licences lowest deploy label pacs docs benchmarks device-check results paper clean
 
 help:
-	@echo "make demo        install, defend a sample brain and an attacked copy of it, and show the report"
+	@echo "make demo        install, fit the guard on generated brains, and show a clean one and three spoilt copies on one page"
 	@echo "make test        install, linter, types and tests"
 	@echo "make reliability  the promises of docs/reliability.md at full length, and its figures (PROMISE=NAME: one of them)"
 	@echo "make mutants     change single lines of the core, one by one, and see whether the tests notice it"

@@ -1,5 +1,1 @@
-"""The main job on a sample brain, as a program: ``python -m demo --output_dir demo``."""
-
-from demo.comparison import Row, tissue_dice, tissue_of_classes
-
-__all__ = ["Row", "tissue_dice", "tissue_of_classes"]
+"""The main job on generated brains, as a program: ``python -m demo --output_dir demo``."""

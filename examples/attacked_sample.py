@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,15 @@ import numpy as np
 from monai_advdefense.data.template_sample import write_template_samples
 from monai_advdefense.errors import InputError, OutputError
 
-__all__ = ["BUNDLE", "REJECTED", "compare_segmentations", "defend", "run_logged", "write_attacked_sample"]
+__all__ = [
+    "BUNDLE",
+    "REJECTED",
+    "compare_segmentations",
+    "defend",
+    "read_decisions",
+    "run_logged",
+    "write_attacked_sample",
+]
 
 BUNDLE = Path(__file__).parents[1] / "bundles" / "brain_mri_defended_segmentation"
 REJECTED = 28
@@ -95,6 +104,23 @@ def compare_segmentations(expected_path: Path, found_path: Path) -> None:
             "run this again"
         )
     print(f"shape, affine and all {labels.size} voxels are those of monai.bundle run")
+
+
+def read_decisions(path: Path) -> dict[int, str]:
+    """Decision by slice of the input, from a ``NAME_scores.csv``; blank slices and those beyond the input left out.
+
+    Raises:
+        InputError: if the file cannot be read as such a table.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {
+                int(row["input_index"]): row["decision"]
+                for row in csv.DictReader(file)
+                if row["input_index"] and row["decision"] != "blank"
+            }
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: expected the score table of a volume, found {error}: run this again") from error
 
 
 def run_logged(command: Sequence[str], log: Path) -> None:

@@ -45,7 +45,7 @@ def _order(root):
     [
         ("monai_advdefense", "atomic_path"),
         ("experiments", "attacks"),
-        ("demo", "comparison"),
+        ("demo", "page"),
         ("mutants", "mutation"),
     ],
 )

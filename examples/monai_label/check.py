@@ -20,8 +20,14 @@ from typing import Any
 import nibabel as nib
 import requests
 
-from demo.comparison import read_decisions
-from examples.attacked_sample import BUNDLE, compare_segmentations, defend, run_logged, write_attacked_sample
+from examples.attacked_sample import (
+    BUNDLE,
+    compare_segmentations,
+    defend,
+    read_decisions,
+    run_logged,
+    write_attacked_sample,
+)
 from monai_advdefense.errors import OutputError, exit_on_error
 
 # Of the stored sample: its axes are P, I, R.

@@ -43,6 +43,8 @@ NOISE = 12.5
 # Part of every file's header: files of another generator are not taken for complete ones. Raise it with each change.
 _VERSION = 1
 _MARK = b"template sample"
+# What is generated beside the slices that are asked for, in mm: farther than anything is moved.
+_MARGIN = 16.0
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,41 @@ class TemplateSample:
         return np.where(self.white > 0.5, 2, self.grey > 0.5).astype(np.uint8)
 
 
-def template_sample(seed: int) -> TemplateSample:
-    """Generate one subject-like brain; the same for the same seed.
+def template_sample(seed: int, *, coronal: tuple[float, float] | None = None) -> TemplateSample:
+    """Generate one subject-like brain; the same for the same seed and the same slices.
 
     The MNI152 template of nilearn and its tissue maps are deformed; then cortical folds, which an average does not
     show, are drawn into the maps, and the whole is scanned with a bias field and Rician noise.
+
+    Args:
+        seed: of what differs between subjects.
+        coronal: first and last of the coronal slices to generate, in mm of the template's space; None is all of them.
+            A few take a fraction of the time.
 
     Raises:
         InputError: if nilearn is not installed.
     """
     maps, affine = load_template()
+    if coronal is None:
+        return _sample(seed, maps, affine)
+    low, high = coronal
+    rows, moved = _rows(affine, maps.shape[2], low - _MARGIN, high + _MARGIN)
+    whole = _sample(seed, maps[:, :, rows], moved)
+    rows, moved = _rows(moved, whole.image.shape[1], low, high)
+    return TemplateSample(whole.image[:, rows], whole.grey[:, rows], whole.white[:, rows], moved)
+
+
+def _rows(
+    affine: npt.NDArray[np.float64], count: int, low: float, high: float
+) -> tuple[slice, npt.NDArray[np.float64]]:
+    """Which of the coronal slices lie from ``low`` to ``high`` mm, and the affine of those alone."""
+    first = max(round(low - affine[1, 3]), 0)
+    moved = affine.copy()
+    moved[1, 3] += first
+    return slice(first, min(round(high - affine[1, 3]) + 1, count)), moved
+
+
+def _sample(seed: int, maps: FloatArray, affine: npt.NDArray[np.float64]) -> TemplateSample:
     random = np.random.RandomState(seed)
     shape = maps.shape[1:]
     center = np.linalg.solve(affine, [0, -18, 0, 1])[:3]
@@ -99,7 +126,9 @@ def template_sample(seed: int) -> TemplateSample:
     )
 
 
-def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 0) -> list[Path]:
+def write_template_samples(
+    folder: str | Path, count: int, *, first_seed: int = 0, coronal: tuple[float, float] | None = None
+) -> list[Path]:
     """Write the samples of consecutive seeds as NIfTI; pairs of files that lie there complete are kept.
 
     Args:
@@ -107,6 +136,7 @@ def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 
             matter, 2 white matter).
         count: number of samples.
         first_seed: seed of the first one; see :data:`SPLIT_SEEDS`.
+        coronal: see :func:`template_sample`; give other slices another folder.
 
     Returns:
         Paths of the images, by seed.
@@ -131,7 +161,7 @@ def write_template_samples(folder: str | Path, count: int, *, first_seed: int = 
         images.append(image)
         complete = [_is_complete(path, seed) for path in (image, tissue)]
         if not all(complete):
-            sample = template_sample(seed)
+            sample = template_sample(seed, coronal=coronal)
             # The image last: a datalist goes by the images.
             _write(tissue, sample.tissue, sample.affine, seed)
             _write(image, sample.image, sample.affine, seed)

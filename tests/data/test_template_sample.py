@@ -45,7 +45,7 @@ def small(monkeypatch, template):
 def written(monkeypatch, tmp_path, small):
     """A folder for files, the one sample that is written for every seed, and the seeds that were generated."""
     sample, seeds = module.template_sample(0), []
-    monkeypatch.setattr(module, "template_sample", lambda seed: seeds.append(seed) or sample)
+    monkeypatch.setattr(module, "template_sample", lambda seed, **_: seeds.append(seed) or sample)
     return tmp_path, sample, seeds
 
 
@@ -70,6 +70,18 @@ def test_same_seed_same_brain_other_seed_other_brain(small):
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
     both = (first.image > 0) & (other.image > 0)
     assert (first.image[both] != other.image[both]).mean() > 0.9
+
+
+def test_a_slab_holds_the_slices_that_are_asked_for(template):
+    maps, affine = template
+    slab = module.template_sample(3, coronal=(-25.0, -18.0))
+    assert slab.image.shape == slab.tissue.shape == (maps.shape[1], 8, maps.shape[3])
+    np.testing.assert_array_equal(slab.affine[:3, 3], [affine[0, 3], -25, affine[2, 3]])
+    # Its anatomy is that place's of the template.
+    first = round(-25 - affine[1, 3])
+    inside = maps[:2, :, first : first + 8].sum(axis=0) > 0.5
+    overlap = (slab.image > 0) & inside
+    assert overlap.sum() > 0.85 * max((slab.image > 0).sum(), inside.sum())
 
 
 def test_background_is_zero_and_the_brain_is_one_piece_that_fits_the_slice(sample):

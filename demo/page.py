@@ -1,0 +1,98 @@
+"""Four copies of a volume side by side, each with its verdict and cause, on one page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import nibabel as nib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.guard.causes import cause_in_words, remedy
+from monai_advdefense.report import (
+    SliceView,
+    bundle_facts,
+    case_from_json,
+    figure_to_data_uri,
+    label_colors,
+    plane_of,
+    slice_panels,
+)
+
+__all__ = ["write_page"]
+
+_TITLES = {
+    "clean": "Clean",
+    "attacked": "Attacked",
+    "blurred": "Blurred",
+    "half_missing": "Half missing",
+}
+_WHAT = {
+    "clean": "as it was generated",
+    "attacked": "4 of 8 slices, by DAG, so that structures become background",
+    "blurred": "by a Gaussian of 1.5 mm",
+    "half_missing": "the left half is 0",
+}
+_CORONAL = 1
+
+
+def write_page(path: Path, images: Mapping[str, Path], results: Path, bundle: Path) -> Path:
+    """Write the page from what ``advdefense screen`` has written.
+
+    Args:
+        path: file to write.
+        images: the volumes by name, RAS on a grid of 1 mm.
+        results: folder of the results.
+        bundle: folder of the bundle, for the names of structures.
+
+    Raises:
+        InputError: a record cannot be read.
+        OutputError: the page cannot be written.
+    """
+    names = bundle_facts(bundle / "configs" / "metadata.json").class_names
+    cards = [_card(name, image, results, names) for name, image in images.items()]
+    for card in cards:
+        card["report"] = Path(os.path.relpath(card["report"], path.parent)).as_posix()
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
+    text = environment.get_template("page.html.j2").render(cards=cards)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def _card(name: str, image: Path, results: Path, names: Mapping[int, str]) -> dict[str, Any]:
+    record = results / f"{name}_scores.json"
+    case = case_from_json(record.read_text(encoding="utf-8"), path=record)
+    volume, labels = _array(image), _array(results / f"{name}_seg.nii.gz").astype(np.int64)
+    plane = plane_of(torch.from_numpy(volume), np.eye(4), _CORONAL)
+    [worst] = case.most_suspicious(1)
+    # Where nothing was rejected, one slice is as good as the other.
+    shown = worst if worst.decision == "rejected" else case.slices[len(case.slices) // 2]
+    index = shown.input_index or 0
+    scaled = volume[:, index] / np.percentile(volume[volume > 0], 99.5)
+    segmented = labels[:, index] if shown.decision == "accepted" else None
+    view = SliceView(shown, scaled.astype(np.float32), np.zeros((2, 2), np.float32), labels=segmented)
+    panels = slice_panels(view, plane, label_colors(max(names) + 1, names))
+    found = case.found
+    return {
+        "title": _TITLES[name],
+        "what": _WHAT[name],
+        "verdict": case.verdict,
+        "cause": cause_in_words(found.cause) if found is not None and found.cause else "",
+        "remedy": remedy(found.cause) if found is not None and found.cause else "",
+        "rejected": case.count("rejected"),
+        "checked": case.checked,
+        "report": results / f"{name}_report.html",
+        "image": figure_to_data_uri(panels["image"]),
+        "segmentation": figure_to_data_uri(panels["segmentation"]),
+    }
+
+
+def _array(path: Path) -> NDArray[Any]:
+    return np.asarray(nib.load(path).dataobj)  # type: ignore[attr-defined]
