@@ -42,22 +42,30 @@ def untouched(subject: str, module: nn.Module) -> Iterator[None]:
     Raises:
         CheckFailedError: if one of them is not.
     """
-    state = {name: value.clone() for name, value in module.state_dict().items()}
+    state = {name: value.clone() for name, value in _state(module).items()}
     modes = [part.training for part in module.modules()]
     asked = [parameter.requires_grad for parameter in module.parameters()]
+    gradients = [None if each.grad is None else each.grad.clone() for each in module.parameters()]
     yield
     remedy = "restore it at the end, as monai_advdefense.attacks.frozen does"
     # NaN is a value that stays, such as a threshold that was not calibrated.
-    changed = [name for name, value in module.state_dict().items() if not _same(value, state[name])]
+    changed = [name for name, value in _state(module).items() if not _same(value, state.get(name))]
     if changed:
         raise fail(subject, "a network whose weights and statistics stay", f"changed {changed[0]}", remedy)
     if [part.training for part in module.modules()] != modes:
         raise fail(subject, "a network whose modes stay", "training and evaluation mode exchanged", remedy)
     if [parameter.requires_grad for parameter in module.parameters()] != asked:
         raise fail(subject, "a network whose parameters ask for gradients as before", "another flag", remedy)
-    if any(parameter.grad is not None for parameter in module.parameters()):
+    if not all(_same(each.grad, before) for each, before in zip(module.parameters(), gradients, strict=True)):
         raise fail(subject, "no gradient written to the network", "one", "use torch.autograd.grad")
 
 
-def _same(first: Tensor, second: Tensor) -> bool:
-    return bool(((first == second) | ((first != first) & (second != second))).all())
+def _state(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, also those that are not stored with the weights."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def _same(first: Tensor | None, second: Tensor | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return first.shape == second.shape and bool(((first == second) | ((first != first) & (second != second))).all())

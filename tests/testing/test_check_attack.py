@@ -83,8 +83,14 @@ def weak(network, image, label, *, budget, **options):
     return plain(network, image, label, budget=torch.as_tensor(budget) / 2, **options)
 
 
+def moves_statistics(network, image, label, **options):
+    network(image)
+    return plain(network, image, label, **options)
+
+
 def writes_gradients(network, image, label, **options):
-    network(image).sum().backward()
+    network.eval()(image).sum().backward()
+    network.train()
     return plain(network, image, label, **options)
 
 
@@ -99,7 +105,8 @@ def writes_gradients(network, image, label, **options):
         (idle, "more flipped pixels with a larger budget"),
         (training, "a network whose modes stay"),
         (weak, "all pixels of a linear network flipped"),
-        (writes_gradients, "a network whose weights and statistics stay"),
+        (moves_statistics, "a network whose weights and statistics stay"),
+        (writes_gradients, "no gradient written to the network"),
     ],
 )
 def test_a_broken_attack_is_named_on_one_line(broken, message):
