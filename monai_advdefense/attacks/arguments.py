@@ -53,7 +53,8 @@ def check_mask(mask: Tensor | None, image: Tensor) -> None:
         return
     batch, channels, spatial = image.shape[0], image.shape[1], tuple(image.shape[2:])
     if mask.shape[:1] not in {(batch,), (1,)} or tuple(mask.shape[1:]) not in {(1, *spatial), (channels, *spatial)}:
-        expected = f"shape {(batch, 1, *spatial)} or {(1, 1, *spatial)}"
+        several = f", or with {channels} channels" if channels > 1 else ""
+        expected = f"shape {(batch, 1, *spatial)} or {(1, 1, *spatial)}{several}"
         raise broken_rule("mask", expected, tuple(mask.shape), "give one channel, or those of the image, of its size")
 
 

@@ -80,7 +80,7 @@ def dag(
         norm: ``"l2"`` or ``"linf"``.
         target_term: add the logit of the target to the objective, as Xie et al. do.
         include_background: also push pixels whose label is 0.
-        mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
+        mask: ``(B or 1, 1 or C, *spatial)``, the perturbation lives only where it is true (not zero).
         bounds: lowest and highest value of an image, enforced after each step, or None.
         stop: ``"all_flipped"`` lets a sample leave the batch once no targeted pixel is predicted as its label;
             ``"never"`` takes exactly ``steps`` steps (of such a sample all later ones are zero).

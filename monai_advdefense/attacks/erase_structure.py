@@ -47,7 +47,7 @@ def erase_structure(
         radius: largest L2 norm of the perturbation in units of the image, one number or ``(B,)``.
         steps: number of steps.
         step_size: L2 length of one step, one number or ``(B,)``; None takes a fifth of the radius.
-        mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
+        mask: ``(B or 1, 1 or C, *spatial)``, the perturbation lives only where it is true (not zero).
         bounds: lowest and highest value of an image, enforced after each step, or None.
 
     Returns:

@@ -31,7 +31,7 @@ def fgsm(
         image: images ``(B, C, *spatial)``, any number of spatial dimensions, on the device of the network.
         label: true or predicted classes ``(B, *spatial)``.
         epsilon: change of a pixel in units of the image, one number or ``(B,)``; 0 is the identity.
-        mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
+        mask: ``(B or 1, 1 or C, *spatial)``, the perturbation lives only where it is true (not zero).
         bounds: lowest and highest value of an image, or None.
         include_background: also attack pixels whose label is 0.
 

@@ -19,10 +19,12 @@ class NoEffectWarning(UserWarning):
 
 
 def warn_of_empty_mask(mask: Tensor, targeted: Tensor) -> None:
-    """Warn if a mask ``(B or 1, ...)`` leaves nothing to change in images with ``targeted`` ``(B, ...)`` pixels."""
-    if targeted.any() and not mask.any():
+    """Warn if a mask ``(B or 1, ...)`` leaves nothing to change in an image with ``targeted`` ``(B, ...)`` pixels."""
+    empty = targeted.flatten(1).any(1) & ~mask.flatten(1).any(1)
+    if empty.any():
         remedy = "give a mask for these values, such as foreground_mask(image, above=-500)"
-        _warn("mask", "pixels that may change", "none", remedy)
+        found = f"none in {int(empty.sum())} of {len(empty)}"
+        _warn("mask", "pixels that may change in each image", found, remedy)
 
 
 def warn_of_no_effect(image: Tensor, *, size: Tensor, gained: Tensor, moved: Tensor, tried: Tensor) -> None:

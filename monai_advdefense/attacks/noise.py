@@ -37,7 +37,7 @@ def rician_noise(
     Args:
         image: magnitude images ``(B, C, *spatial)``, finite and not negative.
         norm: L2 norm of the noise in units of the image, one number or ``(B,)``, not negative.
-        mask: ``(B or 1, 1, *spatial)``, noise is added where it is true (not zero); everywhere by default.
+        mask: ``(B or 1, 1 or C, *spatial)``, noise is added where it is true (not zero); everywhere by default.
         bounds: lowest and highest value of the noisy image, or None.
         generator: source of the draws.
 

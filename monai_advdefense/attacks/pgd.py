@@ -58,7 +58,7 @@ def pgd(
         steps: number of steps.
         step_size: length of one step in ``norm``, in units of the image, one number or ``(B,)``.
         norm: ``"l2"`` or ``"linf"``.
-        mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
+        mask: ``(B or 1, 1 or C, *spatial)``, the perturbation lives only where it is true (not zero).
         bounds: lowest and highest value of an image, enforced after each step, or None.
         include_background: also attack pixels whose label is 0.
         generator: start at a point drawn uniformly from the ball (sample by sample), as Madry et al. do; None starts

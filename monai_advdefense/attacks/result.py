@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from monai_advdefense.attacks.balls import Ball
+from monai_advdefense.attacks.balls.parametric import ParametricBall
 from monai_advdefense.attacks.climb import Reached
 from monai_advdefense.attacks.no_effect import warn_of_no_effect
 
@@ -46,7 +47,8 @@ class AttackResult:
         """
         gained = reached.quality < reached.quality_at_start
         tried = (pixels > 0) & (reached.quality_at_start > 0)
-        size = ball.reach("linf").flatten(1).amax(1)
+        limit = ball.limit if isinstance(ball, ParametricBall) else ball
+        size = limit.reach("linf").flatten(1).amax(1)
         warn_of_no_effect(ball.center, size=size, gained=gained, moved=reached.moved, tried=tried)
         found = cls.counted(
             ball.center,

@@ -68,7 +68,7 @@ def selective_pgd(
         steps: number of steps.
         step_size: L2 length of one step in units of the image, one number or ``(B,)``; ``radius / 10`` by default,
             as Bryniarski et al. take it.
-        mask: ``(B or 1, 1, *spatial)``, the perturbation lives only where it is true (not zero).
+        mask: ``(B or 1, 1 or C, *spatial)``, the perturbation lives only where it is true (not zero).
         bounds: lowest and highest value of an image, enforced after each step, or None.
         include_background: also attack pixels whose label is 0.
         generator: go from the clean image to a point drawn uniformly from the ball instead of taking the first step;

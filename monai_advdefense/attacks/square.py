@@ -48,7 +48,7 @@ def square(
         image: images ``(B, C, *spatial)``.
         label: classes, such as ``(B, *spatial)``.
         budget: largest change of a pixel in units of the image, one number or ``(B,)``.
-        n_queries: images that the network is asked about for each image, at least 1.
+        n_queries: changes that the network is asked about for each image, at least 1; it is asked about the image too.
         objective: loss that is to rise, see :mod:`monai_advdefense.attacks.objectives`.
         quality: what is to become low.
         start: images ``(B, C, *spatial)`` to begin from instead of stripes.

@@ -22,7 +22,8 @@ class Settings:
     Attributes:
         budgets: largest change of a voxel that attacks are allowed, rising, as shares of the range of values.
         attacks: names in :func:`~monai_advdefense.attacks.standard_attacks`.
-        steps: of each attack at each budget, which begins where the smaller one ended.
+        steps: of each attack with gradients at each budget, which begins where the smaller one ended; FGSM takes one,
+            the square attack 100 queries.
         corruptions: names in :data:`~monai_advdefense.corruptions.CORRUPTIONS`.
         changes: L2 norm of what corruptions change over that of the image, rising: their severities.
         activation: ``"softmax"``, one channel for each class, or ``"sigmoid"``, one for each structure.

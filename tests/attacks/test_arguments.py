@@ -23,6 +23,7 @@ LABEL = torch.ones(2, 3, 4, dtype=torch.int64)
         (check_label, ("label", LABEL[:, None], (2, 3, 4)), r"found \(2, 1, 3, 4\)"),
         (check_mask, (torch.ones(2, 3, 4), IMAGE), r"found \(2, 3, 4\)"),
         (check_mask, (torch.ones(3, 1, 3, 4), IMAGE), r"found \(3, 1, 3, 4\)"),
+        (check_mask, (torch.ones(1, 2, 3, 4), IMAGE.expand(2, 3, 3, 4)), r"\(1, 1, 3, 4\), or with 3 channels, found"),
         (check_bounds, ((1.0, 0.0), IMAGE), r"found \(1.0, 0.0\)"),
         (check_bounds, ((0.0, 1.0), IMAGE - 0.5), "found \\[-0"),
         (check_bounds, ((0.0, 1.0), IMAGE + 1), "set `bounds`"),
@@ -41,5 +42,6 @@ def test_fitting_arguments_pass():
     check_mask(None, IMAGE)
     check_mask(torch.ones(1, 1, 3, 4), IMAGE)
     check_mask(torch.ones(2, 1, 3, 4, dtype=torch.bool), IMAGE)
+    check_mask(torch.ones(1, 3, 3, 4), IMAGE.expand(2, 3, 3, 4))
     check_bounds(None, IMAGE - 5)
     check_bounds((0.0, 1.0), IMAGE)

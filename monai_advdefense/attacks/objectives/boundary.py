@@ -14,6 +14,7 @@ __all__ = ["boundary"]
 def boundary(logits: Tensor, targets: Tensor, progress: float = 0.0) -> Tensor:
     """Cross entropy ``(B,)``, summed over the targeted pixels that touch another class; see :class:`Objective`.
 
+    Pixels that are not targeted are a class of their own: the edge of a mask within a structure counts too.
     It moves outlines, which few pixels make: distances between surfaces follow it more closely than the other losses.
 
     Example:
