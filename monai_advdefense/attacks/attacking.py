@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from monai_advdefense.attacks.frozen import frozen
 
-__all__ = ["attacking"]
+__all__ = ["attacking", "without_mixing"]
 
 
 @contextmanager
@@ -27,7 +27,12 @@ def attacking(network: nn.Module, image: Tensor) -> Iterator[Callable[[Tensor], 
     """
     autocast = torch.autocast(image.device.type, enabled=False)
     with frozen(network), torch.inference_mode(False), torch.enable_grad(), autocast:
-        yield _one_by_one(network) if _mixes_images(network) else network
+        yield without_mixing(network)
+
+
+def without_mixing(network: nn.Module) -> Callable[[Tensor], Any]:
+    """The function of ``network`` whose output for an image ``(C, *spatial)`` of a batch depends on no other image."""
+    return _one_by_one(network) if _mixes_images(network) else network
 
 
 def _mixes_images(network: nn.Module) -> bool:

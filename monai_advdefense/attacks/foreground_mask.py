@@ -40,7 +40,8 @@ def foreground_mask(
     """
     image = image.detach().as_subclass(Tensor)
     if above is not None and percentile is None:
-        background = torch.full_like(image[:, :1], above)
+        # An integer would take the type of the image, in which it may wrap around.
+        background: Tensor | float = float(above)
     elif percentile is not None and above is None:
         background = _percentile(image, percentile)
     else:

@@ -76,22 +76,24 @@ def smallest_budget(
     least = torch.full_like(failed, torch.inf)
     attacked, warm = image.detach().as_subclass(Tensor).clone(), None
     tried = torch.full_like(failed, highest)
+    given_up = torch.zeros(len(image), dtype=torch.bool)
     for _ in range(n_tries):
         budget = tried.to(image)
         found = _better_of_starts(network, image, label, attack, budget, warm, options)
-        succeeded = (found.flipped >= lost).cpu()
+        succeeded = (found.flipped >= lost).cpu() & ~given_up
         here = succeeded.to(image.device)
         attacked = _chosen(here, found.image, attacked)
         if found.parameters is None:
             raise broken_rule("attack", "one that gives parameters to go on from", "none", "give a composed attack")
         warm = found.parameters if warm is None else _chosen(here, found.parameters, warm)
         least = torch.where(succeeded, tried, least)
-        if least.isinf().all():
+        # What fails with the highest budget has nothing smaller to try, also where others of the batch go on.
+        given_up = least.isinf()
+        if given_up.all():
             break
         failed = torch.where(succeeded, failed, torch.maximum(failed, tried))
-        # What fails with the highest budget has nothing smaller to try.
         between = torch.where(failed > 0, (failed * least).sqrt(), least / 2)
-        tried = torch.where(least.isinf(), highest, between)
+        tried = torch.where(given_up, highest, between)
     return SmallestBudget(least.to(image), attacked)
 
 

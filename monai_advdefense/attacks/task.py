@@ -133,6 +133,8 @@ def make_task(
     if outputs.activation == "sigmoid" and rows.numel() and rows.max() > 1:
         raise broken_rule("label", "0 and 1 for a sigmoid", int(rows.max()), "give one channel for each structure")
     targets = rows.clone() if include_background else rows.masked_fill(rows == 0, NOT_TARGETED)
+    if ignored is not None:
+        targets.masked_fill_(ignored, NOT_TARGETED)
     if mask is not None:
         warn_of_empty_mask(mask, targets != NOT_TARGETED)
         targets.masked_fill_(~mask.any(1, keepdim=True), NOT_TARGETED)

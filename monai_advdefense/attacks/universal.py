@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from monai_advdefense.attacks.arguments import check_at_least, check_image
+from monai_advdefense.attacks.attacking import without_mixing
 from monai_advdefense.attacks.balls.norm_ball import NormBall, ball_around
 from monai_advdefense.attacks.balls.parametric import ParametricBall
 from monai_advdefense.attacks.composed import composed_attack
@@ -110,7 +111,7 @@ class _Stacked(nn.Module):
         return _stacked(torch.cat([checkpoint(self._logits, part, use_reentrant=False) for part in parts]))
 
     def _logits(self, part: Tensor) -> Tensor:
-        output = self.network(part)
+        output = without_mixing(self.network)(part)
         logits: Tensor = output if self.logits_of is None else self.logits_of(output)
         return logits
 

@@ -10,7 +10,7 @@ from monai.networks.nets import UNet
 from torch import nn
 
 from monai_advdefense.attacks import NoEffectWarning, composed_attack, ladder, measured_quality, standard_attacks
-from monai_advdefense.attacks.balls import l2
+from monai_advdefense.attacks.balls import bias_field, l2
 from monai_advdefense.attacks.steps import l2_step
 from monai_advdefense.errors import InputError
 
@@ -168,6 +168,20 @@ def test_logits_are_picked_from_what_the_network_returns():
         composed_attack(Deep(wraps["dict"][0]), image, label, budget=0.05)
 
 
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_ignored_pixels_are_not_targeted_with_the_background(activation):
+    net = network(4 if activation == "softmax" else 1)
+    image, label = case(net)
+    label[..., 6:] = 255
+    options = {"include_background": True, "ignore_index": 255, "activation": activation}
+    found = composed_attack(net, image, label, budget=0.1, **options)
+    logits = net(found.image)
+    after = logits.argmax(1) if activation == "softmax" else (logits[:, 0] > 0).long()
+    lost = (after != label)[..., :6].double().flatten(1).mean(1)
+    torch.testing.assert_close(found.flipped.double(), lost, atol=1e-6, rtol=0)
+    assert found.flipped.max() > 0
+
+
 def test_channels_outside_of_the_mask_stay():
     net = network(3, 2, 3)
     image, label = case(net, channels=3)
@@ -290,8 +304,32 @@ def test_a_mask_that_leaves_nothing_is_named():
     """As ``image > 0`` does in Hounsfield units or z-scores that lie below 0."""
     net = network()
     image, label = case(net)
-    with pytest.warns(NoEffectWarning, match="mask: expected pixels that may change, found none: give a mask"):
+    with pytest.warns(NoEffectWarning, match="mask: .* in each image, found none in 3 of 3: give a mask"):
         composed_attack(net, image - 2, label, budget=0.02, bounds=None, mask=image - 2 > 0)
+
+
+def test_a_mask_that_leaves_nothing_in_one_image_is_named():
+    net = network()
+    image, label = case(net)
+    mask = torch.ones(3, 1, 12, 12)
+    mask[1] = 0
+    with pytest.warns(NoEffectWarning, match="found none in 1 of 3"):
+        composed_attack(net, image, label, budget=0.02, mask=mask)
+
+
+@pytest.mark.parametrize(("budget", "named"), [(2.0, "network"), (0.02, "budget")])
+def test_budgets_of_balls_with_parameters_are_read_in_units_of_the_image(budget, named):
+    """Weights of a bias field are small numbers where the budget is not."""
+
+    class Step(nn.Module):
+        def forward(self, x):
+            return torch.cat([0 * x, 1 + 0 * x], 1)
+
+    image = 4000 * torch.rand(1, 1, 64, 64, generator=seeded()) - 1000
+    with pytest.warns(NoEffectWarning, match=f"^{named}: "):
+        composed_attack(
+            Step(), image, torch.ones(1, 64, 64, dtype=torch.long), budget=budget, ball=bias_field, bounds=None
+        )
 
 
 def test_a_saturated_network_is_named():

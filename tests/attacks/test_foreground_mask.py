@@ -13,6 +13,15 @@ def test_a_pixel_counts_if_some_channel_is_above():
     assert foreground_mask(SCAN, above=-500).tolist() == [[[[False, True], [True, True]]]]
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.float16])
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [(-500, [True, True, True]), (-0.5, [True, True, True]), (1.5, [False, False, True]), (300, [False, False, False])],
+)
+def test_values_need_not_be_of_the_type_of_the_image(dtype, above, expected):
+    assert foreground_mask(torch.tensor([[[0, 1, 200]]], dtype=dtype), above=above).tolist() == [[expected]]
+
+
 def test_percentiles_are_those_of_each_image_and_do_not_depend_on_units():
     image = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     found = foreground_mask(image, percentile=75)

@@ -11,7 +11,7 @@ from torch import nn
 from monai_advdefense.attacks import composed_attack, smallest_budget, square
 from monai_advdefense.attacks.balls import l2, linf
 from monai_advdefense.attacks.objectives import structure_margin
-from monai_advdefense.attacks.steps import apgd
+from monai_advdefense.attacks.steps import apgd, sign
 from monai_advdefense.errors import InputError
 
 ATTACKS = {
@@ -106,6 +106,17 @@ def test_batch_of_two_equals_two_of_one():
         alone = smallest_budget(network, image[sample : sample + 1], label[sample : sample + 1], **options)
         torch.testing.assert_close(alone.budget, together.budget[sample : sample + 1])
         torch.testing.assert_close(alone.image, together.image[sample : sample + 1])
+
+
+def test_what_fails_with_the_highest_budget_fails_beside_others_too():
+    """A second try, from where the first one ended with one of two pixels, would succeed."""
+    first = torch.tensor([[0.51, 0.51], [0.54, 0.58]])
+    image, label = torch.stack([first, 1 - first], 1), torch.zeros(2, 2, dtype=torch.long)
+    step = partial(sign, size=torch.tensor(0.05))
+    attack = partial(composed_attack, n_steps=1, step=step, include_background=True)
+    found = smallest_budget(nn.Identity(), image, label, attack=attack, highest=0.2, n_tries=6)
+    assert found.budget.isinf().tolist() == [False, True]
+    assert torch.equal(found.image[1], image[1])
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,17 @@ def test_what_the_network_sees_at_once_does_not_change_the_result():
     torch.testing.assert_close(one, all_five, atol=1e-5, rtol=0)
 
 
+def test_batch_norm_without_running_statistics_does_not_mix_images():
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2, track_running_stats=False)).eval()
+    image = torch.rand(4, 1, 8, 8)
+    image[0] *= 0.1
+    label = (image[:, 0] > 0.5).long()
+    found = universal(net, image, label, budget=0.05, n_steps=3, batch_size=4)
+    predicted = torch.cat([net(one).argmax(1) for one in found.image.split(1)])
+    assert float(found.flipped) == pytest.approx(float((predicted != label)[label > 0].double().mean()), abs=1e-6)
+
+
 def test_several_structures_of_a_sigmoid_and_a_mask():
     torch.manual_seed(0)
     net = UNet(2, 1, 2, (4, 8), (2,)).eval()
