@@ -66,12 +66,13 @@ class Archive:
         """UIDs of the images of a study by that of their series; series without images are left out.
 
         Raises:
-            InputError: if the archive knows no such study or has no image of it, or cannot be asked.
+            InputError: if the archive knows no such study or has no image of it, cannot be asked, or answers with what
+                is no UID.
         """
-        if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", study):
-            raise broken_rule("study", "a Study Instance UID, digits and dots", study, "copy it from the archive")
+        _check_uid("study", "Study", study, "copy it from the archive")
         found = self._ask(lambda: self._client.search_for_series(study, get_remaining=True))
-        series = [_value(each, "0020000E") for each in found if _value(each, "00080060") not in _NO_IMAGES]
+        images = [each for each in found if _value(each, "00080060") not in _NO_IMAGES]
+        series = [self._uid(each, "0020000E", "Series") for each in images]
         if not series:
             what = f"{len(found)} series without images" if found else "no such study"
             raise broken_rule(f"study {study}", f"images in {self.url}", what, "check its UID")
@@ -79,7 +80,13 @@ class Archive:
 
     def _instances(self, study: str, series: str) -> list[str]:
         found = self._ask(lambda: self._client.search_for_instances(study, series, get_remaining=True))
-        return sorted(_value(each, "00080018") for each in found)
+        return sorted(self._uid(each, "00080018", "SOP") for each in found)
+
+    def _uid(self, found: dict[str, Any], tag: str, kind: str) -> str:
+        """A UID that the archive has answered."""
+        uid = _value(found, tag)
+        _check_uid(f"answer of {self.url}", kind, uid, "ask its administrator")
+        return uid
 
     def fetch(self, study: str, series: str, instance: str, path: Path) -> None:
         """Write an object as the archive holds it; nothing incomplete gets the name of the file.
@@ -135,6 +142,12 @@ class Archive:
                     break
         remedy = "check address, rights and network, then run again: what is there is kept"
         raise broken_rule("pacs", f"an answer of {self.url}", _reason(last), remedy, error=error) from last
+
+
+def _check_uid(subject: str, kind: str, uid: str, remedy: str) -> None:
+    """Refuse what is no UID: they become parts of paths and addresses."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", uid):
+        raise broken_rule(subject, f"a {kind} Instance UID, digits and dots", uid or "none", remedy)
 
 
 def _value(found: dict[str, Any], tag: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -120,6 +121,18 @@ def test_an_object_that_the_archive_refuses_is_told(server, make_series):
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(InputError, match="pacs: expected a URL such as"):
         Archive(url)
+
+
+@pytest.mark.parametrize("wrong", ["not a uid", "1.2.x", "1..2", ""])
+@pytest.mark.parametrize(("tag", "kind"), [("0020000E", "Series"), ("00080018", "SOP")])
+def test_what_the_archive_calls_a_uid_and_is_none_is_refused(monkeypatch, tag, kind, wrong):
+    row = {tag: {"Value": ["1.2"]} for tag in ("0020000E", "00080018")} | {tag: {"Value": [wrong]}}
+    archive = Archive("http://127.0.0.1/dicom-web")
+    for method in ("search_for_series", "search_for_instances"):
+        monkeypatch.setattr(archive._client, method, lambda *_, **__: [row])
+    found = f"expected a {kind} Instance UID, digits and dots, found {wrong or 'none'}: ask its administrator"
+    with pytest.raises(InputError, match=re.escape(f"answer of {archive.url}: {found}")):
+        archive.images("1.2")
 
 
 def test_what_is_no_study_is_refused(server):
