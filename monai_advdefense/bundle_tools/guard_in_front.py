@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from monai.transforms import Activationsd, AsDiscreted, Compose, SaveImaged
+from monai.transforms import Compose, SaveImaged
 from torch import nn
 
+from monai_advdefense.bundle_tools.independent_channels import channels_are_independent
 from monai_advdefense.bundle_tools.overrides import refuse_unknown_overrides
 from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_slices
-from monai_advdefense.bundle_tools.spectral_guard import LOADING, Transforms, check_label, flat, inserted
+from monai_advdefense.bundle_tools.spectral_guard import LOADING, Transforms, check_label, inserted
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.causes import explain
 from monai_advdefense.guard.screen import SCREEN_SCORES, Screen, Screened
@@ -137,7 +138,7 @@ class ScreenGuard:
             network=network,
             inferer=inferer,
             guarded=self.guarded,
-            independent=any(map(_is_independent, flat(theirs).transforms)),
+            independent=channels_are_independent(theirs),
             smoothing=self.smoothing,
         )
 
@@ -163,13 +164,6 @@ class _Judge:
                 raise broken_rule("prediction", f"{screen.num_classes} classes, as fitted", found, remedy)
             screened = screen(kept.slices, self.predict_slices(data[guard.key], pred, kept))
         return {**data, f"accepted_{guard.key}": screened.accepted, "screened": screened}
-
-
-def _is_independent(transform: Any) -> bool:
-    """Whether a transform takes each channel for a structure of its own."""
-    if isinstance(transform, Activationsd):
-        return any(transform.sigmoid)
-    return isinstance(transform, AsDiscreted) and any(value is not None for value in transform.threshold)
 
 
 def _unfitted(kept: KeptSlices) -> Screened:
