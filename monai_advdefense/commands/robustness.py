@@ -39,7 +39,8 @@ def robustness(
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
         config_files: its configurations, see :func:`~monai_advdefense.robustness.bundle.bundle_parts`.
         weights: file of the weights; by default the bundle's ``models/model.pt``.
-        labels: folder of the labels, each with the name of its image, where the configuration has none.
+        labels: folder of the labels, where the configuration has none; each has the path of its image below ``data``,
+            or its name, if no other image has it.
         overrides: values by the id of an entry of the configuration.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
         shard: ``"I/N"`` if this is one of N runs that share the cases; the last one writes the report. None takes it

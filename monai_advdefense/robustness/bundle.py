@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from monai.transforms import Compose, LoadImage, ResampleToMatch
 from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import config_of, weights_of
+from monai_advdefense.bundle_tools.independent_channels import channels_are_independent
 from monai_advdefense.bundle_tools.overrides import check_overrides
 from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
@@ -55,8 +57,9 @@ def bundle_parts(
         config_files: its configurations, later ones over earlier ones; names alone lie in its ``configs``. By default
             ``inference.json``.
         weights: file of the weights; by default ``models/model.pt``.
-        labels: folder of the labels, each with the name of its image, where the configuration has none. They are
-            brought to the grid of the image that the network takes, by nearest neighbour.
+        labels: folder of the labels, where the configuration has none: each lies there as its image does below
+            ``data``, or has the name of its image, if no other has it. They are brought to the grid of the image that
+            the network takes, by nearest neighbour.
         overrides: values by the id of an entry.
         settings: of the report; ``slice_dim`` and ``activation`` follow from inferer and postprocessing.
 
@@ -115,10 +118,9 @@ def _has(parser: ConfigParser, name: str) -> bool:
 
 
 def _activation(parser: ConfigParser) -> str:
-    """``"sigmoid"`` if a transform after the network says so."""
-    after = [parser.get(name) for name in ("validate#postprocessing", "postprocessing")]
-    transforms = [entry for one in after if isinstance(one, Mapping) for entry in one.get("transforms", [])]
-    return "sigmoid" if any(isinstance(one, Mapping) and one.get("sigmoid") for one in transforms) else "softmax"
+    """``"sigmoid"`` if the transforms after the network take each channel for a structure of its own."""
+    after = _built(parser, ("validate#postprocessing", "postprocessing"), needed=False)
+    return "sigmoid" if channels_are_independent(after or ()) else "softmax"
 
 
 def _structures(folder: Path, network: nn.Module, activation: str) -> list[str] | None:
@@ -143,19 +145,36 @@ def _data(parser: ConfigParser, data: str | os.PathLike[str], labels: str | os.P
         transform = transform or _built(parser, ("preprocessing",))
         items = volume_datalist(data)
     steps: list[Callable[..., Any]] = [transform] if transform else []
-    return Dataset([_labelled(item, labels) for item in items], Compose([*steps, _with_label]))
+    found = items if labels is None else _labelled(items, Path(os.path.abspath(data)), Path(labels))
+    return Dataset([dict(item) for item in found], Compose([*steps, _with_label]))
 
 
-def _labelled(item: Mapping[str, Any], labels: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """The item with the path of its label, if there are labels."""
-    if labels is None:
-        return dict(item)
+def _labelled(items: Sequence[Mapping[str, Any]], data: Path, labels: Path) -> list[dict[str, Any]]:
+    """The items with the paths of their labels."""
+    images = [_image_path(item) for item in items]
+    twice = {name for name, count in Counter(path.name for path in set(images)).items() if count > 1}
+    return [
+        {**item, "label_path": str(_label_path(path, data, labels, by_name=path.name not in twice))}
+        for item, path in zip(items, images, strict=True)
+    ]
+
+
+def _image_path(item: Mapping[str, Any]) -> Path:
+    """The file of the image, of several channels the first."""
     images = item["image"]
-    name = Path(images[0] if isinstance(images, (list, tuple)) else images).name
-    path = Path(labels) / name
-    if not path.is_file():
-        raise broken_rule(path, "the label of an image, with its name", "no file", "complete the folder of labels")
-    return {**item, "label_path": str(path)}
+    return Path(os.path.abspath(images[0] if isinstance(images, (list, tuple)) else images))
+
+
+def _label_path(image: Path, data: Path, labels: Path, *, by_name: bool) -> Path:
+    """The label that lies as the image does below ``data``, or has its name, if no other image has it."""
+    below = [labels / image.relative_to(data)] if image.is_relative_to(data) else []
+    candidates = [*below, *([labels / image.name] if by_name else [])]
+    path = next((path for path in candidates if path.is_file()), None)
+    if path is None:
+        found = "no file" if by_name else "no file there, and several images of its name"
+        expected = f"a label {' or '.join(map(str, candidates)) or f'of its own in {labels}'}"
+        raise broken_rule(image, expected, found, "complete the folder of labels, in the folders of the images")
+    return path
 
 
 def _with_label(item: dict[str, Any]) -> dict[str, Any]:

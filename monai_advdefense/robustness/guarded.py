@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.robustness.unit_range import UnitRange
 
-__all__ = ["Guarded", "Subject", "subject_of"]
+__all__ = ["Guarded", "Subject", "check_guard", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,23 @@ class Subject:
 
     network: UnitRange
     guarded: Guarded | None = None
+
+
+def check_guard(network: nn.Module, activation: str) -> None:
+    """Check that a guard in a network is seen, and can be attacked.
+
+    Raises:
+        InputError: if a guard is a part of the network and not the whole, whose class "rejected" would count as a
+            structure, or stands before a sigmoid.
+    """
+    if not any(isinstance(part, DefendedSegmenter) for part in network.modules()):
+        return
+    if not isinstance(network, DefendedSegmenter):
+        remedy = "give the guard itself; of a bundle, override its inferer by one of whole images or slices"
+        raise broken_rule("network", "a guard as the whole network", f"one in a {type(network).__name__}", remedy)
+    if activation != "softmax":
+        remedy = "measure its segmenter without it"
+        raise broken_rule("activation", "softmax for a network with a guard", activation, remedy)
 
 
 def subject_of(network: UnitRange) -> Subject:

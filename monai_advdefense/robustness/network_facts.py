@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import hashlib
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-__all__ = ["network_sha256"]
+from monai_advdefense.robustness.cells import Cells
+
+__all__ = ["network_sha256", "outputs_number"]
+
+_SAMPLED = 1000
+_TOLERANCE = 1e-3
+"""More than rounding on another device does to logits, as a share of the largest."""
 
 
 def network_sha256(network: nn.Module) -> str:
@@ -23,3 +30,28 @@ def network_sha256(network: nn.Module) -> str:
         exact = value.double() if value.is_floating_point() else value
         digest.update(exact.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def outputs_number(cells: Cells, image: str, logits: Tensor) -> int:
+    """Number of these outputs among the different ones that the network has had for an image, the first of them 0.
+
+    A checksum would not do: rounding differs from device to device.
+
+    Args:
+        cells: of the network, where samples of its outputs are kept.
+        image: checksum of the image.
+        logits: its outputs ``(B, K, *spatial)``.
+    """
+    flat = logits.detach().flatten().double().cpu()
+    values = flat[torch.linspace(0, len(flat) - 1, _SAMPLED).long()]
+    key = {"image": image, "shape": list(logits.shape)}
+    number = 0
+    while not _equal(cells.make({**key, "outputs": number}, lambda: {"values": values.tolist()})["values"], values):
+        number += 1
+    return number
+
+
+def _equal(known: list[float], values: Tensor) -> bool:
+    largest = float(values.nan_to_num(0, 0, 0).abs().amax())
+    same = torch.tensor(known, dtype=values.dtype)
+    return torch.allclose(same, values, rtol=0, atol=_TOLERANCE * largest, equal_nan=True)

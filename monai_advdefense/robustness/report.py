@@ -6,7 +6,7 @@ import copy
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.attacks import frozen
+from monai_advdefense.attacks import ThroughWindows, frozen
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.messages import broken_rule, some_failed
 from monai_advdefense.networks import fold_batch_norm
@@ -28,16 +28,15 @@ from monai_advdefense.robustness.case_facts import CaseFacts, Items, facts_of_ca
 from monai_advdefense.robustness.cells import Cells
 from monai_advdefense.robustness.clauses import CLAUSES, LIMITS
 from monai_advdefense.robustness.condition import Condition, conditions
-from monai_advdefense.robustness.guarded import Subject, subject_of
+from monai_advdefense.robustness.guarded import Subject, check_guard, subject_of
 from monai_advdefense.robustness.measure import Record, measured
 from monai_advdefense.robustness.measurements import Measured, Measurements
-from monai_advdefense.robustness.network_facts import network_sha256
+from monai_advdefense.robustness.network_facts import network_sha256, outputs_number
 from monai_advdefense.robustness.page import to_html
 from monai_advdefense.robustness.settings import Settings
 from monai_advdefense.robustness.summary import summary
 from monai_advdefense.robustness.tables import to_csv
 from monai_advdefense.robustness.unit_range import UnitRange
-from monai_advdefense.robustness.windows import Windowed
 from monai_advdefense.runs.shard import Shard
 
 __all__ = ["robustness_report"]
@@ -107,12 +106,14 @@ def robustness_report(
         OutputError: if a result cannot be written.
     """
     settings, output = settings or Settings(), Path(output_dir)
+    check_guard(network, settings.activation)
     facts, failures = facts_of_cases(data, settings)
     with frozen(network):
         copied = _copied(network).to(device)
     cells = Cells(output / "cells", of={**_what_counts(settings), "network": network_sha256(network)})
-    cells.make(_STARTED, lambda: {"created": datetime.now(UTC).isoformat(timespec="seconds")})
     run = _Run(copied, data, settings, logits_of, torch.device(device), cells, structures)
+    run = replace(run, cells=_cells_of_outputs(run, facts[0]))
+    run.cells.make(_STARTED, lambda: {"created": datetime.now(UTC).isoformat(timespec="seconds")})
     wanted = conditions(settings, guarded=isinstance(network, DefendedSegmenter))
     _measure(run, facts, wanted, Shard.parse(shard), progress)
     report = _report(run, facts, wanted, about or {})
@@ -133,6 +134,19 @@ def _what_counts(settings: Settings) -> dict[str, Any]:
     listed = {"attacks", "corruptions", "budgets", "changes"}
     kept = {name: value for name, value in settings.as_json().items() if name not in listed}
     return {"settings": kept, "versions": package_versions()}
+
+
+def _cells_of_outputs(run: _Run, first: CaseFacts) -> Cells:
+    """The cells of what the network returns for the first case.
+
+    It hangs on more than the weights: on ``logits_of``, on the inferer of windows, on what else a module holds.
+    """
+    case = read_case(run.data, first.number, run.settings)
+    subject = run.subject(case)
+    with torch.no_grad():
+        logits = subject.network(subject.network.to_unit(case.image[:1].to(run.device)))
+    outputs = {"image": case.sha256, "number": outputs_number(run.cells, case.sha256, logits)}
+    return Cells(run.cells.folder, of={**run.cells.of, "outputs": outputs})
 
 
 def _key(case: CaseFacts, condition: Condition, *, pictures: bool) -> dict[str, Any]:
@@ -180,7 +194,7 @@ def _report(
     case = np.repeat(np.arange(len(facts)), [known.samples for known in facts])
     names = _names(run.structures, found[0].counts.shape[2])
     measurements = Measurements(case, [known.subject for known in facts], names, found, run.settings.seed)
-    inner = run.network.network if isinstance(run.network, Windowed) else run.network
+    inner = run.network.network if isinstance(run.network, ThroughWindows) else run.network
     return {
         "format": FORMAT,
         "created": (run.cells.get(_STARTED) or {})["created"],

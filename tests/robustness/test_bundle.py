@@ -13,6 +13,7 @@ from monai.bundle import ConfigParser
 from monai_advdefense.commands.main import main
 from monai_advdefense.commands.robustness import robustness
 from monai_advdefense.errors import InputError
+from monai_advdefense.robustness.bundle import bundle_parts
 
 METADATA = {
     "network_data_format": {"outputs": {"pred": {"channel_def": {"0": "background", "1": "spleen"}}}},
@@ -140,14 +141,53 @@ def test_spleen_with_labels_from_the_command_line(spleen, tmp_path, capsys):
 
 
 def test_a_label_lies_on_the_grid_of_the_image(spleen, tmp_path):
-    from monai_advdefense.robustness.bundle import bundle_parts
-
     parts = bundle_parts(spleen, tmp_path / "data", labels=tmp_path / "data" / "labelsTs")
     item = parts.data[0]
     assert item["label"].shape == item["image"].shape
     assert item["label"].unique().tolist() == [0, 1]
     inside = item["image"][item["label"] > 0].mean() - item["image"][item["label"] == 0].mean()
     assert inside > 0.2
+
+
+@pytest.mark.parametrize(
+    ("transforms", "activation"),
+    [
+        ([{"_target_": "Activationsd", "keys": "pred", "sigmoid": "$False", "softmax": True}], "softmax"),
+        ([{"_target_": "Activationsd", "keys": "pred", "sigmoid": "$1 > 0"}], "sigmoid"),
+        ([{"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.0}], "sigmoid"),
+        ([{"_target_": "Activationsd", "keys": "pred", "sigmoid": True, "_disabled_": True}], "softmax"),
+    ],
+)
+def test_the_activation_is_what_the_transforms_do(spleen, tmp_path, transforms, activation):
+    overrides = {"postprocessing#transforms": transforms}
+    assert bundle_parts(spleen, tmp_path / "data", overrides=overrides).settings.activation == activation
+
+
+@pytest.fixture
+def patients(tmp_path):
+    """Two patients whose images have the same name, and the size of the label of each."""
+    sizes = []
+    for number, patient in enumerate(("s1", "s2")):
+        values = _volume(tmp_path / "patients" / patient / "t1.nii.gz", number)
+        label = nib.Nifti1Image((values > 100 * number).astype(np.uint8), np.diag([1.0, -1.2, 1.5, 1.0]))
+        (tmp_path / "theirs" / patient).mkdir(parents=True)
+        nib.save(label, tmp_path / "theirs" / patient / "t1.nii.gz")
+        sizes.append(float(label.get_fdata().mean()))
+    return sizes
+
+
+def test_images_of_one_name_have_the_labels_of_their_folders(spleen, patients, tmp_path):
+    parts = bundle_parts(spleen, tmp_path / "patients", labels=tmp_path / "theirs")
+    found = [float(parts.data[number]["label"].float().mean()) for number in range(2)]
+    assert found == pytest.approx(patients, abs=0.05)
+    assert patients[0] > patients[1] + 0.1
+
+
+def test_one_label_is_not_taken_for_two_images_of_its_name(spleen, patients, tmp_path):
+    (tmp_path / "theirs" / "s1" / "t1.nii.gz").rename(tmp_path / "theirs" / "t1.nii.gz")
+    message = r"t1.nii.gz: expected a label \S+s1\St1.nii.gz, found no file there, and several images of its name"
+    with pytest.raises(InputError, match=message):
+        bundle_parts(spleen, tmp_path / "patients", labels=tmp_path / "theirs")
 
 
 def test_a_folder_that_the_configuration_does_not_expect(spleen, tmp_path):
@@ -176,7 +216,7 @@ def test_brats_with_its_own_list_of_data(tmp_path):
         ({"bundle": "nowhere"}, "nowhere: expected a bundle"),
         ({"config_files": ("test.json",)}, "test.json: expected a configuration"),
         ({"overrides": {"inferer#roi": 3}}, "did you mean --inferer#roi_size"),
-        ({"labels": "empty"}, "0.nii.gz: expected the label of an image"),
+        ({"labels": "empty"}, r"0.nii.gz: expected a label empty\S+0.nii.gz or empty\S0.nii.gz, found no file"),
         ({"weights": "none.pt"}, "none.pt"),
         ({"data": "empty"}, "empty: expected NIfTI files"),
         ({"budgets": (0.0,)}, "budgets"),

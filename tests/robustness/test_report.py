@@ -13,10 +13,11 @@ from monai.networks.nets import UNet
 from monai.transforms import LoadImage
 from torch import nn
 
+from monai_advdefense.attacks import ThroughWindows
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.robustness import Settings, robustness_report
-from monai_advdefense.robustness.windows import Windowed
+from monai_advdefense.robustness.windows import windowed
 
 FILES = ("robustness.json", "robustness.csv", "robustness.html")
 SETTINGS = Settings(
@@ -82,6 +83,37 @@ def test_what_is_measured_is_not_measured_again_with_more_attacks(network, items
     assert len(after) == len(before) + 2  # equal images share their measurements; one has pictures
 
 
+class _Heads(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image):
+        return self.network(image), self.network(image - 0.2)
+
+
+class _Mean(nn.Module):
+    """Class 1 where the mean of the window is above 0.3."""
+
+    def forward(self, image):
+        mean = image.mean(dim=(2, 3), keepdim=True).expand_as(image) - 0.3
+        return torch.cat([-mean, mean], 1)
+
+
+@pytest.mark.parametrize("changed", ["logits_of", "inferer"])
+def test_what_came_out_otherwise_is_measured_anew(network, items, tmp_path, changed):
+    def report(second, output):
+        options = {"settings": replace(SETTINGS, corruptions=("darker",))}
+        if changed == "logits_of":
+            options["logits_of"] = lambda outputs: outputs[second]
+            return robustness_report(_Heads(network), items, output, **options)
+        windows = SlidingWindowInferer(roi_size=(8, 8), overlap=0.5 * second)
+        return robustness_report(ThroughWindows(_Mean(), windows), items, output, **options)
+
+    first, second, alone = (report(*each) for each in ((0, tmp_path), (1, tmp_path), (1, tmp_path / "alone")))
+    assert second["claims"] == alone["claims"] != first["claims"]
+
+
 def test_shards_share_the_cases_and_the_last_one_reports(network, items, tmp_path):
     assert robustness_report(network, items, tmp_path, settings=SETTINGS, shard="2/2") is None
     assert not (tmp_path / "robustness.json").exists()
@@ -93,7 +125,7 @@ def test_shards_share_the_cases_and_the_last_one_reports(network, items, tmp_pat
 def test_a_volume_of_two_channels_through_overlapping_windows(tmp_path):
     torch.manual_seed(0)
     unet = UNet(spatial_dims=3, in_channels=2, out_channels=3, channels=(4, 8), strides=(2,), norm="batch")
-    network = Windowed(unet, SlidingWindowInferer(roi_size=(16, 16, 16), overlap=0.5))
+    network = ThroughWindows(unet, SlidingWindowInferer(roi_size=(16, 16, 16), overlap=0.5))
     volumes = [{"image": 100 * torch.randn(2, 16, 16, 24), "subject": str(n)} for n in range(2)]
     settings = replace(SETTINGS, attacks=("pgd",), corruptions=("rigid motion", "JPEG"))
     report = robustness_report(network, volumes, tmp_path, settings=settings)
@@ -168,10 +200,24 @@ def test_a_guard_is_measured_apart(items, network, tmp_path):
     assert 'id="guard"' in (tmp_path / "robustness.html").read_text(encoding="utf-8")
 
 
+def _guard(network):
+    return DefendedSegmenter(ReconstructionDetector(nn.Identity(), domain="image"), nn.Identity(), network)
+
+
+def test_a_guard_that_cannot_be_measured_is_told_at_once(network, items, tmp_path):
+    windows = SlidingWindowInferer(roi_size=(8, 8))
+    for hidden in (windowed(_guard(network), windows)[0], nn.Sequential(_guard(network))):
+        with pytest.raises(InputError, match=r"network: expected a guard as the whole network, found one in a \w+"):
+            robustness_report(hidden, items, tmp_path, settings=SETTINGS)
+    with pytest.raises(InputError, match="activation: expected softmax for a network with a guard, found sigmoid"):
+        robustness_report(_guard(network), items, tmp_path, settings=replace(SETTINGS, activation="sigmoid"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_wrong_names_are_told_before_the_rest_is_measured(network, items, tmp_path):
     with pytest.raises(InputError, match="structures: expected 1 names"):
         robustness_report(network, items, tmp_path, settings=SETTINGS, structures=["a", "b"])
-    assert len(list((tmp_path / "cells").iterdir())) == 2  # the clean image, and when it began
+    assert len(list((tmp_path / "cells").iterdir())) == 3  # the clean image, what came out, and when it began
 
 
 def test_a_file_that_cannot_be_read_costs_itself(network, items, tmp_path):
