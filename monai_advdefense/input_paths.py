@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monai_advdefense.messages import broken_rule
 
-__all__ = ["Inputs", "input_folder", "input_paths"]
+__all__ = ["Inputs", "check_exists", "input_folder", "input_paths"]
 
 Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -37,6 +37,16 @@ def input_paths(data: Inputs) -> list[Path]:
             raise broken_rule(path, "each input once", "it twice", "name it once")
         seen.add(real)
     return paths
+
+
+def check_exists(path: str | os.PathLike[str]) -> None:
+    """Check that there is a file or a folder at a path.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if not os.path.exists(path):
+        raise broken_rule(path, "a file or a folder of inputs", "no such file or folder", "check the path")
 
 
 def input_folder(paths: Sequence[Path]) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monai_advdefense.errors import InputError
-from monai_advdefense.input_paths import input_folder, input_paths
+from monai_advdefense.input_paths import check_exists, input_folder, input_paths
 
 
 def test_one_path_or_several_become_absolute(tmp_path, monkeypatch):
@@ -37,3 +37,10 @@ def test_none_and_one_twice_are_refused(tmp_path):
 )
 def test_results_are_called_by_the_path_below_what_all_share(paths, folder):
     assert input_folder([Path(path) for path in paths]) == Path(folder)
+
+
+def test_a_path_at_which_there_is_nothing_is_named(tmp_path):
+    check_exists(tmp_path)
+    os.symlink(tmp_path / "gone", tmp_path / "link")
+    with pytest.raises(InputError, match=f"^{tmp_path}/link: expected a file or a folder .* found no such file or fol"):
+        check_exists(tmp_path / "link")

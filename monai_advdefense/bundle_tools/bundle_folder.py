@@ -9,6 +9,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from torch import nn
 
+from monai_advdefense.errors import first_cause
 from monai_advdefense.messages import broken_rule, one_line, reason
 
 __all__ = ["config_of", "network_of", "setting_of", "weights_of"]
@@ -52,7 +53,7 @@ def setting_of(bundle: str | Path, name: str, overlays: Sequence[str | Path] = (
         raise broken_rule(
             ", ".join(map(one_line, (path, *overlays))),
             f"a {name} that can be built",
-            reason(error),
+            reason(first_cause(error)),
             "mend the configuration",
         ) from error
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import platformdirs
 
+from monai_advdefense.errors import AdvDefenseError
 from monai_advdefense.messages import broken_rule, one_line
 
-__all__ = ["BUNDLE_DIR_VARIABLE", "bundle_dirs", "find_bundle"]
+__all__ = ["BUNDLE_DIR_VARIABLE", "bundle_dirs", "find_bundle", "no_bundle"]
 
 BUNDLE_DIR_VARIABLE = "ADVDEFENSE_BUNDLE_DIR"
 
@@ -48,7 +49,12 @@ def find_bundle(name: str | os.PathLike[str], bundle_dir: str | os.PathLike[str]
     for folder in folders:
         if (folder / "configs" / "metadata.json").is_file():
             return folder.absolute()
-    raise broken_rule(
+    raise no_bundle(name, folders)
+
+
+def no_bundle(name: str | os.PathLike[str], folders: Iterable[Path]) -> AdvDefenseError:
+    """The error that there is no bundle at any of some folders, to be raised."""
+    return broken_rule(
         name,
         "a bundle, a folder with configs/metadata.json",
         f"none at {', '.join(map(one_line, folders))}",

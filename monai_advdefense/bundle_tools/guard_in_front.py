@@ -96,12 +96,14 @@ class ScreenGuard:
         """
         if self.screen_path is None:
             return None
+        remedy = "fit it by advdefense calibrate CLEAN_VOLUMES --network BUNDLE"
+        if not Path(self.screen_path).is_file():
+            raise broken_rule(self.screen_path, "a screen for this network", "no such file", remedy)
         path = Path(self.screen_path).with_suffix(".calibration.json")
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             fitted, screen = record["guard"], Screen(record["classes"], channels=record["channels"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            remedy = "fit it by advdefense calibrate CLEAN_VOLUMES --network BUNDLE"
             raise broken_rule(path, "the record of a guard for this network", reason(error), remedy) from error
         load_weights(self.screen_path, screen, require_calibrated=True)
         for name, value in self.settings.items():

@@ -14,6 +14,7 @@ from monai_advdefense.commands.options import (
     DEFENDED_SEGMENTER,
     INPUT,
     add_bundle,
+    add_device,
     add_guard_settings,
     arguments_of,
 )
@@ -48,8 +49,8 @@ def calibrate(
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
-        network: folder of another bundle, for whose network the screen shall be fitted; its ``inference.json`` takes
-            ``data`` as ``dataset_dir``, and ``bundle`` gives only the overlays.
+        network: name or folder of another bundle, for whose network the screen shall be fitted; its ``inference.json``
+            takes ``data`` as ``dataset_dir``, and ``bundle`` gives only the overlays.
         settings: with ``network``, those of :class:`~monai_advdefense.bundle_tools.ScreenGuard`.
 
     Raises:
@@ -65,7 +66,8 @@ def calibrate(
     if network is not None:
         overlays = [folder / "configs" / f"{name}.json" for name in ("guard", "guard_calibrate")]
         own = {f"guard#{name}": value for name, value in settings.items()}
-        run_bundle(network, ["inference", *overlays], {**dataset_entries(data), **given, **own})
+        other = find_bundle(network, bundle_dir)
+        run_bundle(other, ["inference", *overlays], {**dataset_entries(data), **given, **own})
         return
     _refuse_settings(settings)
     with _clean_volumes(data) as volumes:
@@ -111,9 +113,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--volume-rate", type=float, default=0.05, metavar="R", help="of clean volumes; 0.05 needs 19 (%(default)s)"
     )
     add_bundle(parser)
-    parser.add_argument("--network", metavar="BUNDLE", help="folder of another bundle, whose network is to be guarded")
+    parser.add_argument("--network", metavar="BUNDLE", help="another bundle, whose network is to be guarded")
     add_guard_settings(parser)
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one")
+    add_device(parser)
 
 
 def run(options: argparse.Namespace) -> None:

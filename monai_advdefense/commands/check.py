@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from monai_advdefense.commands.options import INPUT
 from monai_advdefense.errors import InputError
@@ -16,8 +17,9 @@ def check(data: Inputs) -> dict[str, str | None]:
     """Check volumes as every run does before it computes anything.
 
     Args:
-        data: NIfTI file or DICOM series, or a folder that is searched with its subfolders, or several. Of bundles
-            the configurations are read, see :func:`~monai_advdefense.bundle_tools.check_configs.check_configs`.
+        data: NIfTI file or DICOM series, or a folder that is searched with its subfolders, or several. Of bundles,
+            which may be named, the configurations are read, see
+            :func:`~monai_advdefense.bundle_tools.check_configs.check_configs`.
 
     Returns:
         For each absolute path, or name of a series, None, or the one line that says what is wrong and what to do.
@@ -30,7 +32,8 @@ def check(data: Inputs) -> dict[str, str | None]:
     from monai_advdefense.data.folder import volume_datalist
     from monai_advdefense.dicom import check_series, check_series_alone, holds_dicom
 
-    paths = input_paths(data)
+    given = [data] if isinstance(data, (str, os.PathLike)) else data
+    paths = input_paths([_bundle_or_file(path) for path in given])
     if all(is_bundle(path) for path in paths):
         return {file: found for path in paths for file, found in check_configs(path).items()}
     if holds_dicom(data):
@@ -44,6 +47,18 @@ def check(data: Inputs) -> dict[str, str | None]:
         except InputError as error:
             found[case["image"]] = str(error)
     return found
+
+
+def _bundle_or_file(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """The folder of a bundle that is only named; any other path as it is."""
+    from monai_advdefense.bundle_tools.find_bundle import find_bundle
+
+    if os.path.exists(path) or os.sep in str(path):
+        return path
+    try:
+        return find_bundle(path)
+    except InputError:
+        return path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

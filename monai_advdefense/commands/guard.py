@@ -45,11 +45,11 @@ def guard(
     The same as ``monai.bundle run`` with the bundle's ``inference.json`` and our ``guard.json``.
 
     Args:
-        bundle: folder of the other bundle; its ``inference.json`` has the entries that MONAI's specification names.
+        bundle: name or folder of the other bundle; its ``inference.json`` has the entries of MONAI's specification.
         data: what it takes as ``dataset_dir``; several files or folders, or DICOM series, replace its list of inputs.
         output_dir: folder of the results.
         guard_bundle: name or folder of the bundle of the guard, whose ``guard.json`` is laid over the other.
-        bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
+        bundle_dir: folder that holds them, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
         device: of the other bundle's network.
         screen_file: what ``calibrate`` with ``network`` has written; without it no volume is checked.
         spectral: decide by the paper's detector, and let its reformer change the image (``guard_spectral.json``).
@@ -64,7 +64,7 @@ def guard(
 
     if spectral and (screen_file is not None or fail_on_alarm):
         raise broken_rule("options", "one way to decide", "--spectral and --screen or --fail-on-alarm", "leave out one")
-    folder = find_bundle(guard_bundle, bundle_dir)
+    folder, other = (find_bundle(each, bundle_dir) for each in (guard_bundle, bundle))
     results = os.path.abspath(output_dir)
     given: dict[str, Any] = {"output_dir": results, "device": device}
     given |= {"guard_dir": str(folder)} if spectral else {"fail_on_alarm": fail_on_alarm or None}
@@ -74,7 +74,7 @@ def guard(
     overlay = folder / "configs" / ("guard_spectral.json" if spectral else "guard.json")
 
     def run_on(entries: Mapping[str, Any]) -> None:
-        _run_foreign(bundle, overlay, {**entries, **given}, Path(results))
+        _run_foreign(other, overlay, {**entries, **given}, Path(results))
 
     run_on_inputs(data, results, run_on)
 
@@ -106,7 +106,7 @@ def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mappi
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="folder of the other bundle")
+    parser.add_argument("bundle", metavar="BUNDLE", help="name or folder of the other bundle")
     add_input_and_output(parser)
     parser.add_argument(
         "--guard-bundle", default=DEFENDED_SEGMENTER, metavar="NAME", help="bundle of the guard (%(default)s)"

@@ -29,12 +29,16 @@ def info(bundle_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any
         alone; None if there is none).
 
     Raises:
-        InputError: if a bundle's metadata cannot be read.
+        InputError: if there is no bundle, or a bundle's metadata cannot be read.
     """
-    from monai_advdefense.bundle_tools.find_bundle import bundle_dirs
+    from monai_advdefense.bundle_tools.find_bundle import bundle_dirs, no_bundle
 
-    folders = [path for folder in bundle_dirs(bundle_dir) if folder.is_dir() for path in sorted(folder.iterdir())]
-    return [_facts(folder) for folder in folders if (folder / "configs" / "metadata.json").is_file()]
+    places = list(bundle_dirs(bundle_dir))
+    folders = [path for folder in places if folder.is_dir() for path in sorted(folder.iterdir())]
+    bundles = [folder for folder in folders if (folder / "configs" / "metadata.json").is_file()]
+    if not bundles:
+        raise no_bundle("bundles", places)
+    return [_facts(folder) for folder in bundles]
 
 
 def _facts(bundle: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from monai_advdefense.input_paths import Inputs, input_folder, input_paths
+from monai_advdefense.input_paths import Inputs, check_exists, input_folder, input_paths
 
 __all__ = ["dataset_entries", "run_on_inputs", "series_entries"]
 
@@ -41,12 +41,13 @@ def dataset_entries(data: Inputs, *, exclude: str | os.PathLike[str] | None = No
     """Entries of a configuration for NIfTI inputs: a folder or file alone is left to the bundle to list.
 
     Raises:
-        InputError: if there are several and one cannot be listed, or one is named twice.
+        InputError: if there is nothing at a path, there are several and one cannot be listed, or one is named twice.
     """
     from monai_advdefense.data.folder import volume_datalist
 
     paths = input_paths(data)
     if len(paths) == 1:
+        check_exists(paths[0])
         # Other bundles may append names to it.
         given = str(data if isinstance(data, (str, os.PathLike)) else data[0])
         return {"dataset_dir": os.path.join(paths[0], "") if given.endswith(os.sep) else str(paths[0])}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
+
+from monai_advdefense.messages import broken_rule, reason
 
 __all__ = [
     "DEFENDED_SEGMENTER",
     "INPUT",
     "add_bundle",
     "add_bundle_dir",
+    "add_device",
     "add_fail_on_alarm",
     "add_guard_settings",
     "add_input_and_output",
@@ -28,7 +32,36 @@ def add_input_and_output(parser: argparse.ArgumentParser, *, nargs: str = "+") -
     """Add ``INPUT`` and ``-o``."""
     parser.add_argument("input", metavar="INPUT", nargs=nargs, help=INPUT)
     parser.add_argument("-o", "--output-dir", required=True, metavar="DIR", help="folder of the results")
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one")
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument(
+        "--device", action=_Device, metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one"
+    )
+
+
+class _Device(argparse.Action):
+    """The name of a device that can hold a tensor."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        import torch
+
+        try:
+            # Copied back, because a tensor on "meta" has no values.
+            torch.empty(1, device=str(values)).cpu()
+        # Each kind of device has errors of its own.
+        except Exception as error:
+            found = f"{values} ({reason(error)})"
+            raise broken_rule("--device", "a device of this machine", found, "name another, such as cpu") from error
+        setattr(namespace, self.dest, values)
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:

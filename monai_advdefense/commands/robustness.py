@@ -9,7 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monai_advdefense.commands.options import add_bundle_dir
+from monai_advdefense.commands.options import add_bundle_dir, add_device
+from monai_advdefense.input_paths import check_exists
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["add_arguments", "robustness", "run"]
@@ -61,6 +62,7 @@ def robustness(
     from monai_advdefense.robustness.bundle import bundle_parts
 
     folder = find_bundle(bundle, bundle_dir)
+    check_exists(data)
     given = Settings(**{name: value for name, value in settings.items() if value is not None})
     parts = bundle_parts(
         folder, data, config_files=config_files, weights=weights, labels=labels, overrides=overrides, settings=given
@@ -95,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="FILE", help="weights, in place of models/model.pt")
     parser.add_argument("--labels", metavar="DIR", help="labels with the names of the images; else the configuration's")
     parser.add_argument("--override", nargs=2, action="append", default=[], metavar=("ID", "VALUE"), help="of an entry")
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1; a GPU by default where there is one")
+    add_device(parser)
     parser.add_argument("--shard", metavar="I/N", help="take every N-th case only, from the I-th on")
     _add_settings(parser)
 

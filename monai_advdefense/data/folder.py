@@ -6,7 +6,7 @@ import os
 from itertools import pairwise
 from pathlib import Path
 
-from monai_advdefense.input_paths import Inputs, input_paths
+from monai_advdefense.input_paths import Inputs, check_exists, input_paths
 from monai_advdefense.messages import broken_rule, one_line
 from monai_advdefense.nifti_names import NIFTI_SUFFIXES
 
@@ -43,9 +43,8 @@ def _volumes_at(root: Path, exclude: str | os.PathLike[str] | None) -> list[Path
     """The NIfTI files of one folder, or the one file."""
     if root.is_file():
         return [root]
+    check_exists(root)
     name = one_line(root)
-    if not root.is_dir():
-        raise broken_rule(name, "a folder of NIfTI files", "no such folder", "check dataset_dir")
     # Links to the same folder must not hide that it is the same.
     excluded = None if exclude is None else Path(os.path.realpath(exclude))
     if (root / "images").is_dir() and (root / "labels").is_dir():
@@ -55,7 +54,7 @@ def _volumes_at(root: Path, exclude: str | os.PathLike[str] | None) -> list[Path
         raise broken_rule(name, "results outside the folder of inputs", "the same", "change output_dir")
     found = _volumes(root, excluded)
     if not found:
-        raise broken_rule(name, "NIfTI files (.nii, .nii.gz)", "none", "check dataset_dir")
+        raise broken_rule(name, "NIfTI files (.nii, .nii.gz)", "none", "check the path")
     return found
 
 

@@ -18,6 +18,7 @@ from monai_advdefense.bundle_tools.bundle_folder import config_of, weights_of
 from monai_advdefense.bundle_tools.independent_channels import channels_are_independent
 from monai_advdefense.bundle_tools.overrides import check_overrides
 from monai_advdefense.data.folder import volume_datalist
+from monai_advdefense.errors import first_cause
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.messages import broken_rule, one_line, reason
 from monai_advdefense.report.provenance import bundle_facts
@@ -110,7 +111,8 @@ def _built(parser: ConfigParser, names: Sequence[str], *, needed: bool = True) -
         return None if name is None else parser.get_parsed_content(name)
     # Reading a configuration runs what it names, so anything can be raised.
     except Exception as error:
-        raise broken_rule(str(name), "an entry that can be built", reason(error), "mend the configuration") from error
+        found = reason(first_cause(error))
+        raise broken_rule(str(name), "an entry that can be built", found, "mend the configuration") from error
 
 
 def _has(parser: ConfigParser, name: str) -> bool:

@@ -44,9 +44,13 @@ def merge_shards(output_dir: str | os.PathLike[str]) -> tuple[RunLog, AdvDefense
 
 def _ended(output_dir: Path) -> list[dict[str, Any]]:
     """The last line of each shard about its end."""
-    lines = [line for _, line in read_manifests(output_dir) if line.get("ended", "1/1") != "1/1"]
+    every = [line for _, line in read_manifests(output_dir) if "ended" in line]
+    lines = [line for line in every if line["ended"] != "1/1"]
     if not lines:
         remedy = "give the output folder of advdefense screen --shard I/N"
+        if every:
+            found, report = "a run without shards", output_dir / "report.html"
+            raise broken_rule(output_dir, "shards of a run", found, f"there is nothing to merge, see {report}")
         raise broken_rule(output_dir, "a manifest of a run that has ended", "none", remedy)
     latest = max(lines, key=lambda line: line["created"])
     count = Shard.parse(latest["ended"]).count

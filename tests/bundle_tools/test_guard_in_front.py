@@ -58,3 +58,9 @@ def test_a_label_that_cannot_be_written_is_refused():
     guard = ScreenGuard(label=300)
     with pytest.raises(InputError, match="argument `label`: expected a value that fits into uint8"):
         guard.postprocessing([SaveImaged("pred", output_dtype="uint8")], network=nn.Identity(), inferer=None)
+
+
+def test_a_screen_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "nofile.pt"
+    with pytest.raises(InputError, match=f"^{path}: expected a screen for this network, found no such file: fit it"):
+        _ = ScreenGuard(screen_path=path).screen

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -40,3 +42,16 @@ def test_good_files_alone_are_fine(folder):
 def test_no_volume_is_an_error(tmp_path):
     with pytest.raises(InputError, match="expected NIfTI files"):
         check(tmp_path)
+
+
+def test_a_bundle_is_found_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert {Path(file).parts[-3] for file in check("brain_mri_detector")} == {"brain_mri_detector"}
+    with pytest.raises(InputError, match="found no such file or folder: check the path"):
+        check("./brain_mri_detector")
+
+
+def test_a_file_comes_before_a_bundle_of_its_name(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "good.nii").rename(folder / "brain_mri_detector")
+    assert "another file ending" in str(check("brain_mri_detector"))

@@ -49,8 +49,8 @@ def test_each_verb_has_help(verb, capsys):
         ([], "error: the following arguments are required: VERB"),
         (["guard", "a", "b", "-o", "c", "--label", "x"], "error: argument --label: invalid int value"),
         (["screen", "a", "-o", "b", "--spectral", "--screen", "c"], "error: options: .*found --spectral, --screen"),
-        (["calibrate", "nowhere", "-o", "b"], "error: .*nowhere: expected a folder of NIfTI files"),
-        (["check", "nowhere"], "error: .*nowhere: expected a folder of NIfTI files"),
+        (["calibrate", "nowhere", "-o", "b"], "error: .*nowhere: expected a file or a folder of inputs"),
+        (["check", "nowhere"], "error: .*nowhere: expected a file or a folder of inputs"),
         (["screen", "a", "-o", "b", "--bundle", "none"], "error: none: expected a bundle"),
     ],
 )

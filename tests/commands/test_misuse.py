@@ -99,7 +99,7 @@ def _last_line(words, capfd):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("screen nowhere -o out", r"\S+/nowhere: expected a folder of NIfTI files, found no such folder: check"),
+        ("screen nowhere -o out", r"\S+/nowhere: expected a file or a folder of inputs, found no such file or fol"),
         ("screen empty -o out", r"\S+/empty: expected NIfTI files .*, found none: check"),
         ("screen scans -o notes.txt/out", r"output_dir: expected a folder that can be written, found Not a directory"),
         ("screen scans/a.nii.gz scans/a.nii.gz -o out", r"\S+a.nii.gz: expected each input once, found it twice: name"),
@@ -116,7 +116,7 @@ def _last_line(words, capfd):
         ),
         (
             "guard foreign scans -o out",
-            r"foreign: expected a bundle that runs to its end, found FileNotFo",
+            r"\S+/foreign: expected a bundle that runs to its end, found FileNotFo",
         ),
         (
             "guard foreign large -o out --spectral",
@@ -124,11 +124,11 @@ def _last_line(words, capfd):
         ),
         (
             "guard foreign empty/ -o out --spectral",
-            r"foreign: expected results in \S+/out, found none: does \S+/empty/ have the",
+            r"\S+/foreign: expected results in \S+/out, found none: does \S+/empty/ have the",
         ),
         (
             "guard no_bundle scans -o out",
-            r"\S*no_bundle/configs/inference.json: expected a configuration of",
+            r"no_bundle: expected a bundle, a folder with",
         ),
         ("screen large -o out", r"\S+ct.nii.gz: expected .*192.*, found .*260.*: "),
         ("screen series_of_volumes -o out", r"\S+4d.nii.gz: expected a 3-D volume, found 4 dimensions .*: extract one"),
@@ -136,7 +136,18 @@ def _last_line(words, capfd):
             "screen notes.txt -o out",
             r"\S+notes.txt: expected a NIfTI file .*, found another file ending: conv",
         ),
-        ("check nowhere", r"\S+/nowhere: expected a folder of NIfTI files, found no such folder: check"),
+        ("check nowhere", r"\S+/nowhere: expected a file or a folder of inputs, found no such file or fol"),
+        ("screen scans -o out --device gpu", r"--device: expected a device of this machine, found gpu \(.+: name anot"),
+        ("screen scans -o out --device cuda:99", r"--device: expected a device of this machine, found cuda:99 \("),
+        ("guard foreign scans -o out --device meta", r"--device: expected a device of this machine, found meta \("),
+        ("attack scans -o out --device=gpu", r"--device: expected a device of this machine, found gpu \("),
+        ("robustness foreign scans -o out --device gpu", r"--device: expected a device of this machine, found gpu \("),
+        ("calibrate scans -o s.pt --device gpu", r"--device: expected a device of this machine, found gpu \("),
+        ("guard foreign nowhere -o out", r"\S+/nowhere: expected a file or a folder of inputs, found no such file or"),
+        ("robustness foreign nowhere -o out", r"nowhere: expected a file or a folder of inputs, found no such file or"),
+        ("calibrate scans -o s.pt --network no_bundle", r"no_bundle: expected a bundle, a folder with"),
+        ("info --bundle-dir nowhere", r"bundles: expected a bundle, a folder with .*, found none at nowhere: unpack"),
+        ("info --bundle-dir empty", r"bundles: expected a bundle, a folder with .*, found none at empty: unpack"),
         ("merge empty", r"empty: expected a manifest of a run that has ended, found none: give the output folder"),
         ("attack scans -o out --target nothing", r".*nothing.*: "),
         ("calibrate scans -o s.pt", r"subjects: .*|.*at least 19 subjects for a rate of 0.05 of volumes, found 1.*"),

@@ -55,7 +55,7 @@ def test_a_broken_link_is_listed_so_that_it_is_reported(tmp_path):
 @pytest.mark.parametrize(
     ("make", "found"),
     [
-        (lambda root: None, "no such folder"),
+        (lambda root: None, "no such file or folder"),
         (lambda root: root.mkdir(), "found none"),
         (lambda root: _touch(root, "readme.txt", ".a.nii"), "found none"),
         (lambda root: _touch(root, "labels/1.nii", "images/readme.txt"), "found none"),

@@ -76,7 +76,7 @@ def test_a_missing_folder_ends_an_evaluator(tmp_path):
         network=torch.nn.Identity(),
         val_handlers=[EndRun(dataset.run_log)],
     )
-    with pytest.raises(InputError, match=f"^{tmp_path / 'nowhere'}: expected a folder of NIfTI files"):
+    with pytest.raises(InputError, match=f"^{tmp_path / 'nowhere'}: expected a file or a folder of inputs"):
         evaluator.run()
 
 

@@ -242,3 +242,9 @@ def test_processes_of_torchrun_share_the_cases(spleen, tmp_path, monkeypatch):
 def test_the_command_needs_a_bundle_and_images(capsys):
     assert main(["robustness", "spleen", "-o", "out"]) == 2
     assert "expected BUNDLE and INPUT, found spleen" in capsys.readouterr().err
+
+
+def test_an_entry_that_cannot_be_built_names_the_first_cause(spleen, tmp_path):
+    broken = {"network_def": "$1 / 0"}
+    with pytest.raises(InputError, match="^network_def: expected an entry that can be built, found division by zero: "):
+        robustness(spleen, tmp_path / "data", tmp_path / "out", overrides=broken)

@@ -98,7 +98,7 @@ def test_a_folder_without_shards_is_refused(out):
 
 def test_a_run_that_is_alone_has_nothing_to_merge(out):
     _end(out, "1/1")
-    with pytest.raises(InputError, match="expected a manifest of a run that has ended, found none"):
+    with pytest.raises(InputError, match=r"found a run without shards: there is nothing to merge, see .*/report\.html"):
         merge_shards(out)
 
 
