@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,21 +34,22 @@ def network_sha256(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def outputs_number(cells: Cells, image: str, logits: Tensor) -> int:
+def outputs_number(cells: Cells, of: Mapping[str, Any], logits: Tensor) -> int:
     """Number of these outputs among the different ones that the network has had for an image, the first of them 0.
 
     A checksum would not do: rounding differs from device to device.
 
     Args:
         cells: of the network, where samples of its outputs are kept.
-        image: checksum of the image.
+        of: what is known of image and outputs otherwise, as JSON.
         logits: its outputs ``(B, K, *spatial)``.
     """
-    flat = logits.detach().flatten().double().cpu()
-    values = flat[torch.linspace(0, len(flat) - 1, _SAMPLED).long()]
-    key = {"image": image, "shape": list(logits.shape)}
+    flat = logits.detach().flatten()
+    # Single precision would round the last place of a large volume up.
+    places = torch.linspace(0, len(flat) - 1, _SAMPLED, dtype=torch.float64).long()
+    values = flat[places.to(flat.device)].cpu().double()
     number = 0
-    while not _equal(cells.make({**key, "outputs": number}, lambda: {"values": values.tolist()})["values"], values):
+    while not _equal(cells.make({**of, "outputs": number}, lambda: {"values": values.tolist()})["values"], values):
         number += 1
     return number
 

@@ -145,7 +145,8 @@ def _cells_of_outputs(run: _Run, first: CaseFacts) -> Cells:
     subject = run.subject(case)
     with torch.no_grad():
         logits = subject.network(subject.network.to_unit(case.image[:1].to(run.device)))
-    outputs = {"image": case.sha256, "number": outputs_number(run.cells, case.sha256, logits)}
+    known = {"image": case.sha256, "shape": list(logits.shape)}
+    outputs = {**known, "number": outputs_number(run.cells, known, logits)}
     return Cells(run.cells.folder, of={**run.cells.of, "outputs": outputs})
 
 
