@@ -40,7 +40,7 @@ def page(results: Path) -> str:
         for _, row in numbers.table("certified").iterrows()
     ]
     header = ["Reformer", "Passes", "L2 radius", "Dice, all structures together", "Mean Dice", "Not certified"]
-    words = f"Noise of {facts['sigma']} of the range of gray values"
+    words = f"Noise of {facts['sigma']} of the range of gray values."
     table = Table(
         "Certified Dice",
         header,
