@@ -13,6 +13,7 @@ import torch
 from monai.bundle import ConfigParser
 from scipy.ndimage import gaussian_filter
 
+from monai_advdefense.bundle_tools.find_bundle import find_bundle
 from monai_advdefense.commands.calibrate import calibrate
 from monai_advdefense.commands.guard import guard
 from monai_advdefense.data.phantom import brain_phantom
@@ -219,7 +220,7 @@ def test_a_screen_of_other_settings_or_another_network_is_refused(fitted, tmp_pa
     (other / "configs" / "inference.json").write_text(json.dumps({**config, "handlers": []}))
     with pytest.raises(InputError, match="prediction: expected 3 classes, as fitted, found 5"):
         guard(other, data, tmp_path / "other_out", screen_file=screen)
-    composite = Path("bundles/brain_mri_defended_segmentation/models/screen/model.pt")
+    composite = find_bundle("brain_mri_defended_segmentation") / "models" / "screen" / "model.pt"
     with pytest.raises(InputError, match="the record of a guard for this network"):
         guard(theirs, data, tmp_path / "third", screen_file=composite)
 

@@ -22,7 +22,7 @@ def test_dicom_series_are_volumes_for_every_verb(make_series, seen, tmp_path):
     study = make_series("study/t1").parent
     attack(study, tmp_path / "a")
     with pytest.raises(InputError, match="expected results in"):
-        guard("theirs", [study], tmp_path / "g")
+        guard("brain_mri_segmentation", [study], tmp_path / "g")
     with pytest.raises(CalibrationError, match="found 1"):
         calibrate(study, tmp_path / "screen.pt")
     for overrides, out in zip(seen, "ag", strict=True):
