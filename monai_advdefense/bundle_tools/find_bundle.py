@@ -47,7 +47,7 @@ def find_bundle(name: str | os.PathLike[str], bundle_dir: str | os.PathLike[str]
     folders = [Path(name)] if os.sep in str(name) or Path(name).is_dir() else []
     folders += [folder / name for folder in bundle_dirs(bundle_dir)]
     for folder in folders:
-        if (folder / "configs" / "metadata.json").is_file():
+        if (folder / "configs" / "metadata.json").is_file() or any((folder / "configs").glob("inference.*")):
             return folder.absolute()
     raise no_bundle(name, folders)
 
@@ -56,7 +56,7 @@ def no_bundle(name: str | os.PathLike[str], folders: Iterable[Path]) -> AdvDefen
     """The error that there is no bundle at any of some folders, to be raised."""
     return broken_rule(
         name,
-        "a bundle, a folder with configs/metadata.json",
+        "a bundle, a folder with configs/inference.json or configs/metadata.json",
         f"none at {', '.join(map(one_line, folders))}",
         f"unpack its archive NAME_vVERSION.zip into one of these folders, or set --bundle-dir or {BUNDLE_DIR_VARIABLE}",
     )

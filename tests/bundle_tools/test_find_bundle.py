@@ -34,6 +34,12 @@ def test_a_folder_is_taken_as_it_is(tmp_path, monkeypatch):
     assert find_bundle("mine") == bundle
 
 
+def test_a_folder_with_an_inference_configuration_alone_is_a_bundle(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "inference.yaml").touch()
+    assert find_bundle(tmp_path) == tmp_path
+
+
 def test_what_is_not_there_is_refused_with_the_places_and_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setenv(BUNDLE_DIR_VARIABLE, str(tmp_path / "empty"))
     with pytest.raises(InputError, match=r"nothing: expected a bundle.*empty.*nothing.*unpack its archive"):
