@@ -20,6 +20,7 @@ def check_class_weights(class_weights: Tensor | None, logits: Tensor) -> None:
         InputError: if there are more or fewer weights than classes.
 
     Example:
+        >>> import torch
         >>> check_class_weights(torch.ones(3), torch.zeros(1, 3, 8, 8))
     """
     if class_weights is not None and class_weights.shape != logits.shape[1:2]:

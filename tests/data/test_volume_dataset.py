@@ -97,7 +97,7 @@ def test_missing_and_nameless_items_of_a_list_fail_alone(folder):
 
 def test_the_folder_is_listed_when_the_iteration_starts(tmp_path):
     dataset = _dataset(tmp_path / "later")
-    with pytest.raises(InputError, match="later: expected a folder"):
+    with pytest.raises(InputError, match="later: expected a file or a folder of inputs, found no such file or folder"):
         list(dataset)
     write_phantom_dataset(tmp_path / "later", 1, shape=(24, 24, 24))
     assert len(list(dataset)) == 1

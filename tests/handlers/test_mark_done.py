@@ -10,7 +10,7 @@ import pytest
 import torch
 from monai.data import DataLoader
 from monai.engines import SupervisedEvaluator
-from monai.transforms import Compose, LoadImaged
+from monai.transforms import Compose, LoadImaged, ScaleIntensityd
 
 from monai_advdefense.data.phantom import write_phantom_dataset
 from monai_advdefense.data.volume_dataset import VolumeDataset
@@ -49,7 +49,7 @@ def _run(inputs, output, seconds=0.0, shard="1/1", read=None):
     def transform(item):
         if read is not None:
             read.append(item["image"])
-        return Compose([load])(item)
+        return Compose([load, ScaleIntensityd("image")])(item)
 
     dataset = VolumeDataset(inputs, transform, slice_size=(16, 16), slice_dim=1, run_log=log, manifest=manifest)
     SupervisedEvaluator(

@@ -55,7 +55,7 @@ def screen() -> Screen:
         (((_, numbers, native), _),) = _seen(raw, _volume(seed))[1]
         assert native is None
         clean = clean_volume(seed)
-        volumes.append(CleanVolume(clean.image, clean.resampled, numbers))
+        volumes.append(CleanVolume(clean.image, clean.resampled, numbers, clean.resampled_prediction))
     fit_screen(raw, volumes, false_positive_rate=RATE)
     return raw
 
