@@ -28,12 +28,10 @@ class Certificate:
         radius: L2 radii ``(B, *spatial)`` in units of the image; within it no perturbation (inside the mask, if there
             is one) changes the label of this pixel. 0 where nothing is certified: the smoothed network abstains.
             Infinite outside of the mask.
-        passes: passes through the network for each image.
     """
 
     label: Tensor
     radius: Tensor
-    passes: int
 
 
 @torch.no_grad()
@@ -110,7 +108,7 @@ def certify(
             label = torch.zeros_like(radius, dtype=torch.int64).masked_scatter(place, chosen[inside_box])
             certified.append((label, radius))
     labels, radii = zip(*certified, strict=True)
-    return Certificate(torch.cat(labels), torch.cat(radii), n + n_select)
+    return Certificate(torch.cat(labels), torch.cat(radii))
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,6 @@ def test_the_network_stays_as_it_was_and_the_answer_is_repeatable():
     first, second = (certify(network, image, sigma=0.25, n=40, batch_size=size) for size in (8, 40))
     assert network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
-    assert first.passes == 50
     assert first.label.shape == first.radius.shape == (1, 4, 4)
     assert torch.equal(first.label, second.label)
 
