@@ -17,7 +17,7 @@ from monai_advdefense.checksums import check_sum, stated_sum
 from monai_advdefense.errors import CalibrationError
 from monai_advdefense.messages import broken_rule, reason
 
-__all__ = ["calibrated_rate", "load_weights", "save_calibrated", "save_weights"]
+__all__ = ["calibrated_rate", "load_weights", "save_calibrated", "save_weights", "write_state"]
 
 
 def load_weights(
@@ -114,16 +114,28 @@ def calibrated_rate(weights: str | PathLike[str], threshold: float) -> float | N
         ) from error
 
 
+def write_state(state: Mapping[str, Any], temporary: Path) -> None:
+    """Write tensors by :func:`torch.save` to the path that :func:`~monai_advdefense.atomic_path.atomic_path` gives.
+
+    Args:
+        state: what is stored, by name.
+        temporary: path to write; its name is not stored in the file.
+
+    Raises:
+        OSError: if the system refuses; a full disk is a RuntimeError of torch otherwise.
+    """
+    try:
+        # To a stream: by its name torch would write the name of the file into it, and this one is temporary.
+        with temporary.open("wb") as stream:
+            torch.save(state, stream)
+    except RuntimeError as error:
+        raise OSError(reason(error)) from error
+
+
 def _save(network: nn.Module, path: Path) -> None:
     wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
     bare: nn.Module = network.module if isinstance(network, wrappers) else network
-    state = {name: value.detach().cpu() for name, value in bare.state_dict().items()}
-    try:
-        # To a stream: by its name torch would write the name of the file into it, and this one is temporary.
-        with path.open("wb") as stream:
-            torch.save(state, stream)
-    except RuntimeError as error:  # how torch says that the disk is full
-        raise OSError(reason(error)) from error
+    write_state({name: value.detach().cpu() for name, value in bare.state_dict().items()}, path)
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

@@ -11,10 +11,12 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
-from ignite.handlers import Checkpoint, DiskSaver
+from ignite.handlers import Checkpoint
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.weights import write_state
 
 __all__ = ["Resume"]
 
@@ -33,6 +35,7 @@ class Resume:
 
     Raises:
         InputError: when the training starts, if the stored state does not fit these objects.
+        OutputError: in the run, if a state cannot be written; the one before stays.
     """
 
     def __init__(self, run_dir: str | Path, objects: Mapping[str, Any]) -> None:
@@ -48,10 +51,9 @@ class Resume:
         """Store each epoch after all handlers that change a state: they are attached by now."""
         if engine.has_event_handler(self.remove_older, Events.EPOCH_COMPLETED):
             return
-        saver = DiskSaver(str(self.run_dir), create_dir=True, require_empty=False, atomic=True)
         checkpoint = Checkpoint(
             {**self.objects, "trainer": _Position(engine)},
-            saver,
+            self._write,
             filename_prefix="resume",
             # With n_saved=1 ignite deletes the old file before it writes the new one: a kill between loses both.
             n_saved=None,
@@ -59,6 +61,12 @@ class Resume:
         )
         engine.add_event_handler(Events.EPOCH_COMPLETED, checkpoint)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.remove_older)
+
+    def _write(self, state: Mapping[str, Any], name: str, metadata: Mapping[str, Any] | None = None) -> None:
+        """Not by ignite's DiskSaver: what a kill cuts off there stays, under a name that is not hidden."""
+        if idist.get_rank() == 0:
+            with atomic_path(self.run_dir / name) as temporary:
+                write_state(state, temporary)
 
     def load(self, engine: Engine) -> None:
         """Load the newest state in the run folder, if there is one and the trainer is new."""

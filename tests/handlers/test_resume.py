@@ -91,7 +91,8 @@ class _Training:
         return {"objects": [part.state_dict() for part in objects], "weights": weights}
 
     def files(self) -> list[str]:
-        return sorted(os.listdir(self.run_dir))
+        """All but hidden ones: what a kill cuts off stays as such."""
+        return sorted(name for name in os.listdir(self.run_dir) if not name.startswith("."))
 
 
 @pytest.fixture(scope="module")
@@ -203,11 +204,34 @@ def test_a_failed_write_keeps_the_state_before(tmp_path, unbroken, monkeypatch):
     _assert_equal(_Training(tmp_path, epochs=5).run(), unbroken)
 
 
+def _kill_itself():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _kill_within_the_fourth_write(training):
+    save = torch.save
+
+    def killed_half_way(state, file):
+        if training.engine.state.epoch == 4 and "trainer" in state:
+            file.write(b"half")
+            file.flush()
+            _kill_itself()
+        save(state, file)
+
+    torch.save = killed_half_way
+    training.run()
+
+
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="spawning imports torch again")
-def test_a_process_that_is_killed_leaves_a_state_to_go_on_from(tmp_path, unbroken):
+@pytest.mark.parametrize(
+    "run",
+    [lambda training: training.run(kill_at=14, kill=_kill_itself), _kill_within_the_fourth_write],
+    ids=["within an epoch", "while it writes"],
+)
+def test_a_process_that_is_killed_leaves_a_state_to_go_on_from(tmp_path, unbroken, run):
     def train_until_killed():
         torch.set_num_threads(1)
-        _Training(tmp_path, epochs=5).run(kill_at=14, kill=lambda: os.kill(os.getpid(), signal.SIGKILL))
+        run(_Training(tmp_path, epochs=5))
 
     process = multiprocessing.get_context("fork").Process(target=train_until_killed)
     process.start()
