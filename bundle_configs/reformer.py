@@ -11,7 +11,7 @@ from bundle_configs.inference import END_RUN, inference, invert, load_weights, w
 from bundle_configs.metadata import GUARD_LIMITS, MALC, TEMPLATE, USE, magnitude, metadata
 from bundle_configs.networks import REFORMER, SEGMENTER
 from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
-from bundle_configs.training import Training
+from bundle_configs.training import ATTACK_SETTINGS, TRAINING_ATTACK, Training
 
 __all__ = ["configs"]
 
@@ -40,7 +40,7 @@ def configs() -> dict[str, Entries]:
     return {
         "train": base,
         "denoise": _through_segmenter(base, "denoiser", _NOISE_IN_BRAIN, noise_std=0.25),
-        "adversarial": _through_segmenter(base, "adversarial", {}, norms=[0.22, 0.44, 0.9, 1.46, 2.5], attack_steps=1),
+        "adversarial": _through_segmenter(base, "adversarial", {}, **ATTACK_SETTINGS),
         "multi_gpu_train": training.multi_gpu(),
         "evaluate": evaluate_slices(load_weights()),
         "inference": inference(
@@ -69,8 +69,7 @@ _ATTACKED = {
     "_target_": "monai_advdefense.engines.AttackedReformerBatch",
     "reformer": "@network",
     "segmenter": "@segmenter",
-    "norms": "@norms",
-    "steps": "@attack_steps",
+    "attack": TRAINING_ATTACK,
 }
 
 

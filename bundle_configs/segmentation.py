@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bundle_configs.entries import DEVICE, WEIGHTS, Entries
 from bundle_configs.evaluation import evaluate_volumes
 from bundle_configs.inference import END_RUN, inference, invert, load_weights, write_volume
 from bundle_configs.metadata import LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
 from bundle_configs.networks import SEGMENTER
-from bundle_configs.training import Training
+from bundle_configs.training import ATTACK_SETTINGS, TRAINING_ATTACK, Training
 
 __all__ = ["NUM_CLASSES", "SEGMENTATION_TRAINING", "configs"]
 
@@ -59,7 +61,8 @@ def configs() -> dict[str, Entries]:
     training = _training()
     pairs = "$monai.handlers.from_engine(['pred', 'label'])"
     return {
-        "train": training.config(),
+        "train": (base := training.config()),
+        "adversarial": _adversarial(base),
         "multi_gpu_train": training.multi_gpu(),
         "evaluate": evaluate_volumes(load_weights(), pairs),
         "inference": _inference(),
@@ -86,6 +89,33 @@ def _training() -> Training:
     }
     best = {"metric": "val_mean_dice"}
     return Training(settings=settings, network_def=SEGMENTER, best=best, **SEGMENTATION_TRAINING)
+
+
+def _adversarial(base: Entries) -> Entries:
+    """Over train.json: go on with the shipped weights, on images attacked against the network as it is then."""
+    training = _training()
+    settings = {
+        **training.settings,
+        "epochs": 16,
+        "learning_rate": 0.0005,
+        "start_path": WEIGHTS,
+        "ckpt_path": "$os.path.join(@bundle_root, 'models', 'adversarial', 'model.pt')",
+        "run_dir": "$os.path.join(@bundle_root, 'runs', 'adversarial')",
+        **ATTACK_SETTINGS,
+    }
+    batch = {
+        "_target_": "monai_advdefense.defences.AdversarialBatch",
+        "network": "@network",
+        "attack": TRAINING_ATTACK,
+    }
+    attacked = replace(
+        training,
+        settings=settings,
+        networks={"attacked_batch": batch},
+        batches={"prepare_batch": "@attacked_batch"},
+        start=(load_weights("@start_path"),),
+    )
+    return {key: entry for key, entry in attacked.config().items() if base.get(key) != entry}
 
 
 def _inference() -> Entries:

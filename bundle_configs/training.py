@@ -19,11 +19,23 @@ from bundle_configs.entries import (
 from bundle_configs.networks import FEATURES, NETWORK
 from bundle_configs.preprocessing import volume_transforms
 
-__all__ = ["DATA", "METRICS", "RUN_VALIDATION", "Training"]
+__all__ = ["ATTACK_SETTINGS", "DATA", "METRICS", "RUN_VALIDATION", "TRAINING_ATTACK", "Training"]
 
 DATA = "$import monai_advdefense.data as data"
 METRICS = "$import monai_advdefense.metrics as metrics"
 RUN_VALIDATION = {"run": ["$@validate#evaluator.run()"]}
+# Of a training against who attacks.
+ATTACK_SETTINGS = {
+    "norms": [0.22, 0.44, 0.9, 1.46, 2.5],
+    "low_frequency_norms": [0.9, 1.8, 3.5, 7.0],
+    "attack_steps": 2,
+}
+TRAINING_ATTACK = {
+    "_target_": "monai_advdefense.defences.TrainingAttack",
+    "norms": "@norms",
+    "low_frequency_norms": "@low_frequency_norms",
+    "steps": "@attack_steps",
+}
 _EVENTS = "$os.path.join(@run_dir, 'events')"
 _LOSS = "$monai.handlers.from_engine([@loss_name], first=True)"
 

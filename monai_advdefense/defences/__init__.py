@@ -8,12 +8,14 @@ from monai_advdefense.defences.defense_gan import (
     wasserstein_generator_loss,
 )
 from monai_advdefense.defences.distillation import DistillationBatch, TemperedLoss, distillation_loss
+from monai_advdefense.defences.training_attack import TrainingAttack
 
 __all__ = [
     "AdversarialBatch",
     "DefenseGAN",
     "DistillationBatch",
     "TemperedLoss",
+    "TrainingAttack",
     "distillation_loss",
     "project",
     "wasserstein_critic_loss",
