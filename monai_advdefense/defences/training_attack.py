@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least
-from monai_advdefense.attacks.balls import l2, low_frequencies
+from monai_advdefense.attacks.balls import BallAround, l2, low_frequencies
 from monai_advdefense.attacks.composed import composed_attack
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.result import AttackResult
@@ -24,8 +24,8 @@ class TrainingAttack:
     """Few steps of PGD from a random start, with norms and frequencies drawn anew for every batch.
 
     Each image has a norm of its own, so that the network learns to withstand strong attacks without giving up on weak
-    ones; the start is drawn from a ball of random share of it. Half of the batches are attacked by low frequencies
-    alone, which keep an attack away from no smoothing network.
+    ones; the start is drawn from a ball of random share of it. Half of the batches are attacked in low frequencies
+    alone, which no smoothing removes.
 
     Args:
         norms: L2 norms of changes of any frequency, in units of the image.
@@ -46,7 +46,9 @@ class TrainingAttack:
         _check_norms("norms", norms, needed=True)
         _check_norms("low_frequency_norms", low_frequency_norms, needed=False)
         slow = partial(low_frequencies, norm="l2")
-        self.ladders = [(l2, norms), *([(slow, low_frequency_norms)] if low_frequency_norms else [])]
+        self.ladders: list[tuple[BallAround, Sequence[float]]] = [(l2, norms)]
+        if low_frequency_norms:
+            self.ladders.append((slow, low_frequency_norms))
         self.steps = steps
 
     def __call__(self, network: nn.Module, image: Tensor, label: Tensor, *, mask: Tensor) -> AttackResult:

@@ -102,3 +102,24 @@ def test_training_by_a_group_of_processes_equals_training_by_one(train, one_proc
     assert not distributed.is_initialized()
     _assert_equal(alone, {key.removeprefix("module."): value for key, value in grouped.items()})
     _assert_equal(best_alone, best)
+
+
+@pytest.mark.parametrize("source", ["brain_mri_segmentation"], indirect=True)
+def test_a_segmenter_is_trained_against_attacks_from_the_shipped_weights_on(train, bundle):
+    start = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    state, best = train("run", "adversarial", epochs=1, learning_rate=1e-6, val_interval=1)
+    weights = [key for key in state if key.endswith("weight")]
+    assert all(torch.allclose(state[key], start[key], atol=1e-4) for key in weights)
+    assert not all(torch.equal(state[key], start[key]) for key in weights)
+    assert best.keys() == start.keys()
+
+
+@pytest.mark.parametrize("source", ["brain_mri_reformer"], indirect=True)
+def test_a_reformer_is_trained_against_attacks_through_the_segmenter(train, bundle, copy_bundle, write_weights):
+    segmenter = copy_bundle("brain_mri_segmentation")
+    write_weights(segmenter, num_classes=4)
+    start = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    path = str(segmenter / "models" / "model.pt")
+    state, best = train("run", "adversarial", epochs=1, segmenter_path=path)
+    assert not all(torch.equal(state[key], start[key]) for key in start)
+    assert best.keys() == start.keys()
