@@ -1,44 +1,51 @@
-"""Measure all defences on the test split, and write the table."""
+"""Measure all defences under attackers who know them, and write the table."""
 
 from __future__ import annotations
 
 import argparse
+import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from experiments.bundles import BUNDLES
-from experiments.defences.listed import DEFENCES, Defence, submitted
-from experiments.defences.page import page, table
-from experiments.tables import write_tables
+from experiments.defences.listed import Defence, defences_of, submitted
+from experiments.defences.measured import attack_slices
+from experiments.defences.page import RESAMPLES, page, rows_of
+from experiments.defences.threats import THREATS, Threat
+from experiments.evaluation.networks import segmenter_config
+from experiments.slices import evenly_spaced, load_slices
+from experiments.tables import Facts, Row, write_tables
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.errors import exit_on_error
-from monai_advdefense.guard import DefendedSegmenter
-from monai_advdefense.robustness import Settings, robustness_report
-from monai_advdefense.robustness.bundle import bundle_parts
-
-_COMMAND = "python -m experiments.defences --dataset_dir"
 
 
 def measure(
     dataset_dir: str | Path,
     *,
-    work_dir: str | Path,
+    work_dir: str | Path = "defences",
     bundles: str | Path = BUNDLES,
     output: str | Path = "docs/defences.md",
-    defences: Mapping[str, Defence] = DEFENCES,
-    settings: Settings | None = None,
+    defences: Mapping[str, Defence] | None = None,
+    threats: Sequence[Threat] = THREATS,
+    split: str = "test",
+    per_volume: int = 1,
+    steps: int = 20,
 ) -> Path:
-    """Measure defences and write the page with its CSV.
+    """Measure defences and write the page with its tables.
 
     Args:
         dataset_dir: data in the layout of MALC 2012.
-        work_dir: folder of the reports, one for each defence; a run that was stopped goes on where it was.
+        work_dir: folder of the measurements; a run that was stopped goes on there.
         bundles: folder of the bundles.
-        output: the Markdown file; its table lies in ``results`` beside it.
-        defences: the rows.
-        settings: what is measured.
+        output: the Markdown file; its tables lie in ``results`` beside it.
+        defences: the rows, by default those of the bundles.
+        threats: kinds of attacks.
+        split: of the data set.
+        per_volume: slices of each volume.
+        steps: of each attack at each budget.
 
     Returns:
         The Markdown file.
@@ -46,50 +53,45 @@ def measure(
     Raises:
         InputError: if a file is missing.
     """
-    files = ("train.json", "evaluate.json")
-    given = replace(settings or Settings(slices=12, background=0.0), corruptions=())
-    parts = bundle_parts(Path(bundles) / "brain_mri_segmentation", dataset_dir, config_files=files, settings=given)
-    reports: dict[str, Any] = {}
-    for name, defence in defences.items():
-        network = defence(Path(bundles))
-        # What rejects is attacked by one who knows its scores; its reformer has a row of its own.
-        attacks = parts.settings.attacks[:1] if isinstance(network, DefendedSegmenter) else parts.settings.attacks
-        folder = Path(work_dir) / "".join(letter if letter.isalnum() else "_" for letter in name)
-        chosen = replace(parts.settings, attacks=attacks)
-        reports[name] = robustness_report(network, parts.data, folder, settings=chosen, structures=parts.structures)
+    slices = load_slices(segmenter_config(Path(bundles), Path(dataset_dir)), Path(dataset_dir), split)
+    slices = slices.at(evenly_spaced(slices.volume, per_volume))
+    rows: list[Row] = []
+    for name, defence in (defences or defences_of(Path(bundles))).items():
+        print(f"{name}: {len(slices)} slices", flush=True)
+        measured = attack_slices(defence(Path(bundles)), slices, threats, steps=steps, work_dir=Path(work_dir))
+        rows += rows_of(name, measured, threats, slices.subject.tolist())
+    facts: Facts = {
+        "command": f"python -m experiments.defences --dataset_dir {Path(dataset_dir).name}",
+        "date": datetime.date.today().isoformat(),
+        "split": split,
+        "slices": str(len(slices)),
+        "volumes": str(len(np.unique(slices.volume))),
+        "subjects": str(len(np.unique(slices.subject))),
+        "steps": str(steps),
+        "seed": "0",
+        "resamples": str(RESAMPLES),
+    }
     target = Path(output)
-    write_tables({"defences": (frame := table(_with_guard(reports)))}, target.parent / "results")
-    facts = {**next(iter(reports.values())), "settings": parts.settings.as_json()}
+    write_tables({"defences": pd.DataFrame(rows), "defences_facts": facts}, target.parent / "results")
     with atomic_path(target) as temporary:
-        command = f"{_COMMAND} {Path(dataset_dir).name}"
-        temporary.write_text(page(frame, facts, csv="results/defences.csv", command=command), encoding="utf-8")
+        temporary.write_text(page(target.parent / "results", threats), encoding="utf-8")
     return target
-
-
-def _with_guard(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Reports in which the Dice of a defence that rejects is that behind its reformer."""
-    told: dict[str, Mapping[str, Any]] = {}
-    for name, report in reports.items():
-        claims = report["claims"]
-        if report["guard"]:
-            informed = report["guard"]["attacks_that_know_it"][0]["levels"]
-            clean = {**claims["clean"], "dice": report["guard"]["clean_behind_reformer"]}
-            claims = {"clean": clean, "worst_case": informed}
-        told[name] = {**report, "claims": claims}
-    return told
 
 
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure all defences on the test split, and write the table."""
+    """Measure all defences under attackers who know them, and write the table; takes hours on two cores."""
     parser = argparse.ArgumentParser(prog="python -m experiments.defences", description=main.__doc__)
     parser.add_argument("--dataset_dir", required=True, metavar="DIR", help="data in the layout of MALC 2012")
     parser.add_argument("--work_dir", default="defences", metavar="DIR", help="measurements; kept between runs")
     parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
     parser.add_argument("--output", default="docs/defences.md", metavar="FILE", help="the Markdown file")
+    parser.add_argument("--split", default="test", choices=("validation", "calibration", "test"))
+    parser.add_argument("--per_volume", type=int, default=1, help="slices of each volume")
+    parser.add_argument("--steps", type=int, default=20, help="of each attack at each budget")
     parser.add_argument("--add", action="append", default=[], metavar="NAME=MODULE:FUNCTION", help="a row of your own")
     options = vars(parser.parse_args(arguments))
-    rows = {**DEFENCES, **dict(map(submitted, options.pop("add")))}
+    rows = {**defences_of(Path(options["bundles"])), **dict(map(submitted, options.pop("add")))}
     print(f"wrote {measure(defences=rows, **options)}")
 
 

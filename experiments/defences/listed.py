@@ -14,7 +14,9 @@ from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.weights import load_weights
 
-__all__ = ["DEFENCES", "Defence", "submitted"]
+__all__ = ["Defence", "defences_of", "submitted"]
+
+_SEGMENTATION, _REFORMER = "brain_mri_segmentation", "brain_mri_reformer"
 
 Defence = Callable[[Path], nn.Module]
 """From the folder of the bundles to a network from slices ``(B, 1, H, W)`` in [0, 1] to logits."""
@@ -27,7 +29,7 @@ def _loaded(folder: Path, weights: Path, overlays: tuple[Path, ...] = ()) -> nn.
 
 
 def _segmenter(bundles: Path, name: str = "") -> nn.Module:
-    folder = bundles / "brain_mri_segmentation"
+    folder = bundles / _SEGMENTATION
     if not name:
         return _loaded(folder, weights_of(folder))
     return _loaded(folder, folder / "models" / name / "model.pt", (folder / "configs" / f"{name}.json",))
@@ -41,19 +43,63 @@ def _guard(bundles: Path) -> DefendedSegmenter:
     return network
 
 
-def _reformed(bundles: Path) -> nn.Module:
+def _spectral(bundles: Path) -> DefendedSegmenter:
+    """The paper's guard: the spectral score decides, which no other reformer changes."""
+    guard = _guard(bundles)
+    return DefendedSegmenter(guard.detector, guard.reformer, guard.segmenter)
+
+
+def _reformed(bundles: Path) -> nn.Sequential:
     guard = _guard(bundles)
     return nn.Sequential(guard.reformer, guard.segmenter)
 
 
-DEFENCES: Mapping[str, Defence] = {
+def _trained(bundles: Path, name: str) -> Path:
+    return bundles / name / "models" / "adversarial" / "model.pt"
+
+
+def _adversarial_segmenter(bundles: Path) -> nn.Module:
+    return _loaded(bundles / _SEGMENTATION, _trained(bundles, _SEGMENTATION))
+
+
+def _adversarial_reformer(bundles: Path) -> nn.Sequential:
+    reformer = _loaded(bundles / _REFORMER, _trained(bundles, _REFORMER))
+    return nn.Sequential(reformer, _guard(bundles).segmenter)
+
+
+def _both(bundles: Path) -> nn.Sequential:
+    return nn.Sequential(_adversarial_reformer(bundles)[0], _adversarial_segmenter(bundles))
+
+
+def _spectral_and_adversarial(bundles: Path) -> DefendedSegmenter:
+    return DefendedSegmenter(_guard(bundles).detector, *_adversarial_reformer(bundles))
+
+
+_SHIPPED: Mapping[str, Defence] = {
     "none (BasicUNet)": _segmenter,
     "none (SegNet)": partial(_segmenter, name="segnet"),
     "none (FC-DenseNet)": partial(_segmenter, name="densenet"),
     "reformer": _reformed,
-    "reformer and guard": _guard,
+    "reformer and spectral score (the paper's guard)": _spectral,
+    "reformer and sum of scores": _guard,
 }
-"""By the name of the row."""
+_OF_REFORMER: Mapping[str, Defence] = {
+    "reformer trained against attacks": _adversarial_reformer,
+    "the same and spectral score": _spectral_and_adversarial,
+}
+_OF_SEGMENTER: Mapping[str, Defence] = {"segmenter trained against attacks": _adversarial_segmenter}
+_OF_BOTH: Mapping[str, Defence] = {"reformer and segmenter trained against attacks": _both}
+
+
+def defences_of(bundles: Path) -> dict[str, Defence]:
+    """By the name of the row; those trained against attacks where their weights are."""
+    reformer, segmenter = (_trained(bundles, name).is_file() for name in (_REFORMER, _SEGMENTATION))
+    return {
+        **_SHIPPED,
+        **(_OF_REFORMER if reformer else {}),
+        **(_OF_SEGMENTER if segmenter else {}),
+        **(_OF_BOTH if reformer and segmenter else {}),
+    }
 
 
 def submitted(text: str) -> tuple[str, Defence]:

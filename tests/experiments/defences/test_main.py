@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import csv
-import json
-import shutil
+import copy
+import math
 
 import pytest
 import torch
@@ -10,24 +9,30 @@ from torch import nn
 
 from experiments.bundles import BUNDLES
 from experiments.defences.__main__ import measure
-from experiments.defences.listed import DEFENCES, submitted
+from experiments.defences.listed import defences_of, submitted
+from experiments.defences.threats import Threat
+from experiments.tables import read_table
 from monai_advdefense.errors import InputError
-from monai_advdefense.robustness import Settings
 
-SETTINGS = Settings(budgets=(0.01, 0.1), attacks=("fgsm", "pgd"), steps=2, slices=2, background=0.0)
+THREATS = (
+    Threat("L2", (0.1, 3.0), "l2", ("apgd_dice",)),
+    Threat("low frequencies", (3.0,), "l2", ("low_frequencies",)),
+    Threat("L-infinity", (8 / 255,), "linf", ("apgd_dice", "pgd")),
+)
 
 
 @pytest.fixture
 def run(phantoms, bundles, write_weights, tmp_path):
-    """Writes the table of two networks and a guard."""
+    """Writes the table of two networks and two guards."""
     guard = write_weights(threshold=1e6)
-    folder = bundles / "brain_mri_segmentation"
-    shutil.copy(BUNDLES / "brain_mri_segmentation" / "configs" / "evaluate.json", folder / "configs")
-    rows = {"weak": lambda _: nn.Sequential(guard.segmenter), "constant": _constant, "guard": lambda _: guard}
+    strict = copy.deepcopy(guard)
+    strict.detector.threshold.fill_(0.0)
+    rows = {"weak": lambda _: nn.Sequential(guard.segmenter), "constant": _constant}
+    rows |= {"guard": lambda _: guard, "strict": lambda _: strict}
 
     def run():
         paths = {"bundles": bundles, "work_dir": tmp_path / "work", "output": tmp_path / "docs" / "defences.md"}
-        return measure(phantoms, defences=rows, settings=SETTINGS, **paths)
+        return measure(phantoms, defences=rows, threats=THREATS, per_volume=2, steps=2, **paths)
 
     return run
 
@@ -40,27 +45,44 @@ def _constant(_):
     return network
 
 
+def _rows(tmp_path):
+    table = read_table(tmp_path / "docs" / "results" / "defences.csv")
+    return {(row["defence"], row["threat"], round(row["budget"], 4)): row for row in table.to_dict("records")}
+
+
 @pytest.mark.filterwarnings("ignore::monai_advdefense.attacks.NoEffectWarning")
-def test_rows_are_sorted_by_their_worst_case_and_a_second_run_gives_the_same(run, tmp_path):
+def test_rows_are_sorted_by_their_worst_cases_and_a_second_run_gives_the_same(run, tmp_path):
     page = run().read_text()
-    with (tmp_path / "docs" / "results" / "defences.csv").open(newline="") as file:
-        rows = {row["defence"]: row for row in csv.DictReader(file)}
-    worst = [float(row["dice_1"]) for row in rows.values()]
-    assert worst == sorted(worst, reverse=True)
-    assert rows["constant"]["dice_1"] == rows["constant"]["dice_clean"]
-    assert float(rows["weak"]["dice_1"]) < float(rows["weak"]["dice_clean"])
-    assert rows["guard"]["false_alarms"] == "0"
-    assert rows["weak"]["accepted_and_bad"] == ""
-    assert all(f"| {name} | {float(row['dice_clean']):.3f}" in page for name, row in rows.items())
-    assert "under the worst of 2 attacks" in page
-    reports = [json.loads(path.read_text()) for path in (tmp_path / "work").glob("*/robustness.json")]
-    assert [len(report["attacks"]) for report in reports].count(1) == 1  # the guard's own attacker beside it
+    rows = _rows(tmp_path)
+    clean, small, large = ({key[0]: row for key, row in rows.items() if key[1:] == level} for level in _LEVELS)
+    assert large["weak"]["dice"] < small["weak"]["dice"] <= clean["weak"]["dice"]
+    assert large["constant"]["dice"] == clean["constant"]["dice"]
+    names = [line.split(" | ")[0].removeprefix("| ") for line in page.splitlines() if line.startswith("| ")][2:6]
+    attacked = {
+        name: [row["dice"] for key, row in rows.items() if key[0] == name and key[1] != "none"] for name in names
+    }
+    means = [sum(dice) / len(dice) for name, dice in attacked.items() if name != "strict"]
+    assert means == sorted(means, reverse=True)
+    cells = len(list((tmp_path / "work").iterdir()))
     assert run().read_text() == page
+    assert len(list((tmp_path / "work").iterdir())) == cells
+
+
+_LEVELS = (("none", 0.0), ("L2", 0.1), ("L2", 3.0))
+
+
+@pytest.mark.filterwarnings("ignore::monai_advdefense.attacks.NoEffectWarning")
+def test_what_rejects_everything_has_no_dice_and_nothing_bad(run, tmp_path):
+    run()
+    strict = [row for key, row in _rows(tmp_path).items() if key[0] == "strict"]
+    assert all(row["accepted"] == 0 and row["accepted_and_bad"] == 0 and math.isnan(row["dice"]) for row in strict)
+    guard = [row for key, row in _rows(tmp_path).items() if key[0] == "guard"]
+    assert all(row["accepted"] == 1 for row in guard)
 
 
 def test_the_listed_defences_take_slices_and_have_gradients():
     image = torch.rand(1, 1, 32, 32, requires_grad=True)
-    for name, defence in DEFENCES.items():
+    for name, defence in defences_of(BUNDLES).items():
         network = defence(BUNDLES)
         logits = getattr(network, "segmenter", network)(image)
         assert logits.shape == (1, 28, 32, 32), name
@@ -68,9 +90,18 @@ def test_the_listed_defences_take_slices_and_have_gradients():
         assert gradient.abs().sum() > 0, name
 
 
+def test_defences_without_weights_are_no_rows(tmp_path):
+    shipped = set(defences_of(tmp_path))
+    for name, more in (("brain_mri_reformer", 2), ("brain_mri_segmentation", 4)):
+        folder = tmp_path / name / "models" / "adversarial"
+        folder.mkdir(parents=True)
+        (folder / "model.pt").touch()
+        assert len(defences_of(tmp_path)) == len(shipped) + more
+
+
 def test_rows_from_outside():
-    name, defence = submitted("mine=experiments.defences.listed:DEFENCES")
-    assert (name, defence) == ("mine", DEFENCES)
+    name, defence = submitted("mine=experiments.defences.listed:defences_of")
+    assert (name, defence) == ("mine", defences_of)
     for text in ("mine", "mine=nowhere:build", "mine=experiments.defences.listed:nothing"):
         with pytest.raises(InputError, match="--add: expected NAME=package.module:function"):
             submitted(text)
