@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -17,26 +16,25 @@ from monai_advdefense.weights import load_weights
 __all__ = ["Defence", "defences_of", "submitted"]
 
 _SEGMENTATION, _REFORMER = "brain_mri_segmentation", "brain_mri_reformer"
+_COMPOSITE = "brain_mri_defended_segmentation"
 
 Defence = Callable[[Path], nn.Module]
 """From the folder of the bundles to a network from slices ``(B, 1, H, W)`` in [0, 1] to logits."""
 
 
-def _loaded(folder: Path, weights: Path, overlays: tuple[Path, ...] = ()) -> nn.Module:
-    network = network_of(folder, overlays)
+def _loaded(folder: Path, weights: Path) -> nn.Module:
+    network = network_of(folder)
     load_weights(weights, network)
     return network.requires_grad_(False)
 
 
-def _segmenter(bundles: Path, name: str = "") -> nn.Module:
+def _segmenter(bundles: Path) -> nn.Module:
     folder = bundles / _SEGMENTATION
-    if not name:
-        return _loaded(folder, weights_of(folder))
-    return _loaded(folder, folder / "models" / name / "model.pt", (folder / "configs" / f"{name}.json",))
+    return _loaded(folder, weights_of(folder))
 
 
 def _guard(bundles: Path) -> DefendedSegmenter:
-    folder = bundles / "brain_mri_defended_segmentation"
+    folder = bundles / _COMPOSITE
     network = _loaded(folder, weights_of(folder))
     if not isinstance(network, DefendedSegmenter):
         raise InputError(f"{folder}: expected a DefendedSegmenter, found {type(network).__name__}: give our bundles")
@@ -63,7 +61,7 @@ def _adversarial_segmenter(bundles: Path) -> nn.Module:
 
 
 def _adversarial_reformer(bundles: Path) -> nn.Sequential:
-    reformer = _loaded(bundles / _REFORMER, _trained(bundles, _REFORMER))
+    reformer = _loaded(bundles / _REFORMER, _trained(bundles, _COMPOSITE))
     return nn.Sequential(reformer, _guard(bundles).segmenter)
 
 
@@ -76,9 +74,7 @@ def _spectral_and_adversarial(bundles: Path) -> DefendedSegmenter:
 
 
 _SHIPPED: Mapping[str, Defence] = {
-    "none (BasicUNet)": _segmenter,
-    "none (SegNet)": partial(_segmenter, name="segnet"),
-    "none (FC-DenseNet)": partial(_segmenter, name="densenet"),
+    "none": _segmenter,
     "reformer": _reformed,
     "reformer and spectral score (the paper's guard)": _spectral,
     "reformer and sum of scores": _guard,
@@ -93,7 +89,7 @@ _OF_BOTH: Mapping[str, Defence] = {"reformer and segmenter trained against attac
 
 def defences_of(bundles: Path) -> dict[str, Defence]:
     """By the name of the row; those trained against attacks where their weights are."""
-    reformer, segmenter = (_trained(bundles, name).is_file() for name in (_REFORMER, _SEGMENTATION))
+    reformer, segmenter = (_trained(bundles, name).is_file() for name in (_COMPOSITE, _SEGMENTATION))
     return {
         **_SHIPPED,
         **(_OF_REFORMER if reformer else {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from experiments.defences.threats import Threat
 from experiments.slices import Slices
+from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks import ladder, mean_dice, measured_quality, selective_pgd
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.networks import fold_batch_norm
@@ -56,20 +57,50 @@ class Measured:
     attacked: Mapping[str, Sequence[Attacked]]
 
 
-@dataclass(frozen=True)
+def attack_slices(
+    network: nn.Module, slices: Slices, threats: Sequence[Threat], *, steps: int, work_dir: Path
+) -> Measured:
+    """Attack slices by one who knows the defence from end to end, within the brain.
+
+    Each budget of a threat begins where the one before ended. In the L2 norm a defence that rejects is attacked through
+    its score as well; under the other threats its score is not looked at.
+
+    Args:
+        network: from slices to logits; a :class:`~monai_advdefense.guard.DefendedSegmenter` may reject.
+        slices: what is attacked.
+        threats: kinds of attacks.
+        steps: of each attack at each budget.
+        work_dir: folder of the measurements; a run that was stopped goes on there.
+    """
+    defence = _Defence(network.eval(), work_dir, steps)
+    parts: dict[str, list[list[dict[str, Any]]]] = {threat.name: [] for threat in threats}
+    starts = range(0, len(slices), _BATCH)
+    for start, threat in tqdm([(start, threat) for start in starts for threat in threats]):
+        some = slices.at(range(start, min(start + _BATCH, len(slices))))
+        parts[threat.name].append(defence.under(threat, some))
+    attacked = {name: [_joined(budget) for budget in zip(*of_threat, strict=True)] for name, of_threat in parts.items()}
+    accepted = torch.cat([defence.accepted(image) for image in slices.image.split(_BATCH)]).numpy()
+    dice = torch.cat([defence.dice(slices.at([row]), slices.image[[row]]) for row in range(len(slices))]).numpy()
+    return Measured(dice, Attacked(np.where(accepted, dice, np.nan), accepted), attacked)
+
+
+def _joined(parts: Sequence[Mapping[str, Any]]) -> Attacked:
+    dice, accepted = ([value for part in parts for value in part[name]] for name in ("dice", "accepted"))
+    return Attacked(np.array(dice, np.float64), np.array(accepted, np.bool_))
+
+
 class _Defence:
-    """A network, and the guard that decides what reaches it."""
+    """A network or a guard, folded, and what was measured of it."""
 
-    whole: nn.Module
-
-    @cached_property
-    def guard(self) -> DefendedSegmenter | None:
-        return self.whole if isinstance(self.whole, DefendedSegmenter) else None
-
-    @cached_property
-    def network(self) -> nn.Module:
-        """From images to the logits that an accepted one leads to."""
-        return self.whole if self.guard is None else nn.Sequential(self.guard.reformer, self.guard.segmenter)
+    def __init__(self, whole: nn.Module, work_dir: Path, steps: int) -> None:
+        behind = nn.Sequential(whole.reformer, whole.segmenter) if isinstance(whole, DefendedSegmenter) else whole
+        self.cells = Cells(work_dir, of={"network": network_sha256(whole), "steps": steps})
+        # Guards in front of the same networks share these attacks.
+        self.images = Cells(work_dir / "images", of={"network": network_sha256(behind), "steps": steps})
+        folded = fold_batch_norm(whole)
+        self.guard = folded if isinstance(folded, DefendedSegmenter) else None
+        self.network = nn.Sequential(self.guard.reformer, self.guard.segmenter) if self.guard else folded
+        self.steps = steps
 
     def accepted(self, image: Tensor) -> Tensor:
         """Which of ``image`` ``(B, 1, H, W)`` pass ``(B,)``."""
@@ -79,86 +110,52 @@ class _Defence:
             accepted: Tensor = self.guard.decide(image, self.guard.score(image))
         return accepted
 
+    def dice(self, slices: Slices, image: Tensor) -> Tensor:
+        """Mean Dice ``(B,)`` of what is predicted on ``image``, copies of ``slices``."""
+        return measured_quality(self.network, image, slices.label, mask=slices.image > 0, bounds=(0.0, 1.0))
 
-def attack_slices(
-    network: nn.Module, slices: Slices, threats: Sequence[Threat], *, steps: int, work_dir: Path
-) -> Measured:
-    """Attack slices by one who knows the defence from end to end, within the brain.
+    def under(self, threat: Threat, slices: Slices) -> list[dict[str, Any]]:
+        """Lowest Dice and acceptance of each slice at each budget, as JSON."""
+        key = {"threat": repr(threat), "volume": slices.volume.tolist(), "slice": slices.slice.tolist()}
+        measure = partial(self._attack, threat, slices, self.images.path(key).with_suffix(".pt"))
+        budgets: list[dict[str, Any]] = self.cells.make(key, measure)["budgets"]
+        return budgets
 
-    Each budget of a threat begins where the one before ended. In the L2 norm a defence that rejects is attacked through
-    its score as well, from the slice and from a random start; under the other threats its score is not looked at.
+    def _attack(self, threat: Threat, slices: Slices, stored: Path) -> dict[str, Any]:
+        if not stored.is_file():
+            with atomic_path(stored) as temporary:
+                torch.save(self._curves(threat, slices), temporary)
+        found: list[dict[str, Any]] = []
+        for budget, images in zip(threat.budgets, torch.load(stored, weights_only=True), strict=True):
+            through = [self._through_guard(self.guard, slices, budget)] if self.guard and threat.name == "L2" else []
+            found.append(self._lowest(slices, [slices.image, *images, *through]))
+        return {"budgets": found}
 
-    Args:
-        network: from slices to logits; a :class:`~monai_advdefense.guard.DefendedSegmenter` may reject.
-        slices: what is attacked.
-        threats: kinds of attacks.
-        steps: of each attack at each budget.
-        work_dir: folder of the measurements; a run that was stopped goes on there.
-    """
-    defence = _Defence(fold_batch_norm(network.eval()))
-    cells = Cells(work_dir, of={"network": network_sha256(network), "steps": steps})
-    parts: dict[str, list[list[dict[str, Any]]]] = {threat.name: [] for threat in threats}
-    starts = range(0, len(slices), _BATCH)
-    for start, threat in tqdm([(start, threat) for start in starts for threat in threats]):
-        some = slices.at(range(start, min(start + _BATCH, len(slices))))
-        key = {"threat": repr(threat), "volume": some.volume.tolist(), "slice": some.slice.tolist()}
-        found = cells.make(key, lambda: {"budgets": _attack(defence, some, threat, steps)})  # noqa: B023
-        parts[threat.name].append(found["budgets"])
-    attacked = {name: [_joined(budget) for budget in zip(*of_threat, strict=True)] for name, of_threat in parts.items()}
-    accepted = torch.cat([defence.accepted(image) for image in slices.image.split(_BATCH)]).numpy()
-    dice = torch.cat([_dice(defence, slices.at([row]), slices.image[[row]]) for row in range(len(slices))]).numpy()
-    return Measured(dice, Attacked(np.where(accepted, dice, np.nan), accepted), attacked)
+    def _curves(self, threat: Threat, slices: Slices) -> list[list[Tensor]]:
+        """Slices attacked by all attacks, for each budget; no score is looked at."""
+        options: dict[str, Any] = {"mask": slices.image > 0, "budgets": threat.budgets, "quality": mean_dice}
+        curves = [
+            ladder(self.network, slices.image, slices.label, attack=attack, **options)
+            for attack in threat.chosen(self.steps).values()
+        ]
+        return [[result.image for result in results] for results in zip(*curves, strict=True)]
 
-
-def _joined(parts: Sequence[Mapping[str, Any]]) -> Attacked:
-    dice, accepted = ([value for part in parts for value in part[name]] for name in ("dice", "accepted"))
-    return Attacked(np.array(dice, np.float64), np.array(accepted, np.bool_))
-
-
-def _attack(defence: _Defence, slices: Slices, threat: Threat, steps: int) -> list[dict[str, Any]]:
-    """Lowest Dice and acceptance of each slice at each budget, as JSON."""
-    mask = slices.image > 0
-    options: dict[str, Any] = {"mask": mask, "budgets": threat.budgets, "quality": mean_dice}
-    curves = [
-        ladder(defence.network, slices.image, slices.label, attack=attack, **options)
-        for attack in threat.chosen(steps).values()
-    ]
-    found: list[dict[str, Any]] = []
-    for place, budget in enumerate(threat.budgets):
-        images = [curve[place].image for curve in curves]
-        if defence.guard is not None and threat.name == "L2":
-            images += _through_guard(defence, defence.guard, slices, budget, steps)
-        found.append(_lowest(defence, slices, images))
-    return found
-
-
-def _through_guard(
-    defence: _Defence, guard: DefendedSegmenter, slices: Slices, budget: float, steps: int
-) -> list[Tensor]:
-    """Slices attacked without crossing the threshold, from two starts."""
-    return [
-        selective_pgd(
-            defence.network,
+    def _through_guard(self, guard: DefendedSegmenter, slices: Slices, budget: float) -> Tensor:
+        """Slices attacked without crossing the threshold."""
+        return selective_pgd(
+            self.network,
             slices.image,
             slices.label,
             excess=guard.excess,
             radius=budget,
-            steps=steps,
+            steps=self.steps,
             mask=slices.image > 0,
-            generator=generator,
         ).image
-        for generator in (None, torch.Generator().manual_seed(0))
-    ]
 
-
-def _lowest(defence: _Defence, slices: Slices, images: Sequence[Tensor]) -> dict[str, Any]:
-    """Of attacked copies and the clean slice the lowest Dice among those that pass."""
-    passed = torch.stack([defence.accepted(image) for image in [slices.image, *images]])
-    dice = torch.stack([_dice(defence, slices, image) for image in [slices.image, *images]])
-    lowest = dice.masked_fill(~passed, torch.inf).amin(0)
-    lowest = torch.where(passed.any(0), lowest, torch.nan)
-    return {"dice": lowest.tolist(), "accepted": passed[1:].any(0).tolist()}
-
-
-def _dice(defence: _Defence, slices: Slices, image: Tensor) -> Tensor:
-    return measured_quality(defence.network, image, slices.label, mask=slices.image > 0, bounds=(0.0, 1.0))
+    def _lowest(self, slices: Slices, images: Sequence[Tensor]) -> dict[str, Any]:
+        """Of the clean slice, the first, and attacked copies the lowest Dice among those that pass."""
+        passed = torch.stack([self.accepted(image) for image in images])
+        dice = torch.stack([self.dice(slices, image) for image in images])
+        lowest = dice.masked_fill(~passed, torch.inf).amin(0)
+        lowest = torch.where(passed.any(0), lowest, torch.nan)
+        return {"dice": lowest.tolist(), "accepted": passed[1:].any(0).tolist()}
