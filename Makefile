@@ -28,7 +28,7 @@ help:
 	@echo "make docs        the documentation site, docs/build/index.html"
 	@echo "make benchmarks  speed and memory"
 	@echo "make device-check  whether a GPU gives what the CPU gives, with time and memory (without a GPU: a dry run)"
-	@echo "make results     the figures of docs/results.md, screen-results.md and certified-results.md (needs DATASET_DIR)"
+	@echo "make results     the figures of docs/results.md, of the screen, the certificates and all defences (needs DATASET_DIR)"
 	@echo "make paper       the experiments of the paper (needs DATASET_DIR and WORK_DIR; hours, resumable)"
 	@echo "make clean       remove the environment and what the demo wrote"
 
@@ -145,6 +145,7 @@ results: $(READY)
 	$(BIN)/python -m experiments.evaluation --dataset_dir $(DATASET_DIR)
 	$(BIN)/python -m experiments.screen --dataset_dir $(DATASET_DIR)
 	$(BIN)/python -m experiments.certified --dataset_dir $(DATASET_DIR)
+	$(BIN)/python -m experiments.defences --dataset_dir $(DATASET_DIR)
 
 paper: $(READY)
 	$(ONE_THREAD) $(BIN)/torchrun --standalone --nproc_per_node 2 -m experiments.paper \
