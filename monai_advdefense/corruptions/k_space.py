@@ -28,7 +28,10 @@ __all__ = [
 
 
 def gibbs_ringing(image: Tensor, *, alpha: float) -> Tensor:
-    """Cut high frequencies of ``image`` ``(B, C, *spatial)``; ``alpha`` 0 keeps all, 1 none."""
+    """Cut high frequencies of ``image`` ``(B, C, *spatial)``; ``alpha`` 0 keeps all of a slice, 1 none.
+
+    MONAI's sphere cuts the corners of a volume's spectrum even at 0, see ``findings/monai-gibbs-noise.sh``.
+    """
     return each_sample(GibbsNoise(alpha=alpha), image)
 
 
