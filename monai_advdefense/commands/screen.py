@@ -37,6 +37,8 @@ def screen(
     spectral: bool = False,
     resume: bool = True,
     shard: str | None = None,
+    engine: str | None = None,
+    workers: int | None = None,
     fail_on_alarm: bool = False,
 ) -> None:
     """Segment volumes behind the guard, and write segmentations, scores and reports.
@@ -58,6 +60,9 @@ def screen(
         resume: leave volumes as they are whose results are there, see :class:`~monai_advdefense.runs.Manifest`.
         shard: ``"I/N"``: take every N-th volume only, from the I-th on; :func:`~monai_advdefense.commands.merge.merge`
             reports on all.
+        engine: ``"ray"`` has several workers share the volumes, see :func:`~monai_advdefense.cluster.run_on_ray`; None
+            does all in this process.
+        workers: their number, 2 or more; None takes one for each GPU, or else for each CPU.
         fail_on_alarm: raise a BatchError, when all is written, if more volumes are called other than clean than the
             calibrated rate allows; without this a line on stderr says so.
 
@@ -67,8 +72,10 @@ def screen(
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
+    from monai_advdefense.cluster import run_on_ray
 
     _check_source(data, pacs, study, shard)
+    _check_engine(engine, workers, device, shard)
     folder = find_bundle(bundle, bundle_dir)
     configs = ["inference", *_one_way(screen_file, combined=combined, spectral=spectral)]
     results = os.path.abspath(output_dir)
@@ -82,7 +89,10 @@ def screen(
     }
 
     def run_on(entries: Mapping[str, Any]) -> None:
-        run_bundle(folder, configs, {**entries, **given})
+        if engine == "ray":
+            run_on_ray(folder, configs, {**entries, **given}, workers=workers)
+        else:
+            run_bundle(folder, configs, {**entries, **given})
 
     _screen(data, results, run_on, pacs=pacs, study=study, shard=shard, metadata=folder / "configs" / "metadata.json")
 
@@ -127,6 +137,18 @@ def _check_source(data: Inputs | None, pacs: str | None, study: str | None, shar
         raise broken_rule("shard", "files", "a study of an archive", "leave it out")
 
 
+def _check_engine(engine: str | None, workers: int | None, device: str | None, shard: str | None) -> None:
+    """Check that who shares the volumes is told in one way, and that a worker can have the device."""
+    if engine not in (None, "ray"):
+        raise broken_rule("engine", "ray", engine, "leave it out for a single process")
+    if engine is None and workers is not None:
+        raise broken_rule("options", "--workers with --engine", "it alone", "add --engine ray")
+    if engine is not None and shard is not None:
+        raise broken_rule("options", "--engine or --shard", "both", "leave out one: workers are shards")
+    if engine is not None and device not in (None, "cpu", "cuda"):
+        raise broken_rule("device", "cpu or cuda", device, "each worker of an engine has one GPU, its cuda")
+
+
 def _one_way(screen_file: object, **overlays: bool) -> list[str]:
     """The overlay that was chosen, if one was."""
     chosen = [name for name, on in overlays.items() if on]
@@ -151,6 +173,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--combined", action="store_true", help="decide by the sum of two scores, slice by slice")
     parser.add_argument("--spectral", action="store_true", help="decide by the paper's detector alone")
     add_resume_and_shard(parser)
+    parser.add_argument(
+        "--engine", choices=["ray"], help="have several workers share the volumes, of RAY_ADDRESS or here"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="their number (one for each GPU, or else each CPU)")
     add_fail_on_alarm(parser)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ignite.distributed as idist
@@ -31,7 +31,8 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
 
     Args:
         data: items with the path of the volume under ``key``, or a folder (or one file) as for
-            :func:`~monai_advdefense.data.volume_datalist`.
+            :func:`~monai_advdefense.data.volume_datalist`. What can only be iterated over is shared out already: each
+            item is taken when the one before is done.
         transform: preprocessing of one item; it leaves a tensor ``(1, X, Y, Z)`` in [0, 1] under ``key``, RAS, 1 mm,
             cropped to the brain, its slices padded to ``slice_size``.
         slice_size: sides of the slices that the networks take, in voxels.
@@ -49,7 +50,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
 
     def __init__(
         self,
-        data: Sequence[Mapping[str, Any]] | str | os.PathLike[str],
+        data: Iterable[Mapping[str, Any]] | str | os.PathLike[str],
         transform: Callable[[dict[str, Any]], Any],
         *,
         slice_size: Sequence[int],
@@ -78,7 +79,7 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
         if self.manifest is not None:
             self.manifest.read()
         share = self._share()
-        self.run_log.expected = len(share)
+        self.run_log.expected = len(share) if isinstance(share, Sequence) else 0
         for item in map(self._absolute, share):
             source = str(item.get(self.key))
             self.run_log.attempt(source)
@@ -90,12 +91,16 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
             except InputError as error:
                 self.run_log.fail(source, str(error))
 
-    def _share(self) -> Sequence[Mapping[str, Any]]:
+    def _share(self) -> Iterable[Mapping[str, Any]]:
         """Items of this process: of its shard those of its rank."""
-        items = self._items() if self.manifest is None else self.manifest.shard.share(self._items())
+        items = self._items()
+        if not isinstance(items, Sequence):
+            return items
+        if self.manifest is not None:
+            items = self.manifest.shard.share(items)
         return items[idist.get_rank() :: idist.get_world_size()]
 
-    def _items(self) -> Sequence[Mapping[str, Any]]:
+    def _items(self) -> Iterable[Mapping[str, Any]]:
         if isinstance(self.data, (str, os.PathLike)):
             return volume_datalist(self.data, exclude=self.exclude)
         if not self.data:

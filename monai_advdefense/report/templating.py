@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import jinja2
@@ -18,6 +19,12 @@ def page_template(name: str) -> jinja2.Template:
     Returns:
         The template, with filters ``number``, ``millimeters``, ``percent`` and ``sentence`` and the test ``finite``.
     """
+    return _environment().get_template(name)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """One for all pages of a run: a template takes longer to compile than to fill."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("monai_advdefense.report"),
         autoescape=True,
@@ -30,7 +37,7 @@ def page_template(name: str) -> jinja2.Template:
     environment.filters["percent"] = lambda rate: f"{100 * rate:.3g} %"
     environment.filters["sentence"] = lambda words: words[:1].upper() + words[1:]
     environment.tests["finite"] = math.isfinite
-    return environment.get_template(name)
+    return environment
 
 
 def _number(value: float) -> str:

@@ -19,7 +19,7 @@ from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.shard import Shard
 
-__all__ = ["Manifest", "read_manifests", "written_since"]
+__all__ = ["Manifest", "ended_since", "read_manifests", "written_since"]
 
 _PROGRAMS = ("monai_advdefense", "monai", "torch")
 # Entries of a configuration that change nothing in the results of a volume; of the weights their content counts.
@@ -168,8 +168,8 @@ def read_manifests(output_dir: str | os.PathLike[str]) -> Iterator[tuple[Path, d
                 yield path, line
 
 
-def written_since(output_dir: str | os.PathLike[str], created: str) -> set[str]:
-    """Paths of the inputs whose results runs that have ended since then have written, or found there.
+def ended_since(output_dir: str | os.PathLike[str], created: str) -> list[dict[str, Any]]:
+    """The lines about runs into a folder that have ended since then, see :meth:`Manifest.mark_ended`.
 
     Args:
         output_dir: folder of the results.
@@ -178,7 +178,20 @@ def written_since(output_dir: str | os.PathLike[str], created: str) -> set[str]:
     Raises:
         InputError: if a manifest cannot be read.
     """
-    ended = [line for _, line in read_manifests(output_dir) if "ended" in line and line["created"] >= created]
+    return [line for _, line in read_manifests(output_dir) if "ended" in line and line["created"] >= created]
+
+
+def written_since(output_dir: str | os.PathLike[str], created: str) -> set[str]:
+    """Paths of the inputs whose results runs that have ended since then have written, or found there.
+
+    Args:
+        output_dir: folder of the results.
+        created: as for :func:`ended_since`.
+
+    Raises:
+        InputError: if a manifest cannot be read.
+    """
+    ended = ended_since(output_dir, created)
     failed = {path for line in ended for path, _ in line["failures"]}
     return {path for line in ended for path in line["attempted"]} - failed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from monai_advdefense.runs.stop_rule import StopRule
 __all__ = ["merge_shards"]
 
 
-def merge_shards(output_dir: str | os.PathLike[str]) -> tuple[RunLog, AdvDefenseError | None]:
+def merge_shards(
+    output_dir: str | os.PathLike[str], *, failures: Sequence[tuple[str, str]] = ()
+) -> tuple[RunLog, AdvDefenseError | None]:
     """Write ``report.html`` and ``report.csv`` about the volumes of all shards of the latest run into a folder.
 
     Args:
         output_dir: folder of the results.
+        failures: path and message of volumes that no shard could tell of.
 
     Returns:
         What the shards did together, and what their stop rule says of that, if anything.
@@ -33,9 +37,9 @@ def merge_shards(output_dir: str | os.PathLike[str]) -> tuple[RunLog, AdvDefense
     """
     ended = _ended(Path(output_dir))
     log = RunLog()
-    log.attempted = sorted(path for line in ended for path in line["attempted"])
-    failures = [(path, message) for line in ended for path, message in line["failures"]]
-    log.failures = sorted(failures, key=lambda entry: entry[0])
+    log.attempted = sorted([*(path for line in ended for path in line["attempted"]), *dict(failures)])
+    told = [(path, message) for line in ended for path, message in line["failures"]]
+    log.failures = sorted([*told, *failures], key=lambda entry: entry[0])
     report = GroupReport(Outputs(ended[0]["inputs"], output_dir), log)
     rule = None if ended[0]["stop_rule"] is None else StopRule(**ended[0]["stop_rule"])
     report.write(rule)

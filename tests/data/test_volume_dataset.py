@@ -18,6 +18,7 @@ from monai_advdefense.data import volume_dataset
 from monai_advdefense.data.phantom import write_phantom_dataset
 from monai_advdefense.data.volume_dataset import VolumeDataset
 from monai_advdefense.errors import InputError
+from monai_advdefense.runs import Manifest, Outputs
 
 SIZE = 40
 
@@ -208,3 +209,20 @@ def test_relative_paths_become_absolute_so_that_failures_are_found_by_path(folde
     names = ["1000.nii.gz", "1001.nii.gz"]
     dataset = _dataset([{"image": f"./images/{name}"} for name in names])
     assert _paths(dataset) == dataset.run_log.attempted == [str(folder / "images" / name) for name in names]
+
+
+def test_what_can_only_be_iterated_over_is_taken_one_by_one_and_not_shared_out_again(folder, tmp_path):
+    paths = sorted((folder / "images").iterdir())
+    taken = []
+
+    def queue():
+        for path in paths:
+            taken.append(path)
+            yield {"image": str(path)}
+
+    manifest = Manifest(Outputs(folder, tmp_path / "out"), shard="2/2")
+    items = iter(_dataset(queue(), manifest=manifest))
+    for number in range(1, len(paths) + 1):
+        next(items)
+        assert taken == paths[:number]
+    assert next(items, None) is None

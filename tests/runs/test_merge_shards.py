@@ -74,6 +74,17 @@ def test_the_report_is_that_of_one_run(out, count):
         assert [row["input"] for row in csv.DictReader(file)][0] == BROKEN
 
 
+def test_what_no_shard_could_tell_of_is_a_failure_too(out):
+    for shard in ("1/2", "2/2"):
+        _end(out, shard)
+    lost = str(out.parent / "in" / "z.nii")
+    log, _ = merge_shards(out, failures=[(lost, f"{lost}: expected workers that end it, found none: try again")])
+    assert log.attempted[-1] == lost
+    assert len(log.attempted) == len(VOLUMES) + 1
+    with (out / "report.csv").open(newline="", encoding="utf-8") as file:
+        assert {"d.nii", "z.nii"} == {row["input"] for row in list(csv.DictReader(file))[:2]}
+
+
 def test_a_shard_that_has_not_ended_is_named(out):
     _end(out, "1/3")
     with pytest.raises(InputError, match=r"expected 3 shards .* found not 2/3, 3/3: run it with --shard 2/3, then"):
