@@ -5,8 +5,8 @@ import csv
 import os
 import re
 import runpy
+import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 import torch
 
+from tests.run_python import run_python
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
+# Asks for a command of Python and ends as it ended.
+ASK = """#!/bin/sh
+printf '%s\\0' "$@" > {request}
+read -r code < {answer}
+exit "$code"
+"""
 
 
 @pytest.fixture
@@ -51,8 +59,7 @@ def test_attack_network(printed):
 
 def test_screen_dataset():
     """In a process of its own, for its workers."""
-    command = [sys.executable, "-W", "ignore", str(EXAMPLES / "screen_dataset.py")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=_environment())
+    done = run_python([str(EXAMPLES / "screen_dataset.py")])
     assert done.returncode == 0, done.stderr
     found = [
         ast.literal_eval(text) for text in re.findall(r"suspicious slices (\[.*\]) of 24$", done.stdout, re.MULTILINE)
@@ -64,11 +71,7 @@ def test_screen_dataset():
 
 def test_other_data(tmp_path):
     """Training, calibration, attack and defence from the files of the example alone."""
-    environment = _environment() | {"EPOCHS": "4"}
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
-    command = ["sh", str(EXAMPLES / "other_data" / "run.sh"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
-    assert done.returncode == 0, done.stderr
+    _run_script(EXAMPLES / "other_data" / "run.sh", tmp_path, tmp_path / "bin", EPOCHS="4")
     original = nib.load(tmp_path / "data" / "images" / "1003.nii.gz")
     assert original.get_fdata().min() == -1000
     segmentation = nib.load(tmp_path / "clean" / "1003_seg.nii.gz")
@@ -88,5 +91,21 @@ def test_other_data(tmp_path):
     assert "brain" not in (tmp_path / "clean" / "1003_report.html").read_text(encoding="utf-8")
 
 
-def _environment():
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+def _run_script(script, work, folder, **environment):
+    """Run a shell script that succeeds; each ``python`` in it is a copy of this process."""
+    folder.mkdir()
+    request, answer = folder / "request", folder / "answer"
+    for pipe in (request, answer):
+        os.mkfifo(pipe)
+    python = folder / "python"
+    python.write_text(ASK.format(request=shlex.quote(str(request)), answer=shlex.quote(str(answer))))
+    python.chmod(0o755)
+    path = os.pathsep.join([str(folder), os.environ["PATH"]])
+    # At its end the script asks for nothing.
+    command = ["sh", "-c", 'sh "$1" "$2"; code=$?; : > "$3"; exit $code', "sh", script, work, request]
+    with subprocess.Popen(command, env={**os.environ, **environment, "PATH": path}) as process:
+        while words := request.read_text():
+            done = run_python(words.split("\0")[:-1])
+            assert done.returncode == 0, done.stderr
+            answer.write_text("0\n")
+    assert process.returncode == 0

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 import warnings
 
@@ -23,6 +21,7 @@ from monai_advdefense.bundle_tools.bundle_folder import config_of
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.errors import InputError, OutputError
 from monai_advdefense.transforms import DetectAdversarial, Reform
+from tests.run_python import run_python
 
 SHAPE = (32, 30, 28)
 SIDE = 36
@@ -257,11 +256,10 @@ def test_command_line(bundles, guard_dir, tmp_path):
     _write_bundle(theirs, _theirs(1))
     _save(tmp_path / "data" / "a", _tampered(_brains(1)[0])[None])
     overlay = bundles / "brain_mri_defended_segmentation" / "configs" / "guard_spectral.json"
-    command = [sys.executable, "-m", "monai.bundle", "run", "--bundle_root", str(theirs)]
+    command = ["-m", "monai.bundle", "run", "--bundle_root", str(theirs)]
     command += ["--config_file", f"['{theirs}/configs/inference.json', '{overlay}']"]
     command += ["--dataset_dir", str(tmp_path / "data"), "--output_dir", str(tmp_path / "out")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*command, "--guard_dir", str(guard_dir)], env=environment, capture_output=True, text=True)
+    done = run_python([*command, "--guard_dir", str(guard_dir)])
     assert done.returncode == 0, done.stderr
     marked = (_upright(tmp_path / "out" / "a/0_trans.nii.gz") == REJECTED).all((0, 1, 3))
     assert np.flatnonzero(marked).tolist() == TAMPERED

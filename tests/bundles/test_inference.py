@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import nibabel as nib
 import numpy as np
@@ -15,6 +12,7 @@ from monai.bundle import ConfigParser
 
 from monai_advdefense.bundle_tools.assemble import assemble
 from monai_advdefense.guard.divergence import divergence_score
+from tests.run_python import run_python
 
 REJECTED = 28
 
@@ -149,12 +147,11 @@ def test_guard_defends_volumes_end_to_end(assembled, inputs, tmp_path):
     whole, _ = assembled
     out = tmp_path / "out"
     (inputs / "broken.nii.gz").write_bytes((inputs / "a.nii.gz").read_bytes()[:2000])
-    command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--bundle_root", str(whole)]
+    command = ["-m", "monai.bundle", "run", "--bundle_root", str(whole)]
     command += ["--config_file", str([str(whole / "configs" / f"{name}.json") for name in ("inference", "combined")])]
     command += ["--dataset_dir", str(inputs), "--output_dir", str(out), "--device", "cpu"]
     command += ["--slice_size", "[48, 48]"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = run_python(command, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert str(inputs / "broken.nii.gz") in done.stderr.splitlines()[-1]

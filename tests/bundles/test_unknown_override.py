@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.run_python import run_python
 
 
 @pytest.mark.parametrize("config", ["inference", "train"])
 def test_a_misspelt_override_is_refused_with_the_nearest_name(config, bundles, tmp_path):
     bundle = bundles / "brain_mri_reformer"
-    command = [sys.executable, "-m", "monai.bundle", "run", "--bundle_root", str(bundle)]
+    command = ["-m", "monai.bundle", "run", "--bundle_root", str(bundle)]
     command += ["--config_file", str(bundle / "configs" / f"{config}.json"), "--datasetdir", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_python(command)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: --datasetdir: expected an entry of the configuration")
