@@ -2,14 +2,14 @@ import subprocess
 import sys
 
 import pytest
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 
 from monai_advdefense.handlers import ReleaseMemory
 
 FRAGMENTED = """
 import resource
 
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from monai_advdefense.handlers import ReleaseMemory
 
 def resident():
@@ -55,3 +55,19 @@ def test_garbage_in_cycles_is_collected():
     ReleaseMemory().attach(engine)
     engine.run([0, 1, 2])
     assert Node.alive == 0
+
+
+def test_an_output_is_gone_when_the_next_batch_is_loaded():
+    engine, alive = Engine(lambda engine, batch: {batch}), []
+
+    def batches():
+        for number in range(3):
+            alive.append(engine.state.output)
+            yield number
+
+    ReleaseMemory().attach(engine)
+    seen = []
+    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: seen.append(engine.state.output))
+    engine.run(batches(), epoch_length=3)
+    assert alive == [None] * 3
+    assert seen == [{0}, {1}, {2}]
