@@ -8,7 +8,8 @@ import runpy
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -26,19 +27,31 @@ def run_python(arguments: Sequence[str], *, cwd: Path | None = None) -> Complete
         arguments: a script or ``-m`` and a module, and their arguments.
         cwd: folder to run it in; None is this one.
     """
-    return _run_all(arguments, [{}], cwd)[0]
+    return _run_all(arguments, [{}], cwd, _never)[0]
 
 
-def run_by_two(arguments: Sequence[str]) -> list[CompletedProcess[str]]:
-    """What each of the two processes does that ``torchrun --nproc_per_node 2`` starts."""
+def _never() -> bool:
+    return False
+
+
+def run_by_two(arguments: Sequence[str], *, kill_when: Callable[[], bool] = _never) -> list[CompletedProcess[str]]:
+    """What each of the two processes does that ``torchrun --nproc_per_node 2`` starts.
+
+    Args:
+        arguments: see :func:`run_python`.
+        kill_when: both are killed as soon as this is true.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
-    return _run_all(arguments, [{**group, "RANK": rank, "LOCAL_RANK": rank} for rank in "01"], None)
+    return _run_all(arguments, [{**group, "RANK": rank, "LOCAL_RANK": rank} for rank in "01"], None, kill_when)
 
 
 def _run_all(
-    arguments: Sequence[str], environments: Sequence[dict[str, str]], cwd: Path | None
+    arguments: Sequence[str],
+    environments: Sequence[dict[str, str]],
+    cwd: Path | None,
+    kill_when: Callable[[], bool],
 ) -> list[CompletedProcess[str]]:
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     with tempfile.TemporaryDirectory() as folder:
@@ -49,8 +62,9 @@ def _run_all(
         ]
         for process in processes:
             process.start()
-        for process in processes:
-            process.join(SECONDS)
+        end = time.monotonic() + SECONDS
+        while any(process.is_alive() for process in processes) and time.monotonic() < end and not kill_when():
+            time.sleep(0.02)
         for process in processes:
             process.kill()
             process.join()

@@ -64,6 +64,7 @@ class Experiment:
             **{name: file_sha256(self.dataset_dir / name) for name in ("subjects.csv", "classes.csv")},
         }
 
+    @cache  # noqa: B019
     def slice_settings(self, split: str) -> dict[str, Any]:
         """What the clean slices of a split depend on."""
         config = training.configuration(self.trainings["target", TARGETS[0]], self.bundles)
@@ -110,8 +111,9 @@ class Experiment:
             paths["teacher_path"] = str(training.weights(self.network("target", facts.teacher)))
         training.train(facts, self.network(role, name), self.bundles, paths)
 
+    @cache  # noqa: B019
     def load(self, role: str, name: str) -> nn.Module:
-        """A trained network, in evaluation mode."""
+        """A trained network, in evaluation mode; the same each time, as building it takes longer than using it."""
         return training.load(self.trainings[role, name], self.network(role, name), self.bundles)
 
     @cache  # noqa: B019
