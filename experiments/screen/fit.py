@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from experiments.bundles import BUNDLES
 from experiments.screen.measured import Measured
 from monai_advdefense.errors import exit_on_error
@@ -40,16 +38,12 @@ def fit_shipped_screen(
     first = Measured(Path(dataset_dir), FITTED_SPLITS[0], Path(bundles), Path(work_dir), target)
     splits = [replace(first, split=name) for name in FITTED_SPLITS]
     cases = [(split, case) for split in splits for case in split.cases]
-    volumes = [split.to_fit(case, number) for number, (split, case) in enumerate(cases)]
-    counts = torch.stack([split.clean(case).reformed.sum(dim=0) for split, case in cases])
+    volumes = [
+        replace(split.to_fit(case, number), dice=dice_from_counts(split.clean(case).reformed.sum(dim=0))[1:].numpy())
+        for number, (split, case) in enumerate(cases)
+    ]
     screen = Screen(first.num_classes)
-    record = fit_screen(
-        screen,
-        volumes,
-        false_positive_rate=RATE,
-        volume_rate=VOLUME_RATE,
-        dice=dice_from_counts(counts)[:, 1:].numpy(),
-    )
+    record = fit_screen(screen, volumes, false_positive_rate=RATE, volume_rate=VOLUME_RATE)
     save_calibrated(screen, target, record)
     return target
 

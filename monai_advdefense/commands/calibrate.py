@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from monai_advdefense.commands.inputs import dataset_entries
@@ -20,6 +21,7 @@ from monai_advdefense.commands.options import (
 )
 from monai_advdefense.input_paths import Inputs, input_folder, input_paths
 from monai_advdefense.messages import broken_rule, some_failed
+from monai_advdefense.nifti_names import nifti_stem
 
 __all__ = ["add_arguments", "calibrate", "run"]
 
@@ -33,13 +35,15 @@ def calibrate(
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
     network: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> None:
     """Fit scores, thresholds and verdicts of the screen on clean volumes; nothing is trained and no label is needed.
 
-    Each file counts as a subject of its own. The same as ``monai.bundle run`` with the bundle's ``inference.json`` and
-    ``calibrate.json``, whose entry ``clean_volumes`` may say whose each volume is.
+    Each file counts as a subject of its own. With labels of at least 9 volumes the Dice of new volumes is predicted as
+    well. The same as ``monai.bundle run`` with the bundle's ``inference.json`` and ``calibrate.json``, whose entry
+    ``clean_volumes`` may say whose each volume is.
 
     Args:
         data: folder of clean volumes, NIfTI or DICOM, that is searched with its subfolders, or several.
@@ -49,12 +53,14 @@ def calibrate(
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
+        labels: folder of label maps in NIfTI, each named as its volume, that hold the classes of the segmenter; volumes
+            may lack theirs.
         network: name or folder of another bundle, for whose network the screen shall be fitted; its ``inference.json``
             takes ``data`` as ``dataset_dir``, and ``bundle`` gives only the overlays.
         settings: with ``network``, those of :class:`~monai_advdefense.bundle_tools.ScreenGuard`.
 
     Raises:
-        InputError: if the bundle is not found, or a volume cannot be used.
+        InputError: if the bundle is not found, or a volume or a label cannot be used.
         CalibrationError: if there are fewer volumes than ``volume_rate`` needs.
     """
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
@@ -64,13 +70,15 @@ def calibrate(
     rates = {"false_positive_rate": false_alarm_rate, "volume_rate": volume_rate, "device": device}
     folder, given = find_bundle(bundle, bundle_dir), {"screen_path": os.path.abspath(output), **rates}
     if network is not None:
+        _refuse_settings({"labels": labels}, "no --network beside it", "Dice is predicted of the guard's own segmenter")
         overlays = [folder / "configs" / f"{name}.json" for name in ("guard", "guard_calibrate")]
         own = {f"guard#{name}": value for name, value in settings.items()}
         other = find_bundle(network, bundle_dir)
         run_bundle(other, ["inference", *overlays], {**dataset_entries(data), **given, **own})
         return
-    _refuse_settings(settings)
-    with _clean_volumes(data) as volumes:
+    _refuse_settings(settings, "--network beside it", "the bundle itself says how its slices are cut")
+    with _clean_volumes(data) as found:
+        volumes = found if labels is None else _labelled(found, Path(labels))
         # Before minutes are spent on volumes that are too few.
         check_subjects(len(volumes), volume_rate)
         inputs = str(input_folder(input_paths(data)))
@@ -94,12 +102,24 @@ def _clean_volumes(data: Inputs) -> Iterator[list[dict[str, str]]]:
         yield [{"image": str(each.nifti)} for each in conversion.converted]
 
 
-def _refuse_settings(settings: Mapping[str, Any]) -> None:
+def _labelled(volumes: list[dict[str, str]], folder: Path) -> list[dict[str, str]]:
+    """The volumes with the paths of their labels, where there are some."""
+    labels = {nifti_stem(path.name): str(path) for path in sorted(folder.glob("*.nii*"))}
+    stems = [nifti_stem(Path(volume["image"]).name) for volume in volumes]
+    if not labels.keys() & set(stems):
+        found = f"{len(labels)} other NIfTI files"
+        raise broken_rule(folder, f"label maps named as the volumes, such as {stems[0]}.nii.gz", found, "rename them")
+    return [
+        {**volume, "label": labels[stem]} if stem in labels else volume
+        for volume, stem in zip(volumes, stems, strict=True)
+    ]
+
+
+def _refuse_settings(settings: Mapping[str, Any], rule: str, remedy: str) -> None:
     """What would change nothing must not be given."""
     for name, value in settings.items():
         if value is not None:
-            option = f"--{name.replace('_', '-')}"
-            raise broken_rule(option, "--network beside it", "none", "the bundle itself says how its slices are cut")
+            raise broken_rule(f"--{name.replace('_', '-')}", rule, value, remedy)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,6 +131,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--volume-rate", type=float, default=0.05, metavar="R", help="of clean volumes; 0.05 needs 19 (%(default)s)"
+    )
+    parser.add_argument(
+        "--labels", metavar="DIR", help="label maps named as the volumes: Dice is predicted as well, from 9 on"
     )
     add_bundle(parser)
     parser.add_argument("--network", metavar="BUNDLE", help="another bundle, whose network is to be guarded")

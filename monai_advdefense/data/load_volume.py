@@ -15,7 +15,7 @@ from monai_advdefense.data.checks.volume_file import check_volume_file
 from monai_advdefense.errors import InputError
 from monai_advdefense.messages import broken_rule, one_line
 
-__all__ = ["load_volume", "load_volumes"]
+__all__ = ["check_same_grid", "load_volume", "load_volumes"]
 
 _SAME_MM = 0.01
 
@@ -49,7 +49,7 @@ def load_volume(
     for key, path in paths.items():
         # A case without any structure has a label map of one value.
         check_volume_file(path, constant=key != keys[0])
-    _check_grids(list(paths.values()))
+    check_same_grid(list(paths.values()))
     name = paths.get(keys[0], keys[0])
     try:
         loaded: dict[str, Any] = transform(dict(case))
@@ -83,7 +83,12 @@ def load_volumes(
     return [load_volume(case, transform, keys=keys, slice_size=slice_size, slice_dim=slice_dim) for case in data]
 
 
-def _check_grids(paths: Sequence[str | os.PathLike[str]]) -> None:
+def check_same_grid(paths: Sequence[str | os.PathLike[str]]) -> None:
+    """Refuse volumes that do not lie on the grid of the first.
+
+    Raises:
+        InputError: for the first that does not.
+    """
     volumes = [nib.load(path) for path in paths]
     for path, volume in zip(paths[1:], volumes[1:], strict=True):
         shapes = volume.shape[:3], volumes[0].shape[:3]

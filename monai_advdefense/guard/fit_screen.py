@@ -39,12 +39,15 @@ class CleanVolume:
             where scans are judged as they are.
         prediction: numbers of the predictions on its slices.
         resampled_prediction: numbers of the predictions on that copy.
+        dice: true Dice of each structure ``(C - 1,)``, NaN where it is neither labelled nor predicted; None without
+            a label.
     """
 
     image: VolumeNumbers
     resampled: VolumeNumbers | None
     prediction: PredictionNumbers
     resampled_prediction: PredictionNumbers | None
+    dice: npt.NDArray[np.float64] | None = None
 
     @property
     def channels(self) -> int:
@@ -63,7 +66,6 @@ def fit_screen(
     *,
     false_positive_rate: float = 0.05,
     volume_rate: float | None = None,
-    dice: npt.ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Fit a screen; what judges a subject for its thresholds has not seen this subject.
 
@@ -73,19 +75,17 @@ def fit_screen(
         false_positive_rate: share of clean slices that may be rejected.
         volume_rate: share of clean volumes that may be called other than clean; None is the same as of slices. It is
             this one that needs subjects: 19 for a rate of 0.05.
-        dice: ``(V, C - 1)`` true Dice of each structure of each volume, NaN where it is neither labelled nor predicted;
-            None takes the prediction of Dice away, which would not fit the new scores.
 
     Returns:
-        What it was fitted on, and what came out, for JSON.
+        What it was fitted on, and what came out, for JSON. Dice is predicted if enough subjects have labels; else
+        ``predicted_dice_reason`` says why not, and a prediction from before is taken away, which would not fit.
 
     Raises:
         InputError: a number is not finite, or the rate is not between 0 and 1.
         CalibrationError: there are fewer subjects than the rate needs, more than 1000, or too few slices.
     """
     # Files may come in any order.
-    order = sorted(range(len(volumes)), key=lambda number: volumes[number].subject)
-    volumes = [volumes[number] for number in order]
+    volumes = sorted(volumes, key=lambda volume: volume.subject)
     subjects = [volume.subject for volume in volumes]
     volume_rate = false_positive_rate if volume_rate is None else volume_rate
     check_subjects(len(set(subjects)), volume_rate)
@@ -104,12 +104,25 @@ def fit_screen(
         every, rejected, len(scores) * subjects, names=SCREEN_SCORES, causes=SCREEN_CAUSES, rate=volume_rate
     )
     fitted.reference.store(reference)
-    if dice is not None:
-        features = [fitted.dice_features(volume.prediction) for volume in volumes]
-        fitted.dice.store(fit_dice_predictor(np.stack(features), np.asarray(dice)[order], subjects))
+    reason = _fit_dice(fitted, volumes)
     screen.load_state_dict(fitted.state_dict())
     rates = {"false_positive_rate": false_positive_rate, "volume_rate": volume_rate}
-    return rates | _record(screen, subjects, rejected, reference)
+    about_dice = {"predicted_dice": not reason, "predicted_dice_reason": reason}
+    return rates | _record(screen, subjects, rejected, reference) | about_dice
+
+
+def _fit_dice(screen: Screen, volumes: Sequence[CleanVolume]) -> str:
+    """Fit the prediction of Dice on the labelled volumes, or say why not."""
+    labelled = [(volume, volume.dice) for volume in volumes if volume.dice is not None]
+    if not labelled:
+        return "no volume has a label"
+    features = np.stack([screen.dice_features(volume.prediction) for volume, _ in labelled])
+    dice = np.stack([found for _, found in labelled])
+    try:
+        screen.dice.store(fit_dice_predictor(features, dice, [volume.subject for volume, _ in labelled]))
+    except CalibrationError as error:
+        return str(error)
+    return ""
 
 
 def _fits(
@@ -179,6 +192,5 @@ def _record(
         "smallest_area": float(screen.typicality.on_grid.smallest_area),
         "rejected_share": {"mean": sum(shares) / len(shares), "worst_volume": max(shares)},
         "volume_limit": reference.limit,
-        "predicted_dice": bool(screen.dice.fitted),
         "scores": list(SCREEN_SCORES),
     }

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import ignite.distributed as idist
+import numpy as np
+import numpy.typing as npt
 import torch
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
+from monai_advdefense.data.label_on_grid import label_on_grid
 from monai_advdefense.guard.calibration import minimum_scores
 from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
 from monai_advdefense.guard.scores.native_resolution import resolution_covariates
@@ -18,6 +22,7 @@ from monai_advdefense.guard.screen import Screen
 from monai_advdefense.guard.typicality_by_resolution import as_other_scan, other_size
 from monai_advdefense.guard.volume_numbers import volume_numbers
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.metrics import dice_from_counts, overlap_counts
 from monai_advdefense.nifti_names import nifti_stem
 from monai_advdefense.runs.run_log import RunLog
 from monai_advdefense.weights import save_calibrated
@@ -30,7 +35,8 @@ class CalibrateScreen:
 
     The fitted numbers are in ``screen`` and, as a flat state dict, in ``save_path``; a record of what it was fitted on
     lies beside it, as ``model.calibration.json`` for ``model.pt``. If anything fails, both files stay as they were. In
-    a distributed run the volumes of all processes count and the first process writes.
+    a distributed run the volumes of all processes count and the first process writes. Where cases have a label, Dice is
+    predicted as well.
 
     Args:
         run_log: what the run did; a volume that failed ends the calibration.
@@ -42,9 +48,13 @@ class CalibrateScreen:
         seed: seed of the synthetic noise and faults that the image scores are told apart from.
         image_key: name of the image, whose metadata tell the path of the input.
         subject_key: name of the entry that says whose a volume is; where a case lacks it, each file is a subject.
+        label_key: name of the path of the label map; cases may lack it. The inferer must not mark rejected slices.
+        source_labels: values of label maps that each class merges, see
+            :class:`~monai_advdefense.transforms.MergeLabels`; None if label maps hold the classes themselves.
 
     Raises:
-        InputError: if the rate is not between 0 and 1; in the run, if a volume failed or a number is not finite.
+        InputError: if the rate is not between 0 and 1; in the run, if a volume failed, a number is not finite, or a
+            label cannot be used.
         CalibrationError: in the run, if there are fewer subjects than the rate needs.
         OutputError: in the run, if a file cannot be written.
     """
@@ -60,6 +70,8 @@ class CalibrateScreen:
         seed: int = 0,
         image_key: str = "image",
         subject_key: str = "subject",
+        label_key: str = "label",
+        source_labels: Sequence[Sequence[int]] | None = None,
     ) -> None:
         # A rate that cannot be met must not be found out after all volumes were segmented.
         for rate in (false_positive_rate, volume_rate or false_positive_rate):
@@ -71,6 +83,8 @@ class CalibrateScreen:
         self.seed = seed
         self.image_key = image_key
         self.subject_key = subject_key
+        self.label_key = label_key
+        self.source_labels = source_labels or [[number] for number in range(screen.num_classes)]
         self._volumes: list[CleanVolume] = []
         self._seen: list[tuple[Any, ...]] = []
 
@@ -122,8 +136,19 @@ class CalibrateScreen:
         generator = torch.Generator().manual_seed(self.seed + self._number)
         numbers = volume_numbers(image, subject, generator=generator)
         resampled = volume_numbers(copy, subject, generator=generator, covariates=covariates)
-        self._volumes.append(CleanVolume(numbers, resampled, prediction, copy_prediction))
+        dice = self._dice(case, engine)
+        self._volumes.append(CleanVolume(numbers, resampled, prediction, copy_prediction, dice))
         engine.logger.info("read %s", source)
+
+    def _dice(self, case: Mapping[str, Any], engine: Engine) -> npt.NDArray[np.float64] | None:
+        """Dice of each structure in the whole volume; None without a label."""
+        if self.label_key not in case:
+            return None
+        label = label_on_grid(case[self.label_key], case[self.image_key], source_labels=self.source_labels)
+        (found,) = cast(list[dict[str, Any]], engine.state.output)
+        predicted = torch.as_tensor(found["pred"]).as_subclass(Tensor).cpu().long()
+        counts = overlap_counts(predicted, label[None], self.screen.num_classes)
+        return cast("npt.NDArray[np.float64]", dice_from_counts(counts)[0, 1:].numpy())
 
     def calibrate(self, engine: Engine) -> None:
         """Fit the screen on the volumes of all processes and write it."""
@@ -139,7 +164,9 @@ class CalibrateScreen:
             print(
                 f"threshold {record['threshold']:.4g} (before: {before:.4g}), false alarm rate "
                 f"{record['false_positive_rate']:g} of slices and {record['volume_rate']:g} of volumes, from "
-                f"{record['judged_slices']} slices of {record['volumes']} volumes of {record['subjects']} subjects",
+                f"{record['judged_slices']} slices of {record['volumes']} volumes of {record['subjects']} subjects; "
+                f"Dice is {'predicted' if record['predicted_dice'] else 'not predicted: '}"
+                f"{record['predicted_dice_reason']}",
                 flush=True,
             )
 

@@ -35,3 +35,20 @@ def test_options_become_overrides_of_the_bundle(volumes, tmp_path, monkeypatch):
         "volume_rate": 0.25,
         "device": "cpu",
     }
+
+
+def test_labels_are_found_by_the_names_of_the_volumes(volumes, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("monai_advdefense.bundle_tools.run_bundle.run_bundle", lambda *words: seen.append(words))
+    paths = sorted(volumes.iterdir())
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(InputError, match=f"such as {paths[0].name}, found 0 other NIfTI files: rename them"):
+        calibrate(volumes, tmp_path / "screen.pt", volume_rate=0.25, labels=tmp_path / "labels")
+    labels = [tmp_path / "labels" / path.name.removesuffix(".gz") for path in paths]
+    for path in labels[1:]:
+        path.touch()
+    calibrate(volumes, tmp_path / "screen.pt", volume_rate=0.25, labels=tmp_path / "labels")
+    first, second = seen[0][2]["clean_volumes"][:2]
+    assert (first, second) == ({"image": str(paths[0])}, {"image": str(paths[1]), "label": str(labels[1])})
+    with pytest.raises(InputError, match="--labels: expected no --network beside it"):
+        calibrate(volumes, tmp_path / "screen.pt", network=tmp_path, labels=tmp_path)

@@ -33,11 +33,23 @@ def test_record_says_what_it_was_fitted_on(fitted):
 def test_dice_is_predicted_where_labels_were_given():
     screen = Screen(CLASSES)
     dice = np.random.default_rng(0).uniform(0.8, 0.9, (9, CLASSES - 1))
-    record = fit_screen(screen, clean_volumes(), false_positive_rate=RATE, dice=dice)
-    assert record["predicted_dice"]
+    volumes = [replace(volume, dice=own) for volume, own in zip(clean_volumes(), dice, strict=True)]
+    record = fit_screen(screen, volumes, false_positive_rate=RATE)
+    assert (record["predicted_dice"], record["predicted_dice_reason"]) == (True, "")
     mean, low, high = screen(phantom(40)[0], numbers(40)).dice.volume
     assert 0.75 < low <= mean <= high < 0.95
     assert all(torch.isfinite(value).all() for value in screen.dice.state_dict().values())
+
+
+def test_without_labels_of_enough_subjects_the_reason_is_told(fitted):
+    assert fitted[1]["predicted_dice_reason"] == "no volume has a label"
+    dice = np.full(CLASSES - 1, 0.8)
+    volumes = [replace(volume, dice=dice if number else None) for number, volume in enumerate(clean_volumes())]
+    screen = Screen(CLASSES)
+    record = fit_screen(screen, volumes, false_positive_rate=RATE)
+    assert not record["predicted_dice"]
+    assert "subjects: expected at least 9 for intervals that hold 90%, found 8" in record["predicted_dice_reason"]
+    assert screen(phantom(40)[0], numbers(40)).dice is None
 
 
 def test_every_number_is_finite(fitted):
