@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import sys
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -19,7 +20,8 @@ from monai.utils.enums import MetaKeys
 from torch import Tensor
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.bundle_tools.guard_in_front import ScreenGuard
+from monai_advdefense.bundle_tools.bundle_folder import weights_of
+from monai_advdefense.bundle_tools.guard_in_front import UNFITTED, ScreenGuard
 from monai_advdefense.bundle_tools.predict_slices import kept_slices
 from monai_advdefense.bundle_tools.spectral_guard import Transforms, flat
 from monai_advdefense.checksums import file_sha256
@@ -56,7 +58,8 @@ class GuardReport:
         guard: what judges the volumes.
         dataset_dir: folder that holds the inputs, or one input; results lie at the same paths below ``output_dir``.
         output_dir: folder of the results.
-        bundle: folder of the network's bundle, whose metadata tell its name and those of its classes, if it has any.
+        bundle: folder of the network's bundle, whose metadata tell its name and those of its classes, if it has any;
+            pages name the checksum of its ``models/model.pt``.
         fail_on_alarm: end a run with exit code 3 if more volumes are suspicious than clean ones would be.
     """
 
@@ -74,7 +77,11 @@ class GuardReport:
         self.run_log = RunLog()
         metadata = None if bundle is None else Path(bundle) / "configs" / "metadata.json"
         self.facts = bundle_facts(metadata) if metadata is not None and metadata.is_file() else BundleFacts()
+        self.bundle = bundle
         self.fail = fail_on_alarm
+        if guard.screen_path is None:
+            # Before minutes are spent on volumes that cannot be checked.
+            print(f"warning: {UNFITTED}", file=sys.stderr, flush=True)
 
     def postprocessing(self, theirs: Transforms) -> Compose:
         """A postprocessing of :meth:`ScreenGuard.postprocessing` that ends with what writes."""
@@ -116,10 +123,13 @@ class GuardReport:
     @cached_property
     def _provenance(self) -> Provenance:
         path, screen = self.guard.screen_path, self.guard.screen
+        weights = None if self.bundle is None else weights_of(self.bundle)
+        theirs = file_sha256(weights) if weights is not None and weights.is_file() else None
+        known = Provenance(model=self.facts.model, weights_sha256=theirs)
         if path is None or screen is None:
-            return Provenance(model=self.facts.model)
+            return known
         rate = calibrated_rate(path, float(screen.threshold))
-        return Provenance(model=self.facts.model, screen_sha256=file_sha256(path), false_positive_rate=rate)
+        return replace(known, screen_sha256=file_sha256(path), false_positive_rate=rate)
 
     def _case(self, source: str, kept: KeptSlices, screened: Any, segmentation: str) -> Case:
         axis = int(kept.centers.amax(dim=0).sub(kept.centers.amin(dim=0)).argmax())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -167,6 +168,8 @@ def test_a_volume_network_is_guarded_after_a_fit_on_its_own_volumes(tmp_path, ca
     assert "bright tissue" in page
     assert "hippocampus" not in page
     assert "Theirs 7" in page
+    assert hashlib.sha256((theirs / "models" / "model.pt").read_bytes()).hexdigest() in page
+    assert hashlib.sha256((tmp_path / "screen.pt").read_bytes()).hexdigest() in page
     assert {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()} == before
 
 
@@ -178,7 +181,9 @@ def test_without_a_fit_nothing_is_called_clean_and_the_way_out_is_named(tmp_path
     assert (np.asarray(nib.load(tmp_path / "out" / "a_seg.nii.gz").dataobj) == 255).all()
     record = json.loads((tmp_path / "out" / "a_scores.json").read_text())
     assert {entry["decision"] for entry in record["slices"]} == {"not_checked"}
-    assert "advdefense calibrate CLEAN_VOLUMES --network BUNDLE" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "advdefense calibrate CLEAN_VOLUMES --network BUNDLE" in told.out
+    assert told.err.splitlines()[0].startswith("warning: the guard is not calibrated for this network: fit it")
     assert "advdefense calibrate CLEAN_VOLUMES --network BUNDLE" in (tmp_path / "out" / "a_report.html").read_text()
 
 
