@@ -12,11 +12,11 @@ __all__ = ["composite"]
 
 
 def composite(bundle_root: Path, dataset_dir: Path, output_dir: Path, *overlays: str) -> ConfigParser:
-    """Read inference.json and overlays for the CPU and load the weights into its network, and into its screen.
+    """Read inference.json and overlays for the CPU and load the weights into its network; a screen loads its own.
 
     Raises:
         InputError: if the weights are missing or do not fit.
-        CalibrationError: if detector or screen has no threshold.
+        CalibrationError: if the detector has no threshold.
     """
     files = [bundle_root / "configs" / f"{name}.json" for name in ("inference", *overlays)]
     parser = ConfigParser(ConfigParser.load_config_files(files))
@@ -30,7 +30,4 @@ def composite(bundle_root: Path, dataset_dir: Path, output_dir: Path, *overlays:
     )
     network = parser.get_parsed_content("network").eval()
     load_weights(bundle_root / "models" / "model.pt", network, require_calibrated=True)
-    if parser.get_parsed_content("screened_inferer") is not None:
-        screen = parser.get_parsed_content("screen").eval()
-        load_weights(bundle_root / "models" / "screen" / "model.pt", screen, require_calibrated=True)
     return parser

@@ -89,7 +89,7 @@ def _engine(parser: ConfigParser, times: _Times) -> Engine:
         return [data]
 
     engine: Any = Engine(step)
-    engine.inferer = _inferer(parser)
+    engine.inferer = parser.get_parsed_content("inferer")
     for handler in parser.get_parsed_content("handlers"):
         name = type(handler).__name__
         if name == "ScoreRecorder":
@@ -110,15 +110,13 @@ def _stop(started: list[float], times: _Times, name: str) -> Callable[[Engine], 
     return lambda _: times[name].append(time.perf_counter() - started.pop())
 
 
-def _inferer(parser: ConfigParser) -> SliceInferer:
-    """That of the bundle's evaluator."""
-    return parser.get_parsed_content("screened_inferer") or parser.get_parsed_content("inferer")
+def _is_screened(parser: ConfigParser) -> bool:
+    return parser.get_parsed_content("screen") is not None
 
 
 def _passes_twice(parser: ConfigParser) -> bool:
     """Whether the segmenter sees the image as well as the reformed one."""
-    screened = parser.get_parsed_content("screened_inferer") is not None
-    return screened or bool(parser.get_parsed_content("network").decision.uses_divergence)
+    return _is_screened(parser) or bool(parser.get_parsed_content("network").decision.uses_divergence)
 
 
 @torch.no_grad()
@@ -138,7 +136,7 @@ def _bare(parser: ConfigParser, volume: Tensor, times: _Times) -> None:
     """Time each network on its own input over the slices of ``volume``."""
     guard, inferer = parser.get_parsed_content("network"), parser.get_parsed_content("inferer")
     batches = volume.movedim(inferer.spatial_dim + 1, 0).contiguous().split(inferer.sw_batch_size)
-    screened = parser.get_parsed_content("screened_inferer") is not None
+    screened = _is_screened(parser)
     spectra = [] if screened else [guard.detector.represent(batch) for batch in batches]
     reformed = [guard.reformer(batch) for batch in batches]
     for name, network, inputs in (

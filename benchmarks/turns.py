@@ -36,8 +36,7 @@ def main(checkout: str, volume: str) -> None:
 @torch.no_grad()
 def _segmented(parser: ConfigParser, data: dict[str, Any]) -> Any:
     """Labels on the grid of the input: what lies between preprocessing and writing."""
-    name = "screened_inferer" if "screened_inferer" in parser else "inferer"
-    inferer, network = parser.get_parsed_content(name), parser.get_parsed_content("network")
+    inferer, network = parser.get_parsed_content("inferer"), parser.get_parsed_content("network")
     output = inferer(data["image"][None], network)[0]
     return parser.get_parsed_content("postprocessing")({**data, "pred": output})["pred"].as_tensor()
 

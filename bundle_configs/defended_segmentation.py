@@ -116,12 +116,10 @@ def _inference() -> Entries:
         },
         networks=_SCREEN,
         weights=("screen_path",),
-        evaluator={"inferer": "$@screened_inferer or @inferer"},
-        inferer=_LABEL_INFERER,
-        last=(_INVERT_LABELS, _DISCRETIZE, _INVERT, _SLICE_DECISIONS),
+        inferer=_SCREENED_INFERER,
+        postprocessing={"invert_labels": _INVERT_LABELS, "slice_decisions": _SLICE_DECISIONS},
         handlers={
             "load_weights": load_weights(require_calibrated=True),
-            "load_screen": _LOAD_SCREEN,
             "scores": handler("ScoreRecorder", network="@network", screen="@screen"),
             "write_segmentation": write_volume(),
             "write_report": handler(
@@ -143,27 +141,23 @@ def _inference() -> Entries:
     )
 
 
-# An exported bundle runs without the package too: then MONAI's own makes labels of logits and inverts them.
-_INSTALLED = "monai.utils.optional_import('monai_advdefense')[1]"
-_LABEL_INFERER: Entries = {
-    **slice_inferer(2),
-    "_desc_": "gives labels; logits where an exported bundle runs without the package",
-    "_target_": f"$'monai_advdefense.inferers.GuardedSliceInferer' if {_INSTALLED} else 'SliceInferer'",
-}
-# Hosts that take the inferer alone, such as MONAI Label, decide by the sum of both scores.
+# Hosts that build inferer and postprocessing alone, such as MONAI Label, decide by the screen as well.
 _SCREEN: Entries = {
-    "screen_def": {"_target_": "monai_advdefense.guard.Screen", "num_classes": "@num_classes"},
-    "screen": "$@screen_def.to(@device)",
-    "screened_inferer": {
-        **slice_inferer(4),
-        "_target_": "monai_advdefense.inferers.ScreenedSliceInferer",
-        "screen": "@screen",
-    },
+    "screen": {
+        "_target_": "monai_advdefense.guard.load_screen",
+        "path": "@screen_path",
+        "num_classes": "@num_classes",
+        "device": "@device",
+    }
 }
-_LOAD_SCREEN = handler("StrictCheckpointLoader", load_path="@screen_path", network="@screen", require_calibrated=True)
+_SCREENED_INFERER: Entries = {
+    **slice_inferer(4),
+    "_target_": "monai_advdefense.inferers.ScreenedSliceInferer",
+    "screen": "@screen",
+}
 _WITHOUT_SCREEN: Entries = {
     "screen": None,
-    "screened_inferer": None,
+    "inferer": {**slice_inferer(2), "_target_": "monai_advdefense.inferers.GuardedSliceInferer"},
     "stop_rule": None,
     "handlers": references(
         [
@@ -180,23 +174,13 @@ _WITHOUT_SCREEN: Entries = {
 }
 _INVERT_LABELS: Entries = {
     "_target_": "monai_advdefense.transforms.InvertLabelsd",
-    "_disabled_": f"$not {_INSTALLED}",
     "keys": "pred",
     "transform": "@preprocessing",
     "orig_keys": "image",
 }
-_DISCRETIZE: Entries = {
-    "_target_": "Lambdad",
-    "_disabled_": f"${_INSTALLED}",
-    "keys": "pred",
-    "func": "$lambda logits: logits.max(dim=0, keepdim=True).indices.float()",
-}
-_INVERT: Entries = {**invert("pred", nearest=True), "_disabled_": f"${_INSTALLED}"}
 _SLICE_DECISIONS: Entries = {
     "_target_": "monai_advdefense.transforms.SliceDecisionsd",
-    "_desc_": "MONAI Label puts what lies under 'result' into its JSON answer; left out where an exported bundle "
-    "runs without the package",
-    "_disabled_": f"$not {_INSTALLED}",
+    "_desc_": "MONAI Label puts what lies under 'result' into its JSON answer",
     "keys": "pred",
     "rejected": "@num_classes",
     "slice_dim": "@slice_dim",
@@ -230,6 +214,12 @@ def _calibrate() -> Entries:
         "for case in data.malc2012_datalist(@dataset_dir, split)]",
         "false_positive_rate": 0.03,
         "volume_rate": 0.05,
+        # Where labels are numbers of a data set, its classes.csv tells what they merge into.
+        "source_labels": "$data.malc2012_source_labels(@dataset_dir, @num_classes) "
+        "if os.path.isfile(os.path.join(@dataset_dir, 'classes.csv')) else None",
+        "inferer#mark_rejected": False,
+        "screen_def": {"_target_": "monai_advdefense.guard.Screen", "num_classes": "@num_classes"},
+        "screen": "$@screen_def.to(@device)",
         "calibrate_screen": handler(
             "CalibrateScreen",
             run_log="@run_log",
@@ -237,6 +227,7 @@ def _calibrate() -> Entries:
             save_path="@screen_path",
             false_positive_rate="@false_positive_rate",
             volume_rate="@volume_rate",
+            source_labels="@source_labels",
         ),
         "load_weights#require_calibrated": False,
         "handlers": references([*PROGRESS, "load_weights", "calibrate_screen", "release_memory"]),
@@ -308,7 +299,6 @@ def _attack() -> Entries:
         },
         "dataset#min_slices": "$@slices or 0",
         "inferer": {"_target_": "monai_advdefense.inferers.AttackInferer", "attack": "@attack", "slices": "@slices"},
-        "screened_inferer": None,
         **postprocessing,
         "postprocessing": compose(postprocessing),
         "write_attack": write_attack,
@@ -330,6 +320,7 @@ def _certified() -> Entries:
         "invert_certificate": invert(["pred_label", "pred_radius"], nearest=True),
     }
     return {
+        **_WITHOUT_SCREEN,
         "denoiser_path": "$os.path.join(@bundle_root, 'models', 'denoiser', 'model.pt')",
         "sigma": 0.25,
         "passes": 100,
@@ -342,7 +333,6 @@ def _certified() -> Entries:
             "abstained": "@num_classes",
             "spatial_dim": "@slice_dim",
         },
-        **_WITHOUT_SCREEN,
         **transforms,
         "postprocessing": compose(transforms),
         "manifest#weights": ["@ckpt_path", "@denoiser_path"],

@@ -53,12 +53,9 @@ def references(names: Iterable[str]) -> list[str]:
     return [f"@{name}" for name in names]
 
 
-def compose(names: Iterable[str], *last: Entries) -> Entries:
-    """Transforms that are entries at top level, one after the other, and those after them that may be disabled.
-
-    A disabled component leaves the list that it stands in, but a reference to it is None.
-    """
-    return {"_target_": "Compose", "transforms": [*references(names), *last]}
+def compose(names: Iterable[str]) -> Entries:
+    """Transforms that are entries at top level, one after the other."""
+    return {"_target_": "Compose", "transforms": references(names)}
 
 
 def handler(name: str, **arguments: Any) -> Entries:

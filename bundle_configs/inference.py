@@ -42,7 +42,6 @@ def inference(
     evaluator: Entries | None = None,
     weights: tuple[str, ...] = (),
     postprocessing: Entries | None = None,
-    last: tuple[Entries, ...] = (),
 ) -> Entries:
     """The configuration.
 
@@ -55,7 +54,6 @@ def inference(
         weights: entries that tell further files with weights.
         inferer: what passes the slices of a volume through the network; None is MONAI's.
         postprocessing: transforms of the output by name, in their order.
-        last: transforms after them that may be disabled.
     """
     before, after = volume_transforms(label=False), postprocessing or {}
     arguments: Entries = {
@@ -64,7 +62,7 @@ def inference(
         "val_data_loader": "@dataloader",
         "network": "@network",
         "inferer": "@inferer",
-        **({"postprocessing": "@postprocessing"} if after or last else {}),
+        **({"postprocessing": "@postprocessing"} if after else {}),
         "val_handlers": "@handlers",
         **(evaluator or {}),
     }
@@ -91,7 +89,7 @@ def inference(
         "dataset": _VOLUMES,
         "dataloader": loader("@dataset", 1),
         "inferer": inferer or slice_inferer(2),
-        **({**after, "postprocessing": compose(after, *last)} if after or last else {}),
+        **({**after, "postprocessing": compose(after)} if after else {}),
         **PROGRESS,
         **handlers,
         "handlers": references([*PROGRESS, *handlers]),

@@ -1,12 +1,14 @@
-"""A volume with attacked slices for the examples, and what `monai.bundle run` says about it."""
+"""A guard and a volume with attacked slices for the examples, and what `monai.bundle run` says about it."""
 
 from __future__ import annotations
 
-import csv
+import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -15,25 +17,55 @@ from monai_advdefense.data.template_sample import write_template_samples
 from monai_advdefense.errors import InputError, OutputError
 
 __all__ = [
-    "BUNDLE",
     "REJECTED",
+    "compare_answers",
     "compare_segmentations",
     "defend",
-    "read_decisions",
+    "fitted_bundle",
     "run_logged",
     "write_attacked_sample",
 ]
 
-BUNDLE = Path(__file__).parents[1] / "bundles" / "brain_mri_defended_segmentation"
+_BUNDLE = Path(__file__).parents[1] / "bundles" / "brain_mri_defended_segmentation"
 REJECTED = 28
 """Class of rejected slices."""
 
-# The first sample of the test split: nothing was trained or calibrated on it.
+# Of the stored sample: its axes are P, I, R.
+_CORONAL = 0
+
+# Seeds of the calibration split, and the first of the test split: nothing was trained or calibrated on that.
+_CLEAN_SEED, _SUBJECTS = 800, 20
 _SEED = 900
+# Ten coronal slices of each brain, in mm, so that it takes a minute.
+_SLICES = (-27.0, -18.0)
+_ATTACKED = 4
+
+
+def fitted_bundle(folder: Path) -> Path:
+    """Copy the bundle and fit its screen on generated brains, to which the shipped one is foreign; an earlier is kept.
+
+    Args:
+        folder: gets ``guard/brain_mri_defended_segmentation``, and the brains.
+
+    Raises:
+        OutputError: if the calibration fails.
+    """
+    bundle = folder / "guard" / _BUNDLE.name
+    screen = bundle / "models" / "screen" / "model.pt"
+    if screen.is_file():
+        return bundle
+    print(f"the guard, fitted on {_SUBJECTS} generated brains ...", flush=True)
+    brains = write_template_samples(folder / "brains", _SUBJECTS, first_seed=_CLEAN_SEED, coronal=_SLICES)
+    ignored = shutil.ignore_patterns("runs", "eval", "*.ts", "screen", "denoiser")
+    shutil.copytree(_BUNDLE, bundle, ignore=ignored, dirs_exist_ok=True)
+    images = str(brains[0].parent)
+    options = ("--clean_volumes", images, "--screen_path", str(screen))
+    _run_bundle(["inference", "calibrate"], Path(images), folder / "calibration", *options)
+    return bundle
 
 
 def write_attacked_sample(folder: Path) -> Path:
-    """Write a generated brain of which some evenly spaced coronal slices are attacked; an earlier one is kept.
+    """Write slices of a generated brain of which some, evenly spaced, are attacked; an earlier one is kept.
 
     Args:
         folder: gets ``input/sample_attacked.nii.gz`` and what led to it.
@@ -48,7 +80,7 @@ def write_attacked_sample(folder: Path) -> Path:
     if attacked.is_file():
         return attacked
     print("a sample brain, and an attack on some of its slices ...", flush=True)
-    [generated] = write_template_samples(folder / "template", 1, first_seed=_SEED)
+    [generated] = write_template_samples(folder / "template", 1, first_seed=_SEED, coronal=_SLICES)
     clean = folder / "clean" / "sample.nii.gz"
     clean.parent.mkdir(parents=True, exist_ok=True)
     canonical = nib.load(generated)
@@ -56,20 +88,25 @@ def write_attacked_sample(folder: Path) -> Path:
         nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(("P", "I", "R"))
     )
     nib.save(canonical.as_reoriented(turn), clean)
-    _run_bundle(["inference", "attack"], clean, attacked.parent, "--slices", "8")
+    _run_bundle(["inference", "attack"], clean, attacked.parent, "--slices", str(_ATTACKED))
     return attacked
 
 
-def defend(volume: Path, output: Path) -> tuple[Path, Path]:
-    """Segment a volume by ``monai.bundle run`` and return the segmentation and the table of the decisions.
+def defend(volume: Path, bundle: Path, output: Path) -> tuple[Path, Path]:
+    """Segment a volume by ``monai.bundle run`` and return the segmentation and the record of the verdict.
+
+    Args:
+        volume: NIfTI file.
+        bundle: folder of the bundle with a fitted screen.
+        output: folder of the results.
 
     Raises:
         OutputError: if the run fails.
     """
     print("monai.bundle run ...", flush=True)
-    _run_bundle(["inference", "combined"], volume, output)
+    _run_bundle(["inference"], volume, output, bundle=bundle)
     name = volume.name.removesuffix(".nii.gz")
-    return output / f"{name}_seg.nii.gz", output / f"{name}_scores.csv"
+    return output / f"{name}_seg.nii.gz", output / f"{name}_scores.json"
 
 
 def compare_segmentations(expected_path: Path, found_path: Path) -> None:
@@ -106,21 +143,40 @@ def compare_segmentations(expected_path: Path, found_path: Path) -> None:
     print(f"shape, affine and all {labels.size} voxels are those of monai.bundle run")
 
 
-def read_decisions(path: Path) -> dict[int, str]:
-    """Decision by slice of the input, from a ``NAME_scores.csv``; blank slices and those beyond the input left out.
+def compare_answers(record_path: Path, segmentation: Path, found: Mapping[str, Any]) -> None:
+    """Print that verdict, cause and rejected slices are the same.
+
+    Args:
+        record_path: ``NAME_scores.json`` of ``monai.bundle run``.
+        segmentation: segmentation that ``monai.bundle run`` wrote.
+        found: what another program says of the volume.
 
     Raises:
-        InputError: if the file cannot be read as such a table.
+        InputError: if the record cannot be read.
+        OutputError: if they differ.
     """
+    expected = _answer(record_path, segmentation)
+    for name, value in expected.items():
+        # Other versions of libraries round in another way.
+        same = np.allclose(value, found.get(name, np.nan)) if isinstance(value, float) else value == found.get(name)
+        if not same:
+            raise OutputError(
+                f"{name} of the answer: expected {value}, as in {record_path}, found {found.get(name)}: compare the "
+                "versions with those of the requirements"
+            )
+    print(f"verdict {found['verdict']}, cause {found['cause']}, rejected slices {found['rejected_slices']}: the same")
+
+
+def _answer(record_path: Path, segmentation: Path) -> dict[str, Any]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return {
-                int(row["input_index"]): row["decision"]
-                for row in csv.DictReader(file)
-                if row["input_index"] and row["decision"] != "blank"
-            }
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: expected the score table of a volume, found {error}: run this again") from error
+        record = json.loads(record_path.read_text(encoding="utf-8"))
+        names = ("verdict", "cause", "spoke", "explanation", "p_value", "judged", "rejected", "expected_rejected")
+        answer = {name: record[name] for name in names}
+        rejected = (entry["input_index"] for entry in record["slices"] if entry["decision"] == "rejected")
+        answer["rejected_slices"] = sorted(index for index in rejected if index is not None)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{record_path}: expected the record of a volume, found {error}: run this again") from error
+    return {**answer, "slice_axis": _CORONAL, "slices": nib.load(segmentation).shape[_CORONAL]}
 
 
 def run_logged(command: Sequence[str], log: Path) -> None:
@@ -145,8 +201,8 @@ def run_logged(command: Sequence[str], log: Path) -> None:
         raise OutputError(f"{log}: expected the command to succeed, found exit code {done.returncode}: see its log")
 
 
-def _run_bundle(names: Sequence[str], dataset: Path, output: Path, *options: str) -> None:
-    files = ",".join(f"'{BUNDLE / 'configs' / name}.json'" for name in names)
-    command = [sys.executable, "-m", "monai.bundle", "run", "--bundle_root", str(BUNDLE), "--config_file", f"[{files}]"]
+def _run_bundle(names: Sequence[str], dataset: Path, output: Path, *options: str, bundle: Path = _BUNDLE) -> None:
+    files = ",".join(f"'{bundle / 'configs' / name}.json'" for name in names)
+    command = [sys.executable, "-m", "monai.bundle", "run", "--bundle_root", str(bundle), "--config_file", f"[{files}]"]
     command += ["--dataset_dir", str(dataset), "--output_dir", str(output), *options]
     run_logged(command, output.parent / f"log_{names[-1]}.txt")

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from monai_advdefense.guard.screen import SCREEN_SCORES
+from monai_advdefense.guard.verdict_entries import verdict_entries
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     [
@@ -53,3 +56,12 @@ def test_the_map_names_files_and_folders_that_are_there():
     named = set(re.findall(r"`([a-z_][a-z_0-9/]*(?:/|\.py))`", page))
     roots = (ROOT, ROOT / "monai_advdefense", *(ROOT / name for name in ("experiments", "monai_advdefense/data")))
     assert [path for path in sorted(named) if not any((root / path).exists() for root in roots)] == []
+
+
+def test_the_page_on_exports_names_every_score_and_entry_that_the_files_do_not_hold():
+    page = (ROOT / "docs/export.md").read_text(encoding="utf-8")
+    section = page.split("## What the files do not hold")[1].split("Where these are needed")[0]
+    table, rest = section.split("And of what is said of a volume:")
+    scores = [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(scores) == sorted(SCREEN_SCORES)
+    assert re.findall(r"`(\w+)`", rest) == ["verdict", *verdict_entries(None, None)]

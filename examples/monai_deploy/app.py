@@ -1,12 +1,14 @@
-"""A MONAI Deploy application: NIfTI volumes in, defended segmentations out.
+"""A MONAI Deploy application: NIfTI volumes in, defended segmentations and verdicts out.
 
-python app.py --input VOLUMES --output RESULTS --model model.ts
+python app.py --input VOLUMES --output RESULTS --model BUNDLE
 """
 
 from __future__ import annotations
 
+import json
 import os
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ try:
     import nibabel as nib
     import numpy as np
     from monai.deploy.conditions import CountCondition
-    from monai.deploy.core import AppContext, Application, Fragment, Image, IOType, Operator, OperatorSpec
+    from monai.deploy.core import Application, Fragment, Image, IOType, Operator, OperatorSpec
     from monai.deploy.operators import IOMapping, MonaiBundleInferenceOperator
     from monai.transforms import LoadImage
 except ImportError as error:
@@ -41,55 +43,82 @@ class NiftiSource(Operator):
         op_output.emit(Image(volume.numpy(), dict(volume.meta)), "image")
 
 
-class NiftiSink(Operator):
-    """Writes each segmentation in the geometry of its input."""
+class Guard(MonaiBundleInferenceOperator):
+    """The bundle with its own preparation, inferer and postprocessing; emits what the guard says as well."""
+
+    def post_process(self, data: Any, *args: Any, **kwargs: Any) -> Any:
+        """Keep what the bundle's last transform says; the operator emits outputs of the network alone."""
+        outputs = super().post_process(data, *args, **kwargs)
+        self._said = outputs["result"]["guard"]
+        return outputs
+
+    def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
+        """Segment and judge one volume."""
+        super().compute(op_input, op_output, context)
+        op_output.emit(self._said, "guard")
+
+
+class ResultSink(Operator):
+    """Writes each segmentation in the geometry of its input, and the verdict beside it."""
 
     def __init__(self, fragment: Fragment, *args: Any, folder: Path, **kwargs: Any) -> None:
         self._folder = folder
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
-        """One input."""
+        """Two inputs."""
         spec.input("pred")
+        spec.input("guard")
 
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
-        """Write one segmentation, whole or not at all."""
-        segmentation = op_input.receive("pred")
+        """Write the results of one volume, each whole or not at all."""
+        segmentation, said = op_input.receive("pred"), op_input.receive("guard")
         source = nib.load(segmentation.metadata()["filename_or_obj"])
         # Images of the SDK have the axes of DICOM: depth, height, width.
         labels = np.swapaxes(segmentation.asnumpy(), 0, 2)
         header = source.header.copy()
         header.set_data_dtype(labels.dtype)
         name = Path(source.get_filename()).name.removesuffix(".gz").removesuffix(".nii")
-        target = self._folder / f"{name}_seg.nii.gz"
-        temporary = target.with_name(f".{target.name}")
-        nib.save(nib.Nifti1Image(labels, source.affine, header), temporary)
-        os.replace(temporary, target)
-        rejected = "a slice or more" if (labels == 28).any() else "no slice"
-        print(f"wrote {target}, {rejected} rejected", flush=True)
+        with _whole(self._folder / f"{name}_guard.json") as path:
+            path.write_text(json.dumps(said, indent=1), encoding="utf-8")
+        with _whole(self._folder / f"{name}_seg.nii.gz") as path:
+            nib.save(nib.Nifti1Image(labels, source.affine, header), path)
+        print(f"{name}: {said['verdict']}, {said['explanation']}", flush=True)
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A path to write, which takes its place at the end."""
+    temporary = target.with_name(f".{target.name}")
+    yield temporary
+    os.replace(temporary, target)
 
 
 class DefendedSegmentation(Application):
-    """Source, the exported bundle with its own preparation and postprocessing, sink."""
+    """Source, the bundle with its own preparation and postprocessing, sink."""
 
     def compose(self) -> None:
         """Connect the three operators."""
         context = Application.init_app_context(self.argv)
-        model = _model(context)
-        source = NiftiSource(self, paths=_volumes(Path(context.input_path)), name="source")
-        guard = MonaiBundleInferenceOperator(
+        folder = Path(context.output_path).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        source = NiftiSource(self, paths=_volumes(Path(context.input_path).absolute()), name="source")
+        bundle = _bundle(Path(context.model_path).absolute())
+        # Else the operator would take a model of the SDK for the network, which knows no bundle in a folder.
+        context.models = None
+        # Paths of its configuration are relative to its folder.
+        os.chdir(bundle)
+        guard = Guard(
             self,
             app_context=context,
-            bundle_path=model,
+            bundle_path=bundle,
             input_mapping=[IOMapping("image", Image, IOType.IN_MEMORY)],
-            output_mapping=[IOMapping("pred", Image, IOType.IN_MEMORY)],
+            output_mapping=[IOMapping("pred", Image, IOType.IN_MEMORY), IOMapping("guard", dict, IOType.IN_MEMORY)],
             name="guard",
         )
-        folder = Path(context.output_path)
-        folder.mkdir(parents=True, exist_ok=True)
-        sink = NiftiSink(self, folder=folder, name="sink")
+        sink = ResultSink(self, folder=folder, name="sink")
         self.add_flow(source, guard, {("image", "image")})
-        self.add_flow(guard, sink, {("pred", "pred")})
+        self.add_flow(guard, sink, {("pred", "pred"), ("guard", "guard")})
 
 
 def _volumes(path: Path) -> list[Path]:
@@ -100,16 +129,12 @@ def _volumes(path: Path) -> list[Path]:
     return volumes
 
 
-def _model(context: AppContext) -> Path:
-    """The exported bundle. Under another name than that of its export the SDK would run it without preparation."""
-    path = Path(context.model_path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            root = archive.namelist()[0].split("/")[0]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise SystemExit(f"error: {path}: expected a TorchScript file, found {error}: see docs/export.md") from error
-    if root != path.stem:
-        raise SystemExit(f"error: {path}: expected its name of the export, {root}.ts: rename it")
+def _bundle(path: Path) -> Path:
+    """The folder of the bundle. Of an exported network the SDK would take the decision without the screen."""
+    if not (path / "configs" / "inference.json").is_file():
+        raise SystemExit(f"error: {path}: expected the folder of a bundle, found none: give another --model")
+    if (path / "models" / "model.ts").exists():
+        raise SystemExit(f"error: {path}/models/model.ts: expected no exported network, which comes first: move it")
     return path
 
 

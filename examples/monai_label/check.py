@@ -1,4 +1,4 @@
-"""Check the guard in a MONAI Label server: a volume goes in over REST, segmentation and decisions come back.
+"""Check the guard in a MONAI Label server: a volume goes in over REST, segmentation and verdict come back.
 
 python -m examples.monai_label.check --python ENVIRONMENT/bin/python
 """
@@ -17,21 +17,19 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import requests
 
 from examples.attacked_sample import (
-    BUNDLE,
+    compare_answers,
     compare_segmentations,
     defend,
-    read_decisions,
+    fitted_bundle,
     run_logged,
     write_attacked_sample,
 )
 from monai_advdefense.errors import OutputError, exit_on_error
 
-# Of the stored sample: its axes are P, I, R.
-_CORONAL = 0
+_MODEL = "brain_mri_defended_segmentation"
 
 
 @exit_on_error
@@ -46,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Absolute, but not resolved: the link leads out of the environment.
     python = str(options.python.absolute())
 
-    volume = write_attacked_sample(work)
-    expected, table = defend(volume, work / "bundle")
-    app = _app(python, work / "label")
+    bundle, volume = fitted_bundle(work), write_attacked_sample(work)
+    expected, record = defend(volume, bundle, work / "bundle")
+    app = _app(python, bundle, work / "label")
     with _server(python, app, work / "label", options.start_seconds) as address:
         print("the request ...", flush=True)
         answer, segmentation = _infer(address, volume)
@@ -56,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found.write_bytes(segmentation)
     found.with_suffix("").with_suffix(".json").write_text(json.dumps(answer, indent=4), encoding="utf-8")
     compare_segmentations(expected, found)
-    _compare_decisions(answer, table, found)
+    compare_answers(record, expected, answer.get("guard", {}))
 
 
-def _app(python: str, folder: Path) -> Path:
+def _app(python: str, bundle: Path, folder: Path) -> Path:
     """The app monaibundle with a copy of the bundle, as docs/monai-label.md says."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "studies").mkdir(parents=True)
@@ -68,8 +66,7 @@ def _app(python: str, folder: Path) -> Path:
     app = folder / "monaibundle"
     with (app / "main.py").open("a", encoding="utf-8") as main:
         main.write(Path(__file__).with_name("spacing_fix.py").read_text(encoding="utf-8"))
-    ignored = shutil.ignore_patterns("runs", "eval", "*.ts")
-    shutil.copytree(BUNDLE, app / "model" / BUNDLE.name, ignore=ignored)
+    shutil.copytree(bundle, app / "model" / _MODEL)
     return app
 
 
@@ -81,7 +78,7 @@ def _server(python: str, app: Path, folder: Path, seconds: float) -> Iterator[st
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     command = [python, "-m", "monailabel.main", "start_server", "--app", str(app), "--studies", str(folder / "studies")]
-    command += ["--conf", "models", BUNDLE.name, "--conf", "zoo_source", "local", "--conf", "sam2", "false"]
+    command += ["--conf", "models", _MODEL, "--conf", "zoo_source", "local", "--conf", "sam2", "false"]
     command += ["--conf", "skip_trainers", "true", "--host", "127.0.0.1", "--port", str(port)]
     log = folder / "log_server.txt"
     print(f"MONAI Label at {address} ...", flush=True)
@@ -107,9 +104,9 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float)
         except requests.RequestException:
             time.sleep(1)
             continue
-        if BUNDLE.name in models:
+        if _MODEL in models:
             return
-        raise OutputError(f"{log}: expected the model {BUNDLE.name}, found {sorted(models)}: see this log")
+        raise OutputError(f"{log}: expected the model {_MODEL}, found {sorted(models)}: see this log")
     raise OutputError(f"{log}: expected the server to start within {seconds:g} s, found that it did not: see this log")
 
 
@@ -117,7 +114,7 @@ def _infer(address: str, volume: Path) -> tuple[dict[str, Any], bytes]:
     """Send a volume; return the JSON answer and the NIfTI file that come back."""
     with volume.open("rb") as file:
         response = requests.post(
-            f"{address}/infer/{BUNDLE.name}",
+            f"{address}/infer/{_MODEL}",
             params={"output": "all"},
             files={"file": (volume.name, file)},
             data={"params": json.dumps({"result_dtype": "uint8"})},
@@ -132,15 +129,6 @@ def _infer(address: str, volume: Path) -> tuple[dict[str, Any], bytes]:
         if not part.is_multipart()
     }
     return json.loads(parts["params"]), parts["image"]
-
-
-def _compare_decisions(answer: dict[str, Any], table: Path, found: Path) -> None:
-    rejected = sorted(index for index, decision in read_decisions(table).items() if decision == "rejected")
-    slices = nib.load(found).shape[_CORONAL]
-    expected = {"slice_axis": _CORONAL, "slices": slices, "rejected_slices": rejected}
-    if answer.get("guard") != expected:
-        raise OutputError(f"the JSON answer: expected guard {expected}, found {answer.get('guard')}")
-    print(f"the JSON answer names the {len(rejected)} rejected slices: {rejected}")
 
 
 if __name__ == "__main__":

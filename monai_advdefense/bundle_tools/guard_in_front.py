@@ -20,20 +20,20 @@ from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_sli
 from monai_advdefense.bundle_tools.spectral_guard import LOADING, Transforms, check_label, inserted
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.causes import explain
-from monai_advdefense.guard.screen import SCREEN_SCORES, Screen, Screened
+from monai_advdefense.guard.screen import SCREEN_SCORES, Screen, Screened, load_screen
 from monai_advdefense.guard.verdict import VolumeVerdict
 from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.transforms import KeepSlicesd, RejectSlicesd
 from monai_advdefense.transforms.guarded_channels import GuardedChannels
 from monai_advdefense.transforms.keep_slices import KeptSlices
-from monai_advdefense.weights import load_weights
 
-__all__ = ["ScreenGuard"]
+__all__ = ["UNFITTED", "ScreenGuard"]
 
-_UNFITTED = (
+UNFITTED = (
     "the guard is not calibrated for this network: fit it on 20 clean volumes by advdefense calibrate CLEAN_VOLUMES "
     "--network BUNDLE -o screen.pt, and give --screen screen.pt"
 )
+"""What is wrong without a fitted screen, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,15 +102,15 @@ class ScreenGuard:
         path = Path(self.screen_path).with_suffix(".calibration.json")
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            fitted, screen = record["guard"], Screen(record["classes"], channels=record["channels"])
+            fitted, classes, channels = record["guard"], record["classes"], record["channels"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise broken_rule(path, "the record of a guard for this network", reason(error), remedy) from error
-        load_weights(self.screen_path, screen, require_calibrated=True)
+        screen = load_screen(self.screen_path, num_classes=classes, channels=channels)
         for name, value in self.settings.items():
             if fitted.get(name) != value:
                 remedy = f"give guard#{name} {fitted.get(name)}, or calibrate again"
                 raise broken_rule(f"guard#{name}", f"{fitted.get(name)} as in {path}", value, remedy)
-        return screen.eval()
+        return screen
 
     def preprocessing(self, theirs: Transforms) -> Compose:
         """The preprocessing of a network with the guard after what loads; ``theirs`` is left as it is."""
@@ -173,7 +173,7 @@ def _unfitted(kept: KeptSlices) -> Screened:
     count = len(kept.slices)
     unknown = torch.full((count,), math.nan)
     empty = ("",) * count
-    verdict = VolumeVerdict("not_checked", "", explain("not_checked", "", _UNFITTED), "", math.nan, 0, 0, math.nan)
+    verdict = VolumeVerdict("not_checked", "", explain("not_checked", "", UNFITTED), "", math.nan, 0, 0, math.nan)
     return Screened(
         unknown,
         torch.zeros(count, dtype=torch.bool),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ from monai_advdefense.guard.typicality import SCORES, TYPICALITY_CAUSES, SliceSc
 from monai_advdefense.guard.typicality_by_resolution import TypicalityByResolution
 from monai_advdefense.guard.verdict import VolumeVerdict, volume_verdict, with_cause
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.weights import load_weights
 
-__all__ = ["SCREEN_CAUSES", "SCREEN_SCORES", "Screen", "Screened", "suspicion_by_cause"]
+__all__ = ["SCREEN_CAUSES", "SCREEN_SCORES", "Screen", "Screened", "load_screen", "suspicion_by_cause"]
 
 SCREEN_SCORES = (*SCORES, *PREDICTION_SCORES)
 """Names of all scores of a slice."""
@@ -154,6 +156,26 @@ class Screen(nn.Module):
         """What the Dice of a volume is predicted from, ``(C - 1, 5)``."""
         deviation = self.prediction.on_grid.plausibility.deviations(numbers.area, numbers.centroid, numbers.position)
         return dice_features(numbers.divergence, numbers.entropy, deviation, numbers.count)
+
+
+def load_screen(
+    path: str | PathLike[str], *, num_classes: int, channels: int = 1, device: str | torch.device = "cpu"
+) -> Screen:
+    """A fitted screen from its file, in evaluation mode.
+
+    Args:
+        path: file that a calibration has written.
+        num_classes: number of classes of the segmenter, background included.
+        channels: channels of the image.
+        device: where it shall judge.
+
+    Raises:
+        InputError: the file is missing, or holds another screen.
+        CalibrationError: the screen is not calibrated.
+    """
+    screen = Screen(num_classes, channels=channels)
+    load_weights(path, screen, require_calibrated=True)
+    return screen.eval().to(device)
 
 
 def suspicion_by_cause(typicality: SliceScores, prediction: Tensor, threshold: Tensor) -> Tensor:

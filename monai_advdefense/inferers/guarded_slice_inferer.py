@@ -58,7 +58,11 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
         if inputs.ndim != 5 or sides != list(self.orig_roi_size) or args or kwargs:
             return _labels(super().__call__(inputs, network, *args, **kwargs))
         plain: Tensor = convert_data_type(inputs, Tensor)[0]
-        labels = torch.stack([self._volume(volume, network) for volume in plain]).to(self.device or plain.device)
+        return self._joined([self._volume(volume, network) for volume in plain], inputs)
+
+    def _joined(self, volumes: list[Tensor], inputs: Tensor) -> Tensor:
+        """Labels of some volumes in one, with the metadata of the volumes."""
+        labels = torch.stack(volumes).to(self.device or inputs.device)
         if not isinstance(inputs, MetaTensor):
             return labels
         meta = MetaTensor([]).copy_meta_from(inputs, copy_attr=False)
@@ -70,10 +74,14 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
         axis = self.spatial_dim + 1
         slices = volume.movedim(axis, 0)
         first = self._batch(slices[: self.sw_batch_size])
-        if self.accelerate and isinstance(network, nn.Module) and not torch.is_grad_enabled():
-            network = self._accelerated(network, first)
+        network = self._fast(network, first)
         labels = [_labels_by(network, self._batch(batch)) for batch in slices.split(self.sw_batch_size)]
         return torch.cat(labels).movedim(0, axis)
+
+    def _fast(self, network: Callable[..., Any], first: Tensor) -> Callable[..., Any]:
+        if self.accelerate and isinstance(network, nn.Module) and not torch.is_grad_enabled():
+            return self._accelerated(network, first)
+        return network
 
     def _batch(self, slices: Tensor) -> Tensor:
         return slices.to(self.sw_device or slices.device).contiguous()

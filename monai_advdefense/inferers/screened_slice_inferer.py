@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from monai.data import MetaTensor
+from monai.utils import convert_data_type
 from torch import Tensor
 
 from monai_advdefense.class_indices import label_type
@@ -17,7 +19,8 @@ from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.guard.predict_slices import predict_slices
 from monai_advdefense.guard.prediction_typicality import PredictionNumbers
 from monai_advdefense.guard.scores.foreground import area, foreground, slice_position
-from monai_advdefense.guard.screen import Screen
+from monai_advdefense.guard.screen import Screen, Screened
+from monai_advdefense.guard.verdict_entries import verdict_entries
 from monai_advdefense.inferers.guarded_slice_inferer import GuardedSliceInferer
 
 __all__ = ["ScreenedSliceInferer"]
@@ -30,16 +33,21 @@ class ScreenedSliceInferer(GuardedSliceInferer):
     its decision do not. The segmenter sees the image and the reformed image. Blank slices are background, whatever the
     networks would make of them. Neither logits of the whole volume nor predictions for blank slices are computed.
 
+    What the screen says of a volume lies in the metadata of its labels, where the volume has some, under
+    ``"verdict"``: hosts that know this inferer and the postprocessing alone can tell it, and volumes that run at the
+    same time do not mix.
+
     Args:
         screen: a :class:`~monai_advdefense.guard.screen.Screen`; it judges each volume once.
+        mark_rejected: False leaves the labels of rejected slices as they are, for a calibration.
         args: as for ``monai.inferers.SliceInferer``.
         kwargs: as for ``monai.inferers.SliceInferer``, and ``accelerate`` as for :class:`GuardedSliceInferer`.
     """
 
-    def __init__(self, *args: Any, screen: Screen, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, screen: Screen, mark_rejected: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.screen = screen
-        self._natives: Iterator[list[float] | None] = iter(())
+        self.mark_rejected = mark_rejected
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
         """Return labels ``(B, 1, X, Y, Z)`` of ``inputs`` ``(B, C, X, Y, Z)``, ``num_classes`` in rejected slices.
@@ -50,7 +58,7 @@ class ScreenedSliceInferer(GuardedSliceInferer):
         if not isinstance(network, DefendedSegmenter):
             raise InputError(
                 f"network: expected a DefendedSegmenter, found {type(network).__name__}: give the guard itself, "
-                "without a wrapper"
+                "neither wrapped nor exported"
             )
         sides = [n for axis, n in enumerate(inputs.shape[2:]) if axis != self.spatial_dim]
         if inputs.ndim != 5 or sides != list(self.orig_roi_size):
@@ -60,15 +68,20 @@ class ScreenedSliceInferer(GuardedSliceInferer):
             )
         if args or kwargs:
             raise InputError("inputs: expected no further arguments, found some: give them to the network beforehand")
-        self._natives = iter(_native_sizes(inputs, self.spatial_dim))
-        return super().__call__(inputs, network)
+        plain: Tensor = convert_data_type(inputs, Tensor)[0]
+        pairs = zip(plain, _native_sizes(inputs, self.spatial_dim), strict=True)
+        labels, screened = zip(*(self._judged(volume, network, native) for volume, native in pairs), strict=True)
+        result = self._joined(list(labels), inputs)
+        if isinstance(result, MetaTensor):
+            verdicts = [_verdict(each) for each in screened]
+            result.meta["verdict"] = verdicts if result.is_batch else verdicts[0]
+        return result
 
-    def _volume(self, volume: Tensor, network: Any) -> Tensor:
-        """Labels ``(1, X, Y, Z)`` of a volume ``(C, X, Y, Z)``."""
+    def _judged(self, volume: Tensor, network: Any, native: Sequence[float] | None) -> tuple[Tensor, Screened]:
+        """Labels ``(1, X, Y, Z)`` of a volume ``(C, X, Y, Z)``, and what the screen says of it."""
         axis, classes = self.spatial_dim + 1, self.screen.num_classes
         slices = volume.movedim(axis, 0)
-        if self.accelerate and not torch.is_grad_enabled():
-            network = self._accelerated(network, self._batch(slices[:1]))
+        network = self._fast(network, self._batch(slices[:1]))
         numbers = _no_numbers(slices, classes)
         labels = torch.zeros((len(slices), *slices.shape[2:]), dtype=label_type(classes + 1), device=slices.device)
         shown = torch.nonzero(~is_blank(slices)).flatten()
@@ -80,9 +93,16 @@ class ScreenedSliceInferer(GuardedSliceInferer):
             labels[index] = predicted.to(labels)
             _put(numbers, index, found)
         home = self.screen.threshold.device
-        screened = self.screen(slices.to(home), _moved(numbers, home), next(self._natives))
-        labels[~screened.accepted.to(labels.device)] = classes
-        return labels.unsqueeze(1).movedim(0, axis)
+        screened = self.screen(slices.to(home), _moved(numbers, home), native)
+        if self.mark_rejected:
+            labels[~screened.accepted.to(labels.device)] = classes
+        return labels.unsqueeze(1).movedim(0, axis), screened
+
+
+def _verdict(screened: Screened) -> str:
+    """As text: MONAI takes batches of nothing else apart unchanged."""
+    found = screened.verdict
+    return json.dumps({"verdict": found.verdict, **verdict_entries(found, screened.dice)}, allow_nan=False)
 
 
 def _native_sizes(inputs: Tensor, spatial_dim: int) -> list[list[float] | None]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from monai_advdefense.guard.predicted_dice import PredictedDice
 from monai_advdefense.guard.verdict import VolumeVerdict
+from monai_advdefense.guard.verdict_entries import finite_or_none, verdict_entries
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.report.case import Case, SliceRecord
 from monai_advdefense.report.provenance import Provenance
@@ -36,8 +37,8 @@ def case_to_csv(case: Case) -> str:
             record.index,
             record.position_mm,
             record.input_index,
-            _finite(record.score),
-            _finite(case.threshold),
+            finite_or_none(record.score),
+            finite_or_none(case.threshold),
             record.decision,
             record.spoke,
             record.cause,
@@ -52,11 +53,11 @@ def case_to_json(case: Case) -> str:
     content = {
         "verdict": case.verdict,
         "headline": case.headline,
-        **_found_entries(case),
+        **verdict_entries(case.found, case.dice),
         "input": case.input_path,
         "segmentation": case.segmentation_path,
         "created": case.created,
-        "threshold": _finite(case.threshold),
+        "threshold": finite_or_none(case.threshold),
         "counts": {
             "slices": len(case.slices),
             "checked": case.checked,
@@ -73,7 +74,7 @@ def case_to_json(case: Case) -> str:
                 "slice": record.index,
                 "position_mm": record.position_mm,
                 "input_index": record.input_index,
-                "score": _finite(record.score),
+                "score": finite_or_none(record.score),
                 "decision": record.decision,
                 "spoke": record.spoke,
                 "cause": record.cause,
@@ -123,21 +124,6 @@ def case_from_json(text: str, *, path: str | os.PathLike[str] = "scores") -> Cas
         raise broken_rule(path, "the record of a volume's scores", found, "run the volume again") from error
 
 
-def _found_entries(case: Case) -> dict[str, Any]:
-    """What a screen says of the volume; empty or null without one."""
-    found = case.found
-    return {
-        "cause": found.cause if found else "",
-        "explanation": found.explanation if found else "",
-        "spoke": found.score if found else "",
-        "p_value": _finite(found.p_value) if found else None,
-        "judged": found.judged if found else None,
-        "rejected": found.rejected if found else None,
-        "expected_rejected": _finite(found.expected_rejected) if found else None,
-        "predicted_dice": _dice_entries(case.dice),
-    }
-
-
 def _found(content: dict[str, Any]) -> VolumeVerdict | None:
     if content["judged"] is None:
         return None
@@ -153,16 +139,6 @@ def _found(content: dict[str, Any]) -> VolumeVerdict | None:
     )
 
 
-def _dice_entries(dice: PredictedDice | None) -> dict[str, Any] | None:
-    """Predicted Dice of the volume and of each structure, by its label, with the ends of the intervals."""
-    if dice is None:
-        return None
-    keys = ("dice", "low", "high")
-    rows = enumerate(dice.structures.tolist(), start=1)
-    structures = {str(label): dict(zip(keys, map(_finite, row), strict=True)) for label, row in rows}
-    return {**dict(zip(keys, map(_finite, dice.volume), strict=True)), "structures": structures}
-
-
 def _dice(content: dict[str, Any] | None) -> PredictedDice | None:
     if content is None:
         return None
@@ -172,7 +148,3 @@ def _dice(content: dict[str, Any] | None) -> PredictedDice | None:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
-
-
-def _finite(value: Any) -> Any:
-    return value if math.isfinite(value) else None

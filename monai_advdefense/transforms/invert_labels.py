@@ -22,7 +22,7 @@ class InvertLabelsd(Invertd):  # type: ignore[misc]
     Where the axes of the input are parallel to those of the preprocessed volume, in whatever order and direction,
     labels are picked by one index for each axis, as
     :func:`~monai_advdefense.transforms.inverse_indices.inverse_indices` finds them; that takes a fraction of the time
-    and memory. Everything else is left to ``Invertd``.
+    and memory. Everything else is left to ``Invertd``. Metadata of the labels that the volume lacks are kept.
 
     Args:
         keys: keys of the label maps ``(C, *spatial)``.
@@ -63,7 +63,12 @@ class InvertLabelsd(Invertd):  # type: ignore[misc]
         result: dict[Hashable, Any] = super().__call__({**data, **traced})
         for key in self.key_iterator(result):
             result[key] = result[key].to(data[key].dtype)
+            result[key].meta = {**_meta(data[key]), **result[key].meta}
         return result
+
+
+def _meta(labels: Tensor) -> dict[Hashable, Any]:
+    return labels.meta if isinstance(labels, MetaTensor) else {}
 
 
 def _taken(name: str, labels: Tensor, image: MetaTensor, found: InverseIndices) -> MetaTensor:
@@ -71,7 +76,7 @@ def _taken(name: str, labels: Tensor, image: MetaTensor, found: InverseIndices) 
         rule = f"labels on the grid of the volume, {tuple(image.shape[1:])}"
         remedy = "invert them before anything else changes their grid"
         raise broken_rule(name, rule, tuple(labels.shape[1:]), remedy)
-    result = MetaTensor(take(labels.as_subclass(Tensor).detach(), found), meta=dict(image.meta))
+    result = MetaTensor(take(labels.as_subclass(Tensor).detach(), found), meta={**_meta(labels), **image.meta})
     result.affine = found.affine
     return result
 

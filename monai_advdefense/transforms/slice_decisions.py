@@ -1,7 +1,8 @@
-"""Which slices of a segmentation a guard rejected, as array and dictionary transform."""
+"""What a guard says of a segmentation and its slices, as array and dictionary transform."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -17,9 +18,9 @@ __all__ = ["SliceDecisions", "SliceDecisionsD", "SliceDecisionsDict", "SliceDeci
 
 
 class SliceDecisions(Transform):
-    """Read from a segmentation which of its slices are rejected, whatever the orientation of its voxels.
+    """Tell a guard's verdict, and which slices of a segmentation are rejected, whatever the orientation of its voxels.
 
-    Put it behind ``Invertd``, so that slices are counted as in the input.
+    Put it behind :class:`~monai_advdefense.transforms.InvertLabelsd`, so that slices are counted as in the input.
 
     Args:
         rejected: label of rejected slices, the number of classes in front of it.
@@ -49,11 +50,14 @@ class SliceDecisions(Transform):
 
         Returns:
             ``slice_axis``, the axis of ``pred`` that counts the slices; ``slices``, their number; ``rejected_slices``,
-            the indices of those rejected. Numbers as Python and JSON know them.
+            the indices of those rejected. Where a screen judged the volume, first ``verdict`` and
+            :func:`~monai_advdefense.guard.verdict_entries.verdict_entries`. All as JSON can hold it.
         """
         axis = self.guarded.slice_axis(pred)
         accepted = accepted_slices(convert_to_tensor(pred, track_meta=False), self.rejected, axis)
         return {
+            # Where ScreenedSliceInferer leaves it.
+            **json.loads(getattr(pred, "meta", {}).get("verdict", "{}")),
             "slice_axis": axis,
             "slices": len(accepted),
             "rejected_slices": accepted.logical_not().nonzero().flatten().tolist(),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from monai_advdefense.data.malc2012 import malc2012_source_labels
 from monai_advdefense.data.phantom import write_phantom_dataset
 from monai_advdefense.guard.causes import CAUSES
 from monai_advdefense.guard.screen import SCREEN_SCORES
@@ -61,6 +62,7 @@ def test_calibration_writes_the_screen_and_what_it_was_fitted_on(bundle):
     record = json.loads((bundle / "models" / "screen" / "model.calibration.json").read_text(encoding="utf-8"))
     assert record["threshold"] == float(state["threshold"])
     assert (record["subjects"], record["volumes"], record["false_positive_rate"]) == (9, 9, RATE)
+    assert record["predicted_dice_reason"] == "no volume has a label"
 
 
 def test_a_volume_gets_its_verdict_in_tables_pages_and_terminal(bundle, volumes, workflow, tmp_path, capfd):
@@ -102,6 +104,22 @@ def _check_slices(stem, record):
         assert (float(row["score"]) > float(row["threshold"])) == rejected
         assert (labels[:, int(row["input_index"])] == REJECTED).any() == rejected
     assert sum(row["decision"] == "rejected" for row in rows) == record["rejected"]
+
+
+def test_a_calibration_with_labels_predicts_the_dice_that_was_measured(bundle, volumes, workflow, tmp_path, capfd):
+    labels = volumes[0].parent / "labels"
+    cases = [{"image": str(path), "label": str(labels / path.name)} for path in sorted(volumes[0].iterdir())]
+    paths = {"dataset_dir": str(volumes[0]), "clean_volumes": cases, "screen_path": str(tmp_path / "screen.pt")}
+    settings = {"false_positive_rate": RATE, "volume_rate": RATE}
+    settings["source_labels"] = malc2012_source_labels(volumes[0].parent)
+    workflow(bundle, "inference", "calibrate", kind="infer", **paths, **settings).run()
+    assert "; Dice is predicted\n" in capfd.readouterr().out
+    out, screen = tmp_path / "out", paths["screen_path"]
+    given = {"dataset_dir": str(volumes[1] / "clean.nii.gz"), "output_dir": str(out), "screen_path": screen, **SMALL}
+    workflow(bundle, "inference", kind="infer", **given).run()
+    predicted = json.loads((out / "clean_scores.json").read_text(encoding="utf-8"))["predicted_dice"]
+    # Random weights find no structure.
+    assert 0 <= predicted["low"] <= predicted["dice"] <= predicted["high"] < 0.3
 
 
 def test_without_a_screen_inference_is_refused(copy_bundle, write_weights, volumes, workflow, tmp_path, capfd):

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
-from monai.data import MetaTensor
+from monai.data import MetaTensor, decollate_batch, list_data_collate
 from torch import Tensor, nn
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Screen
+from monai_advdefense.guard.causes import CAUSES
 from monai_advdefense.inferers import ScreenedSliceInferer
 from tests.guard.phantom_screen import CLASSES, RATE, clean_volume, phantom
 
@@ -100,6 +103,19 @@ def test_what_does_not_fit_is_refused(screen: Screen) -> None:
         _inferer(screen)(_volume(1)[:, :, 2:], _guard())
     with pytest.raises(InputError, match="segmenter of 7 classes, found 4"):
         _inferer(Screen(7))(_volume(1), _guard())
+
+
+def test_the_verdict_of_each_volume_comes_with_its_labels(screen: Screen) -> None:
+    volumes = [MetaTensor(_volume(20)[0]), MetaTensor(_volume(21)[0] ** 2)]
+    with torch.no_grad():
+        batch = _inferer(screen)(list_data_collate([{"image": volume} for volume in volumes])["image"], _guard())
+        alone = [_inferer(screen)(volume[None], _guard())[0] for volume in volumes]
+    for found in ([item["pred"] for item in decollate_batch({"pred": batch})], alone):
+        told = [json.loads(labels.meta["verdict"]) for labels in found]
+        assert [entries["verdict"] for entries in told] == ["clean", "reject"]
+        assert told[0]["cause"] == ""
+        assert told[1]["cause"] in CAUSES
+        assert told[1]["rejected"] == int((found[1][0] == CLASSES).movedim(1, 0).flatten(1).any(dim=1).sum())
 
 
 @pytest.mark.parametrize(("spatial_dim", "expected"), [(0, [0.5, 1.25, 2.0]), (1, [1.25, 0.5, 2.0])])

@@ -111,6 +111,15 @@ def test_labels_without_metadata_are_brought_back_as_well() -> None:
         assert torch.equal(found.as_tensor().float(), expected.as_tensor())
 
 
+def test_what_the_metadata_of_the_labels_say_is_kept() -> None:
+    for transform in (preparation(), preparation(Flipd("image", 0))):
+        data = labelled(scan(5), transform)
+        data["pred"] = MetaTensor(data["pred"], meta={"verdict": "clean", "filename_or_obj": "labels"})
+        data["image"].meta["filename_or_obj"] = "image"
+        found = InvertLabelsd("pred", transform, orig_keys="image")(data)["pred"]
+        assert (found.meta["verdict"], found.meta["filename_or_obj"]) == ("clean", "image")
+
+
 def test_labels_on_another_grid_are_refused() -> None:
     transform = preparation()
     data = labelled(scan(1), transform)

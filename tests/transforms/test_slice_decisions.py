@@ -72,6 +72,14 @@ def test_the_dictionary_transform_adds_what_becomes_json_and_leaves_the_rest(lab
         SliceDecisionsd("absent", REJECTED, 1)(data)
 
 
+def test_the_verdict_that_the_inferer_left_comes_first(labels):
+    found = SliceDecisions(REJECTED, 1)(labels)
+    labels.meta["verdict"] = json.dumps({"verdict": "review", "p_value": None})
+    told = SliceDecisions(REJECTED, 1)(labels)
+    assert told == {"verdict": "review", "p_value": None, **found}
+    assert next(iter(told)) == "verdict"
+
+
 def test_a_segmentation_without_affine_or_axis_is_refused(labels):
     with pytest.raises(InputError, match="axcodes: expected an image with an affine"):
         SliceDecisions(REJECTED, 1)(labels.as_tensor())
