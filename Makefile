@@ -109,6 +109,7 @@ lowest: build/lowest/.installed
 build/deploy/.installed: examples/monai_deploy/requirements.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --requirement $<
+	$(@D)/bin/pip install --quiet --constraint $< --editable .
 	@touch $@
 
 deploy: $(READY) build/deploy/.installed

@@ -263,7 +263,7 @@ def _calibrate_combined() -> Entries:
         "calibrate_combination": calibrate,
         "handlers": references(["load_weights", "print_metrics", "calibrate_combination"]),
         "evaluator#val_data_loader": "@calibration#dataloader",
-        "evaluator#inferer": "$lambda image, network, *args, **kwargs: network.scores(image)",
+        "inferer": "$lambda image, network, *args, **kwargs: network.scores(image)",
         "evaluator#postprocessing": None,
     }
 

@@ -1,4 +1,4 @@
-"""Draw a segmentation with rejected slices over its image.
+"""Draw the coronal slices of a volume, and what came back for each.
 
 python -m examples.monai_label.picture --image IMAGE --segmentation SEGMENTATION --output PICTURE
 """
@@ -25,7 +25,7 @@ _RED = "#d62728"
 
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Draw an axial plane through the middle of the brain; rejected coronal slices are lines in it."""
+    """Draw each coronal slice above its segmentation; rejected ones are red."""
     parser = argparse.ArgumentParser(prog="python -m examples.monai_label.picture", description=main.__doc__)
     parser.add_argument("--image", type=Path, required=True, help="NIfTI volume that was segmented")
     parser.add_argument("--segmentation", type=Path, required=True, help="NIfTI volume that came back")
@@ -40,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     image, labels = (np.asarray(volume.dataobj) for volume in volumes)
     inside = np.argwhere(image > 0)
     (left, back, low), (right, front, high) = inside.min(axis=0), inside.max(axis=0) + 1
-    height = (low + high) // 2
-    figure = _figure(image[left:right, back:front, height].T, labels[left:right, back:front, height].T)
+    figure = _figure(image[left:right, back:front, low:high], labels[left:right, back:front, low:high])
     with atomic_path(options.output) as temporary:
         # A palette of 256 colours is enough, and a third of the size.
         Image.fromarray(_pixels(figure)).quantize(256).save(temporary)
@@ -54,36 +53,25 @@ def _pixels(figure: Figure) -> np.ndarray:
 
 
 def _figure(image: np.ndarray, labels: np.ndarray) -> Figure:
-    """Image, and image with structures in colours; rows are coronal slices."""
-    figure = Figure(figsize=(8, 4.9), dpi=110, layout="constrained")
-    axes = figure.subplots(1, 2)
-    rejected = np.flatnonzero((labels == REJECTED).any(axis=1))
+    count = image.shape[1]
+    figure = Figure(figsize=(1.1 * count, 2.2), dpi=110, layout="constrained")
+    axes = figure.subplots(2, count, squeeze=False)
     colors = mpl.colormaps["gist_ncar"](np.linspace(0.05, 0.95, REJECTED + 1))
-    shown = np.ma.masked_where((labels == 0) | (labels == REJECTED), labels)
-    for axis, title in zip(axes, ("sent: some slices are attacked", "came back"), strict=True):
-        axis.imshow(image, cmap="gray", origin="lower", vmax=np.percentile(image[image > 0], 99.5))
-        axis.set_title(title, fontsize=11)
-        axis.set_xticks([])
-        axis.set_yticks([])
-        axis.spines[:].set_visible(False)
-    axes[1].imshow(
-        shown,
-        cmap=mpl.colors.ListedColormap(colors),
-        vmin=0,
-        vmax=REJECTED,
-        alpha=0.65,
-        interpolation="nearest",
-        origin="lower",
-    )
-    axes[1].imshow(
-        np.ma.masked_where(labels != REJECTED, labels),
-        cmap=mpl.colors.ListedColormap([_RED]),
-        interpolation="nearest",
-        origin="lower",
-    )
-    axes[1].set_yticks(rejected, ["rejected"] * len(rejected), color=_RED, fontsize=9)
-    axes[1].yaxis.tick_right()
-    axes[1].tick_params(length=0)
+    colors[REJECTED] = mpl.colors.to_rgba(_RED)
+    brightest = np.percentile(image[image > 0], 99.5)
+    for number, (above, below) in enumerate(axes.T):
+        for axis in (above, below):
+            axis.imshow(image[:, number].T, cmap="gray", origin="lower", vmin=0, vmax=brightest)
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.spines[:].set_visible(False)
+        shown = np.ma.masked_equal(labels[:, number].T, 0)
+        colored = mpl.colors.ListedColormap(colors)
+        below.imshow(shown, cmap=colored, vmin=0, vmax=REJECTED, alpha=0.65, interpolation="nearest", origin="lower")
+        if (labels[:, number] == REJECTED).any():
+            below.set_xlabel("rejected", color=_RED, fontsize=9)
+    axes[0, 0].set_ylabel("sent", fontsize=9)
+    axes[1, 0].set_ylabel("came back", fontsize=9)
     return figure
 
 

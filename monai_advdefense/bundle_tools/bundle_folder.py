@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def config_of(bundle: str | Path) -> Path:
     return next((path for path in paths if path.is_file()), paths[0])
 
 
-def weights_of(bundle: str | Path) -> Path:
+def weights_of(bundle: str | PathLike[str]) -> Path:
     """``models/model.pt`` of a bundle."""
     return Path(bundle) / "models" / "model.pt"
 
