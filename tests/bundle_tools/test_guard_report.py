@@ -1,0 +1,68 @@
+import csv
+import json
+
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.inferers import SimpleInferer
+from monai.transforms import Compose, SaveImaged
+from torch import nn
+
+from monai_advdefense.bundle_tools import GuardReport, ScreenGuard
+from monai_advdefense.data.phantom import brain_phantom
+from monai_advdefense.errors import InputError
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """A guard without a screen and its report on a folder of two inputs."""
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "in" / f"{name}.nii.gz").write_bytes(b"")
+    guard = ScreenGuard()
+    return guard, GuardReport(guard, tmp_path / "in", tmp_path / "out")
+
+
+def _data(guard, path):
+    image = torch.from_numpy(brain_phantom((20, 12, 20), seed=0)[0]).float()[None] / 2000
+    volume = MetaTensor(image, affine=torch.eye(4), meta={"filename_or_obj": str(path)})
+    data = guard.preprocessing([])({"image": volume})
+    meta = {"filename_or_obj": str(path)}
+    data["pred"] = MetaTensor((image > 0.3).to(torch.uint8), affine=torch.eye(4), meta=meta)
+    return data
+
+
+def _save(folder):
+    return SaveImaged("pred", output_dir=folder, output_postfix="seg", separate_folder=False, print_log=False)
+
+
+def test_each_volume_has_a_table_a_record_and_a_page_and_all_have_one_report(guarded, tmp_path, capsys):
+    guard, report = guarded
+    judge = guard.postprocessing(Compose([_save(tmp_path / "out")]), network=nn.Identity(), inferer=SimpleInferer())
+    after = report.postprocessing(judge)
+    for name in ("a", "b"):
+        after(_data(guard, tmp_path / "in" / f"{name}.nii.gz"))
+    report.finish()
+    record = json.loads((tmp_path / "out" / "a_scores.json").read_text(encoding="utf-8"))
+    assert record["verdict"] == "not_checked"
+    assert record["segmentation"] == str(tmp_path / "out" / "a_seg.nii.gz")
+    with (tmp_path / "out" / "a_scores.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["input_index"]) for row in rows] == list(range(12))
+    assert {row["decision"] for row in rows} <= {"not_checked", "blank"}
+    assert "advdefense calibrate" in (tmp_path / "out" / "b_report.html").read_text(encoding="utf-8")
+    with (tmp_path / "out" / "report.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["input"] for row in csv.DictReader(file)] == ["a.nii.gz", "b.nii.gz"]
+    assert "a.nii.gz: not_checked" in capsys.readouterr().out
+
+
+def test_a_report_that_cannot_be_written_costs_itself_and_is_told_at_the_end(guarded, tmp_path):
+    guard, report = guarded
+    judge = guard.postprocessing(Compose([]), network=nn.Identity(), inferer=SimpleInferer())
+    after = report.postprocessing(judge)
+    (tmp_path / "out" / "a_scores.csv").mkdir(parents=True)
+    for name in ("a", "b"):
+        after(_data(guard, tmp_path / "in" / f"{name}.nii.gz"))
+    assert (tmp_path / "out" / "b_scores.csv").is_file()
+    with pytest.raises(InputError, match=r"1 of 2 volumes failed"):
+        report.finish()

@@ -1,0 +1,15 @@
+import pytest
+
+from monai_advdefense.dicom.libraries import check_libraries
+from monai_advdefense.errors import InputError
+
+
+def test_missing_libraries_are_named_with_the_extra_that_brings_them():
+    with pytest.raises(InputError, match=r"found .*no of_nobody: pip install monai_advdefense\[dicom\]$"):
+        check_libraries("of_nobody")
+
+
+def test_installed_libraries_pass():
+    pytest.importorskip("pydicom")
+    pytest.importorskip("highdicom")
+    check_libraries("json")
