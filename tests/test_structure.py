@@ -22,6 +22,26 @@ SHAPE = re.compile(
     r"|arguments as of|See :func:"  # who says it
 )
 TENSOR = re.compile(r"\b(Tensor|NDArray|NdarrayOrTensor|_Floats)\b")
+# Folders whose parts are tested by what they make up, an attack or a report.
+TOGETHER = ("attacks", "robustness")
+# What is tested where it is used, and by which test.
+ELSEWHERE = {
+    "bundle_tools/write_guarded_bundle.py": "bundles/test_guard.py",
+    "cluster/ray_worker.py": "cluster/test_ray_engine.py",
+    "commands/attack.py": "commands/test_misuse.py",
+    "commands/guard.py": "bundles/test_foreign_guard.py",
+    "commands/info.py": "commands/test_main.py",
+    "commands/options.py": "commands/test_main.py",
+    "commands/robustness.py": "robustness/test_bundle.py",
+    "commands/screen.py": "dicom/test_screen_series.py",
+    "corruptions/catalogue.py": "corruptions/test_calibrate.py",
+    "data/template_anatomy.py": "data/test_template_sample.py",
+    "dicom/check_slices.py": "dicom/test_check_series.py",
+    "dicom/convert.py": "dicom/test_run_on_series.py",
+    "guard/typicality.py": "guard/test_fit_typicality.py",
+    "handlers/calibrate_screen.py": "bundles/test_screen.py",
+    "transforms/inverse_indices.py": "transforms/test_invert_labels.py",
+}
 MOST_LINES = 22
 RUN = 8
 
@@ -123,3 +143,11 @@ def test_messages_have_one_form():
         if not FORM.fullmatch(_literal(node))
     }
     assert other == set()
+
+
+def test_each_file_has_a_test_at_the_mirrored_path():
+    paths = [path.relative_to(ROOT / "monai_advdefense") for path in PACKAGE if path.name != "__init__.py"]
+    mirrored = {path.as_posix(): path.with_name(f"test_{path.name}").as_posix() for path in paths}
+    without = {name for name, test in mirrored.items() if not (ROOT / "tests" / test).is_file()}
+    assert {name for name in without if not name.startswith(TOGETHER)} == set(ELSEWHERE)
+    assert [test for test in ELSEWHERE.values() if not (ROOT / "tests" / test).is_file()] == []
