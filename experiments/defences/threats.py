@@ -24,7 +24,7 @@ class Threat:
     name: str
     budgets: tuple[float, ...]
     norm: str
-    attacks: tuple[str, ...] = ("apgd_dice", "apgd_balanced")
+    attacks: tuple[str, ...] = ("apgd_dice",)
 
     def chosen(self, steps: int) -> Mapping[str, Attack]:
         """The attacks by name."""
