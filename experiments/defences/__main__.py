@@ -19,7 +19,7 @@ from experiments.evaluation.networks import segmenter_config
 from experiments.slices import evenly_spaced, load_slices
 from experiments.tables import Facts, Row, write_tables
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.errors import exit_on_error
+from monai_advdefense.errors import InputError, exit_on_error
 
 
 def measure(
@@ -78,6 +78,13 @@ def measure(
     return target
 
 
+def _chosen(rows: Mapping[str, Defence], only: Sequence[str] | None) -> Mapping[str, Defence]:
+    unknown = [name for name in only or () if name not in rows]
+    if unknown:
+        raise InputError(f"--only: expected one of {', '.join(rows)}, found {unknown[0]!r}: name a row, or add it")
+    return {name: rows[name] for name in only or rows}
+
+
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all defences under attackers who know them, and write the table; takes hours on two cores."""
@@ -90,9 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--per_volume", type=int, default=1, help="slices of each volume")
     parser.add_argument("--steps", type=int, default=20, help="of each attack at each budget")
     parser.add_argument("--add", action="append", default=[], metavar="NAME=MODULE:FUNCTION", help="a row of your own")
+    parser.add_argument("--only", action="append", metavar="NAME", help="measure this row, not all; repeatable")
     options = vars(parser.parse_args(arguments))
     rows = {**defences_of(Path(options["bundles"])), **dict(map(submitted, options.pop("add")))}
-    print(f"wrote {measure(defences=rows, **options)}")
+    print(f"wrote {measure(defences=_chosen(rows, options.pop('only')), **options)}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from experiments.bundles import BUNDLES
-from experiments.defences.__main__ import measure
+from experiments.defences.__main__ import main, measure
 from experiments.defences.listed import defences_of, submitted
 from experiments.defences.threats import Threat
 from experiments.tables import read_table
@@ -97,6 +97,13 @@ def test_defences_without_weights_are_no_rows(tmp_path):
         folder.mkdir(parents=True)
         (folder / "model.pt").touch()
         assert len(defences_of(tmp_path)) == len(shipped) + more
+
+
+def test_a_row_that_is_not_there_is_named(capsys):
+    with pytest.raises(SystemExit):
+        main(["--dataset_dir", "nowhere", "--only", "none", "--only", "nothing"])
+    assert "--only: expected one of none, reformer, " in (told := capsys.readouterr().err)
+    assert "found 'nothing'" in told
 
 
 def test_rows_from_outside():
