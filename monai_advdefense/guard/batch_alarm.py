@@ -40,6 +40,18 @@ class BatchFinding:
         """Whether there are more than clean volumes would give."""
         return self.p_value < self.level
 
+    @property
+    def line(self) -> str:
+        """What is found, for a table.
+
+        Example:
+            >>> BatchFinding(9, 30, rate=0.05, subjects=20, level=0.01).line
+            'too many suspicious: 9 of 30 volumes are not called clean, of clean ones about 5 % are (p = 0.0057)'
+        """
+        found = "too many suspicious" if self.broken else "as expected"
+        expected = f"of clean ones about {100 * self.rate:g} % are (p = {self.p_value:.2g})"
+        return f"{found}: {self.flagged} of {self.volumes} volumes are not called clean, {expected}"
+
 
 def batch_p_value(flagged: int, volumes: int, *, rate: float, subjects: int) -> float:
     """Probability that of clean volumes at least so many are flagged by a limit that clean subjects have set.

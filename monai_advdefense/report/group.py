@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from monai_advdefense.guard.batch_alarm import BatchFinding
 from monai_advdefense.report.case import Case, SliceRecord
 
 __all__ = ["GroupEntry", "GroupVerdict", "group_headline", "group_to_csv", "worst_first"]
@@ -127,7 +128,7 @@ _WORDS: dict[GroupVerdict, tuple[str, str]] = {
 _RANKS: dict[GroupVerdict, int] = {"failed": 0, "reject": 1, "review": 2, "not_checked": 2, "clean": 3}
 
 
-def group_to_csv(entries: Iterable[GroupEntry]) -> str:
+def group_to_csv(entries: Iterable[GroupEntry], *, batch: BatchFinding | None = None) -> str:
     """One line per volume in the order given; values that are not finite or not known are empty.
 
     Columns: ``input``, ``verdict`` (failed, reject, review, not_checked, clean), ``cause`` (likely, see
@@ -136,12 +137,13 @@ def group_to_csv(entries: Iterable[GroupEntry]) -> str:
     interval), ``reason`` (of a failure), ``slices``, ``checked``, ``rejected``, ``not_checked``, ``not_judged``,
     ``blank`` (numbers of slices), ``rejected_share`` (of the checked),
     ``highest_score``, ``threshold``, ``highest_to_threshold``, ``median_score``, ``first_rejected_slice`` (from 0,
-    preprocessed volume), ``report``, ``segmentation``.
+    preprocessed volume), ``report``, ``segmentation``, ``batch`` (whether the volumes together are suspicious, the same
+    for all).
     """
-    table = io.StringIO()
-    writer = csv.DictWriter(table, _csv_row(GroupEntry("")), lineterminator="\n")
+    table, together = io.StringIO(), {"batch": "" if batch is None else batch.line}
+    writer = csv.DictWriter(table, [*_csv_row(GroupEntry("")), *together], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(_csv_row, entries))
+    writer.writerows({**_csv_row(entry), **together} for entry in entries)
     return table.getvalue()
 
 

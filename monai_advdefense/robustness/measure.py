@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.robustness.case import Case
 from monai_advdefense.robustness.condition import Condition, spoilt_images
 from monai_advdefense.robustness.guarded import Subject
@@ -14,7 +15,7 @@ from monai_advdefense.robustness.outputs import predicted, structure_counts
 from monai_advdefense.robustness.pictures import pictures
 from monai_advdefense.robustness.settings import Settings
 
-__all__ = ["Record", "measured", "reference_of"]
+__all__ = ["Record", "check_label", "measured", "reference_of"]
 
 Record: TypeAlias = dict[str, Any]
 _BATCH = 8
@@ -30,6 +31,21 @@ def reference_of(case: Case, subject: Subject, settings: Settings, device: torch
         return case.label.to(device)
     network = subject.network
     return predicted(_logits(network, network.to_unit(case.image.to(device))), settings.activation)
+
+
+def check_label(case: Case, subject: Subject, settings: Settings, device: torch.device) -> None:
+    """Check that a label has no other classes than the network.
+
+    Raises:
+        InputError: if it has.
+    """
+    if case.label is None or settings.activation == "sigmoid":
+        return
+    network = subject.network
+    classes = _logits(network, network.to_unit(case.image[:1].to(device))).shape[1]
+    if (highest := int(case.label.max())) >= classes:
+        rule = f"a label of classes 0 to {classes - 1}, those of the network"
+        raise broken_rule(case.name, rule, f"one with {highest}", "bring its classes to those")
 
 
 def measured(

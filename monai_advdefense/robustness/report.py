@@ -29,7 +29,7 @@ from monai_advdefense.robustness.cells import Cells
 from monai_advdefense.robustness.clauses import CLAUSES, LIMITS
 from monai_advdefense.robustness.condition import Condition, conditions
 from monai_advdefense.robustness.guarded import Subject, check_guard, subject_of
-from monai_advdefense.robustness.measure import Record, measured
+from monai_advdefense.robustness.measure import Record, check_label, measured
 from monai_advdefense.robustness.measurements import Measured, Measurements
 from monai_advdefense.robustness.network_facts import network_sha256, outputs_number
 from monai_advdefense.robustness.page import to_html
@@ -168,6 +168,7 @@ def _measure(run: _Run, facts: Sequence[CaseFacts], wanted: Sequence[Condition],
             if missing:
                 case = read_case(run.data, known.number, run.settings)
                 subject = run.subject(case)
+                check_label(case, subject, run.settings, run.device)
             for condition, key in missing:
                 bar.set_postfix_str(condition.name)
                 record = run.cells.make(key, partial(_record, run, case, condition, subject, place == 0))

@@ -61,7 +61,7 @@ class GroupReport:
         inputs = one_line(os.path.abspath(self.outputs.dataset_dir))
         batch = None if stop_rule is None else stop_rule.compare(self.verdicts)
         for path, text in (
-            (self.table, group_to_csv(entries)),
+            (self.table, group_to_csv(entries, batch=batch)),
             (self.page, group_to_html(entries, inputs=inputs, batch=batch)),
         ):
             with atomic_path(path) as temporary:

@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 
+from monai_advdefense.guard.batch_alarm import BatchFinding
 from monai_advdefense.guard.predicted_dice import PredictedDice
 from monai_advdefense.report import GroupEntry, group_headline, group_to_csv, worst_first
 
@@ -117,3 +118,12 @@ def test_verdicts_of_a_screen_are_ordered_and_told(make_screened, entry):
     assert [row["expected_rejected"] for row in rows] == ["0.1", "", "0.1", "0.1"]
     told = [rows[0][name] for name in ("predicted_dice", "predicted_dice_low", "predicted_dice_high", "not_judged")]
     assert told == ["0.8", "0.75", "0.85", "1"]
+
+
+@pytest.mark.parametrize(("flagged", "said"), [(9, "too many suspicious: 9 of 30 "), (1, "as expected: 1 of 30 ")])
+def test_csv_says_in_each_row_whether_the_volumes_together_are_suspicious(group, flagged, said):
+    batch = BatchFinding(flagged, 30, rate=0.05, subjects=20, level=0.01)
+    rows = list(csv.DictReader(io.StringIO(group_to_csv(group, batch=batch))))
+    assert len(rows) == len(group)
+    assert {row["batch"] for row in rows} == {batch.line}
+    assert batch.line.startswith(said)

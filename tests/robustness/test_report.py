@@ -244,6 +244,10 @@ def test_a_case_that_cannot_be_used_costs_itself(network, items, tmp_path, capsy
         ({"logits_of": lambda output: (output,)}, "network: expected logits .* found tuple"),
         ({"items": [{"image": torch.rand(1, 4, 4), "label": torch.zeros(1, 5, 5)}]}, "case 0: expected a label"),
         ({"items": [{"image": torch.rand(1, 4, 4), "label": torch.full((1, 4, 4), 0.5)}]}, "whole numbers"),
+        (
+            {"items": [{"image": torch.rand(1, 4, 4), "label": torch.full((1, 4, 4), 207.0), "name": "1000.nii.gz"}]},
+            r"1000.nii.gz: expected a label of classes 0 to \d, those of the network, found one with 207: bring",
+        ),
         ({"items": [{"picture": torch.rand(1, 4, 4)}]}, "entry 'image', found picture"),
         ({"items": iter([{"image": torch.rand(1, 4, 4)}])}, "data: expected items by number, .* found a list_iterator"),
         ({"settings": replace(SETTINGS, activation="sigmoid")}, "label: expected shape"),
