@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monai_advdefense.commands.inputs import run_on_inputs
+from monai_advdefense.commands.names import TARGETS
 from monai_advdefense.commands.options import DEFENDED_SEGMENTER, add_bundle, add_input_and_output, arguments_of
 from monai_advdefense.input_paths import Inputs
 
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     add_input_and_output(parser)
     add_bundle(parser)
-    parser.add_argument("--target", metavar="NAME", help="what the attack aims at (background)")
+    parser.add_argument("--target", metavar="NAME", help=f"what DAG aims at: {', '.join(TARGETS)} (background)")
     parser.add_argument("--step-size", type=float, metavar="L2", help="norm of one step, images in [0, 1] (0.375)")
     parser.add_argument("--slices", type=int, metavar="N", help="slices of each volume to attack (all)")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of random targets (0)")

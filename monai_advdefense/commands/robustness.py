@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from monai_advdefense.commands.names import ATTACKS, CORRUPTIONS
 from monai_advdefense.commands.options import add_bundle_dir, add_device
 from monai_advdefense.input_paths import check_exists
 from monai_advdefense.messages import broken_rule
@@ -104,9 +105,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budgets", type=float, nargs="+", metavar="B", help="largest change of a voxel, in the range")
-    parser.add_argument("--attacks", nargs="+", metavar="NAME", help="attacks (all)")
+    parser.add_argument("--attacks", nargs="+", metavar="NAME", help=f"of (all): {', '.join(ATTACKS)}")
     parser.add_argument("--steps", type=int, metavar="N", help="of each attack at each budget (10)")
-    parser.add_argument("--corruptions", nargs="+", metavar="NAME", help="corruptions (all)")
+    parser.add_argument(
+        "--corruptions",
+        nargs="+",
+        metavar="NAME",
+        help=f"of (all), a name with spaces in quotes: {', '.join(CORRUPTIONS)}",
+    )
     parser.add_argument("--changes", type=float, nargs="+", metavar="C", help="severities of corruptions")
     parser.add_argument(
         "--value-range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="of the image; else its own"
