@@ -29,7 +29,6 @@ ELSEWHERE = {
     "bundle_tools/write_guarded_bundle.py": "bundles/test_guard.py",
     "cluster/ray_worker.py": "cluster/test_ray_engine.py",
     "commands/attack.py": "commands/test_misuse.py",
-    "commands/guard.py": "bundles/test_foreign_guard.py",
     "commands/info.py": "commands/test_main.py",
     "commands/options.py": "commands/test_main.py",
     "commands/robustness.py": "robustness/test_bundle.py",
