@@ -59,9 +59,9 @@ def test_the_shipped_weights_decide_by_the_sum_and_by_the_spectral_score(overlay
 
 def test_the_shipped_screen_is_calibrated_and_its_record_agrees():
     parser = ConfigParser(ConfigParser.load_config_file(BUNDLE / "configs" / "inference.json"))
-    screen = parser.get_parsed_content("screen_def")
-    path = BUNDLE / "models" / "screen" / "model.pt"
-    load_weights(path, screen, require_calibrated=True)
+    parser.update({"bundle_root": str(BUNDLE)})
+    screen, path = (parser.get_parsed_content(name) for name in ("screen", "screen_path"))
+    path = Path(path)
     record = json.loads(path.with_suffix(".calibration.json").read_text(encoding="utf-8"))
     reference = screen.reference.reference()
     assert record["threshold"] == float(screen.threshold)
