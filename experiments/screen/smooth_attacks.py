@@ -12,6 +12,7 @@ from monai_advdefense.attacks.balls.norm_ball import ball_around, unit
 from monai_advdefense.attacks.damage import damage
 from monai_advdefense.attacks.objectives import soft_dice
 from monai_advdefense.attacks.targeted_pixels import segmentation_targets
+from monai_advdefense.attacks.task import Outputs, Task
 
 LOWEST = 12
 """Frequencies along each axis that the low-frequency attack may use."""
@@ -28,9 +29,10 @@ def soft_dice_pgd(
     with frozen(network), torch.enable_grad():
         ball = ball_around(image, radius, norm="l2", mask=image > 0, bounds=(0.0, 1.0))
         targets = segmentation_targets(label, ball.center, ball.mask, False)
+        task = Task(network, Outputs(), targets.clamp_min(0), targets)
         moving, size = ball.center, ball.radius / 5
         for _ in range(STEPS):
-            _, ascent = damage(network, moving, targets, differentiate=True, loss=soft_dice)
+            _, ascent = damage(task, moving, differentiate=True, loss=soft_dice)
             ascent = ascent if lowest is None else low_pass(ascent, lowest)
             moving = ball.project(moving + size * unit(ball.within(ascent)))
     return moving

@@ -6,6 +6,7 @@ See :mod:`~monai_advdefense.attacks.objectives`, :mod:`~monai_advdefense.attacks
 
 from __future__ import annotations
 
+from monai_advdefense.attacks.accelerated import accelerated
 from monai_advdefense.attacks.attack import Attack
 from monai_advdefense.attacks.composed import composed_attack
 from monai_advdefense.attacks.dag import dag, step_size_for
@@ -35,6 +36,7 @@ __all__ = [
     "SmallestBudget",
     "ThroughWindows",
     "WorstCase",
+    "accelerated",
     "all_background",
     "composed_attack",
     "dag",

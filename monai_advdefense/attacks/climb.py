@@ -12,6 +12,7 @@ from monai_advdefense.attacks.arguments import check_at_least
 from monai_advdefense.attacks.balls import Ball
 from monai_advdefense.attacks.logits import check_gradient
 from monai_advdefense.attacks.objectives import Objective
+from monai_advdefense.attacks.objectives.objective import with_label
 from monai_advdefense.attacks.quality import Quality, quality_of
 from monai_advdefense.attacks.steps import Here, Step
 from monai_advdefense.attacks.targeted_pixels import flipped_pixels
@@ -72,6 +73,7 @@ def climb(
         InputError: if logits or gradients are not usable.
     """
     check_at_least("n_steps", n_steps, 1)
+    objective = with_label(objective, task.label)
     here, reached = _visit(task, ball, start, objective, quality, 0, n_steps)
     memory: Any = None
     for index in range(1, n_steps + 1):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,6 @@ from monai_advdefense.attacks.arguments import (
     check_bounds,
     check_choice,
     check_image,
-    check_label,
     check_mask,
 )
 from monai_advdefense.attacks.attacking import attacking
@@ -20,6 +21,8 @@ from monai_advdefense.attacks.balls.norm_ball import NORMS, unit
 from monai_advdefense.attacks.logits import check_gradient, check_logits, predicted_as
 from monai_advdefense.attacks.no_effect import warn_of_empty_mask, warn_of_no_effect
 from monai_advdefense.attacks.result import AttackResult
+from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
+from monai_advdefense.attacks.task import Outputs, Task, class_rows, make_task
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["dag", "step_size_for"]
@@ -52,7 +55,11 @@ def dag(
     mask: Tensor | None = None,
     bounds: tuple[float, float] | None = (0.0, 1.0),
     stop: str = "never",
+    stop_share: float = 1.0,
     result: str = "last",
+    activation: str = "softmax",
+    logits_of: Callable[[Any], Tensor] | None = None,
+    ignore_index: int | None = None,
 ) -> AttackResult:
     """Push every targeted pixel away from its label until none is predicted as its label (DAG).
 
@@ -68,13 +75,14 @@ def dag(
     stop="all_flipped", result="best"``.
 
     The network is put in evaluation mode and left as it was found, its gradients and statistics untouched. One step
-    costs one forward pass and one gradient of the image; the end costs one more forward pass.
+    costs one forward pass and one gradient of the image; the end costs one more forward pass. Batch normalization
+    costs less in ``accelerated(network)``, see :func:`~monai_advdefense.attacks.accelerated`.
 
     Args:
-        network: differentiable map from images to logits ``(B, K, *spatial)``.
+        network: differentiable map from images to logits ``(B, K, *spatial)``, or to what ``logits_of`` picks them of.
         image: images ``(B, C, *spatial)``, any number of spatial dimensions, on the device of the network.
-        label: true or predicted classes ``(B, *spatial)``.
-        target: classes to ask for ``(B, *spatial)``, see :mod:`monai_advdefense.attacks.targets`.
+        label: true or predicted classes ``(B, *spatial)``; for a sigmoid of several structures ``(B, L, *spatial)``.
+        target: classes to ask for, in the shape of the label, see :mod:`monai_advdefense.attacks.targets`.
         step_size: length of one step in ``norm``, in units of the image.
         steps: number of steps.
         norm: ``"l2"`` or ``"linf"``.
@@ -84,8 +92,12 @@ def dag(
         bounds: lowest and highest value of an image, enforced after each step, or None.
         stop: ``"all_flipped"`` lets a sample leave the batch once no targeted pixel is predicted as its label;
             ``"never"`` takes exactly ``steps`` steps (of such a sample all later ones are zero).
+        stop_share: share of its targeted pixels that is enough for ``"all_flipped"``.
         result: ``"best"`` returns the earliest iterate with the most flipped pixels, the clean image counted among
             them; ``"last"`` the last one.
+        activation: ``"softmax"``, or ``"sigmoid"`` for networks with one channel for each structure, one or more.
+        logits_of: from what the network returns to the logits; None if it returns them.
+        ignore_index: value of the label whose pixels do not count.
 
     Returns:
         Attacked images and what was achieved on them.
@@ -103,17 +115,15 @@ def dag(
         >>> found.success
         tensor([True])
     """
-    _check_options(step_size, steps, norm, stop, result)
+    _check_options(step_size, steps, norm, stop, stop_share, result)
     image = image.detach().as_subclass(Tensor)
     check_image(image)
     check_bounds(bounds, image)
     check_mask(mask, image)
-    for name, classes in {"label": label, "target": target}.items():
-        check_label(name, classes, (image.shape[0], *image.shape[2:]))
-
+    outputs = Outputs(activation, logits_of, ignore_index)
     with attacking(network, image) as forward:
-        batch = _start(image, label, target, mask, include_background)
-        pixels = batch.targeted.flatten(1).sum(1)
+        batch = _start(forward, image, label, target, mask, include_background, outputs)
+        pixels = batch.task.pixels
         adversarial, iterations = batch.image.clone(), torch.zeros_like(pixels)
         # How many targeted pixels of `adversarial` keep their label; worse than any iterate before the first one.
         remaining, clean = pixels + 1, torch.zeros_like(pixels)
@@ -123,18 +133,18 @@ def dag(
         for step in range(steps + 1):
             if not len(batch.index):
                 break
-            logits = forward(batch.image.requires_grad_(step < steps))
-            if step == 0:
-                needed = {"label": batch.label} | ({"target": batch.target} if target_term else {})
-                check_logits(logits, batch.image, **needed)
+            logits = batch.task.logits(batch.image.requires_grad_(step < steps))
+            if step == 0 and target_term:
+                check_logits(logits, batch.image, target=batch.target)
             active = batch.still_label(logits.detach())
-            left = active.flatten(1).sum(1)
+            left = batch.task.of_images(active.flatten(1).sum(1))
             if step == 0:
                 clean[batch.index] = left
             record = (left < remaining[batch.index]) | (result == "last")
             remaining[batch.index[record]] = left[record]
             adversarial[batch.index[record]] = batch.image.detach()[record]
-            going_on = (left > 0) | (stop == "never")
+            flipped = pixels[batch.index] - left
+            going_on = (flipped < stop_share * pixels[batch.index].double()) | (stop == "never")
             if step == steps or not going_on.any():
                 break
             if cotangent is None:
@@ -170,13 +180,12 @@ def dag(
 
 @dataclass(frozen=True)
 class _Batch:
-    """The samples still under attack: their places in the caller's batch and what belongs to each."""
+    """The samples still under attack: their places in the caller's batch and what belongs to each, R rows of labels."""
 
     index: Tensor
     image: Tensor
-    label: Tensor
+    task: Task
     target: Tensor
-    targeted: Tensor
     mask: Tensor | None
 
     def select(self, keep: Tensor) -> _Batch:
@@ -184,15 +193,15 @@ class _Batch:
         return _Batch(
             index=self.index[keep],
             image=self.image[keep],
-            label=self.label[keep],
-            target=self.target[keep],
-            targeted=self.targeted[keep],
+            task=self.task.select(keep),
+            target=self.target[keep.repeat_interleave(self.task.rows)],
             mask=self.mask if self.mask is None or len(self.mask) == 1 else self.mask[keep],
         )
 
     def still_label(self, logits: Tensor) -> Tensor:
-        """Tell which targeted pixels ``(B, 1, *spatial)`` are predicted as their label."""
-        return self.targeted & predicted_as(logits, self.label)
+        """Tell which targeted pixels ``(R, 1, *spatial)`` are predicted as their label."""
+        targeted = (self.task.targets != NOT_TARGETED).unsqueeze(1)
+        return targeted & predicted_as(logits, self.task.label.unsqueeze(1))
 
     def gradient(self, logits: Tensor, active: Tensor, target_term: bool, cotangent: Tensor) -> Tensor:
         """Give the gradient of the objective over the active pixels with respect to the image, within the mask.
@@ -201,32 +210,43 @@ class _Batch:
         """
         # The derivative of the objective with respect to the logits is known: -1 at the label, +1 at the target.
         push = active.to(logits.dtype)
-        cotangent.scatter_(1, self.label, -push)
+        cotangent.scatter_(1, self.task.label.unsqueeze(1), -push)
         if target_term:
             # A pixel that is not active may have target == label; its push is 0, so overwriting is right.
-            cotangent.scatter_(1, self.target, push)
+            cotangent.scatter_(1, self.target.unsqueeze(1), push)
         (gradient,) = torch.autograd.grad(logits, self.image, cotangent)
         check_gradient("network", gradient)
         return gradient if self.mask is None else torch.where(self.mask, gradient, 0.0)
 
 
-def _start(image: Tensor, label: Tensor, target: Tensor, mask: Tensor | None, include_background: bool) -> _Batch:
-    """Gather what the attack works on, with a channel axis everywhere and nothing shared with the caller."""
-    label, target = (classes.as_subclass(Tensor).long().unsqueeze(1).clone() for classes in (label, target))
-    targeted = target != label
-    if not include_background:
-        targeted &= label != 0
+def _start(
+    forward: Callable[[Tensor], Any],
+    image: Tensor,
+    label: Tensor,
+    target: Tensor,
+    mask: Tensor | None,
+    include_background: bool,
+    outputs: Outputs,
+) -> _Batch:
+    """Gather what the attack works on, with nothing shared with the caller."""
+    task = make_task(forward, image, label, mask=None, include_background=include_background, outputs=outputs)
+    wanted = class_rows("target", target, image, outputs)[0].flatten(0, 1)
+    task = replace(task, targets=task.targets.masked_fill(wanted == task.label, NOT_TARGETED))
     allowed = None if mask is None else mask.as_subclass(Tensor).bool().clone()
     if allowed is not None:
-        warn_of_empty_mask(allowed, targeted)
-    return _Batch(torch.arange(len(image), device=image.device), image.clone(), label, target, targeted, allowed)
+        warn_of_empty_mask(allowed, (task.targets != NOT_TARGETED).unflatten(0, (len(image), task.rows)))
+    return _Batch(torch.arange(len(image), device=image.device), image.clone(), task, wanted, allowed)
 
 
-def _check_options(step_size: float, steps: int, norm: str, stop: str, result: str) -> None:
+def _check_options(step_size: float, steps: int, norm: str, stop: str, stop_share: float, result: str) -> None:
     """Raise InputError for an option that is out of range or unknown."""
     if not 0 <= step_size < float("inf"):
         raise broken_rule("step_size", "a finite number >= 0", step_size, "step_size_for(side) gives the paper's")
     check_at_least("steps", steps, 1)
     check_choice("norm", norm, NORMS)
     check_choice("stop", stop, STOPS)
+    if not 0 < stop_share <= 1:
+        raise broken_rule(
+            "stop_share", "a number above 0, at most 1", stop_share, "give a share of the targeted pixels"
+        )
     check_choice("result", result, RESULTS)

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from monai_advdefense.attacks.logits import check_gradient, check_logits
+from monai_advdefense.attacks.logits import check_gradient
 from monai_advdefense.attacks.objectives import Objective, cross_entropy
 from monai_advdefense.attacks.targeted_pixels import flipped_pixels
+from monai_advdefense.attacks.task import Task
 
 __all__ = ["damage"]
 
 
-def damage(
-    network: Callable[[Tensor], Tensor],
-    image: Tensor,
-    targets: Tensor,
-    *,
-    differentiate: bool,
-    loss: Objective = cross_entropy,
-) -> tuple[Tensor, Tensor]:
+def damage(task: Task, image: Tensor, *, differentiate: bool, loss: Objective = cross_entropy) -> tuple[Tensor, Tensor]:
     """Count the targeted pixels that are not predicted as their class, and tell which way the loss rises.
 
     A tie of logits counts as predicted. One forward pass and one gradient.
 
     Args:
-        network: differentiable map from images to logits ``(B, K, *spatial)``.
+        task: what is attacked.
         image: images ``(B, C, *spatial)``.
-        targets: see :func:`~monai_advdefense.attacks.targeted_pixels.segmentation_targets`.
         differentiate: find the gradient; without it, it is given as zero.
         loss: objective that rises with the damage, see :mod:`monai_advdefense.attacks.objectives`.
 
@@ -40,11 +31,10 @@ def damage(
         InputError: if logits or gradients are not usable.
     """
     image = image.detach().requires_grad_(differentiate)
-    logits = network(image)
-    check_logits(logits, image, label=targets)
-    flipped = flipped_pixels(logits.detach(), targets)
+    logits = task.logits(image)
+    flipped = task.of_images(flipped_pixels(logits.detach(), task.targets))
     if not differentiate:
         return flipped, torch.zeros_like(image)
-    (gradient,) = torch.autograd.grad(loss(logits, targets).sum(), image)
+    (gradient,) = torch.autograd.grad(loss(logits, task.targets).sum(), image)
     check_gradient("network", gradient)
     return flipped, gradient

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_image, per_sample
@@ -20,6 +23,9 @@ def fgsm(
     mask: Tensor | None = None,
     bounds: tuple[float, float] | None = (0.0, 1.0),
     include_background: bool = False,
+    activation: str = "softmax",
+    logits_of: Callable[[Any], Tensor] | None = None,
+    ignore_index: int | None = None,
 ) -> AttackResult:
     """Move every pixel by ``epsilon`` along the sign of the gradient of the segmentation loss (FGSM).
 
@@ -34,6 +40,9 @@ def fgsm(
         mask: ``(B or 1, 1 or C, *spatial)``, the perturbation lives only where it is true (not zero).
         bounds: lowest and highest value of an image, or None.
         include_background: also attack pixels whose label is 0.
+        activation: ``"softmax"``, or ``"sigmoid"`` for networks with one channel for each structure, one or more.
+        logits_of: from what the network returns to the logits; None if it returns them.
+        ignore_index: value of the label whose pixels do not count.
 
     Returns:
         Attacked images and what was achieved on them.
@@ -64,4 +73,7 @@ def fgsm(
         mask=mask,
         bounds=bounds,
         include_background=include_background,
+        activation=activation,
+        logits_of=logits_of,
+        ignore_index=ignore_index,
     )

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least, check_choice, per_sample
 from monai_advdefense.attacks.attacking import attacking
-from monai_advdefense.attacks.balls.norm_ball import ball_around
+from monai_advdefense.attacks.balls.norm_ball import NORMS, l2, linf
 from monai_advdefense.attacks.climb import climb
 from monai_advdefense.attacks.objectives import cross_entropy
+from monai_advdefense.attacks.prepared import prepared
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.attacks.steps import l2_step, sign
-from monai_advdefense.attacks.targeted_pixels import segmentation_targets
-from monai_advdefense.attacks.task import Outputs, Task
 
 __all__ = ["pgd"]
 
 RESULTS = ("best", "last")
+_BALLS = {"l2": l2, "linf": linf}
 _STEPS = {"l2": l2_step, "linf": sign}
 
 
@@ -35,6 +37,9 @@ def pgd(
     mask: Tensor | None = None,
     bounds: tuple[float, float] | None = (0.0, 1.0),
     include_background: bool = False,
+    activation: str = "softmax",
+    logits_of: Callable[[Any], Tensor] | None = None,
+    ignore_index: int | None = None,
     generator: torch.Generator | None = None,
     result: str = "last",
 ) -> AttackResult:
@@ -61,6 +66,9 @@ def pgd(
         mask: ``(B or 1, 1 or C, *spatial)``, the perturbation lives only where it is true (not zero).
         bounds: lowest and highest value of an image, enforced after each step, or None.
         include_background: also attack pixels whose label is 0.
+        activation: ``"softmax"``, or ``"sigmoid"`` for networks with one channel for each structure, one or more.
+        logits_of: from what the network returns to the logits; None if it returns them.
+        ignore_index: value of the label whose pixels do not count.
         generator: start at a point drawn uniformly from the ball (sample by sample), as Madry et al. do; None starts
             at the image.
         result: ``"last"`` returns the last iterate; ``"best"`` the earliest one with the most flipped pixels, the
@@ -83,20 +91,30 @@ def pgd(
         (tensor([[1, 0]]), '0.2000')
     """
     check_choice("result", result, RESULTS)
+    check_choice("norm", norm, NORMS)
     check_at_least("steps", steps, 1)
     with attacking(network, image) as forward:
-        ball = ball_around(image, radius, norm=norm, mask=mask, bounds=bounds)
-        targets = segmentation_targets(label, ball.center, ball.mask, include_background)
-        pixels = (targets >= 0).flatten(1).sum(1)
-        ball = ball.shrink_to_center(pixels == 0)
+        ball, task = prepared(
+            forward,
+            image,
+            label,
+            budget=radius,
+            ball=_BALLS[norm],
+            mask=mask,
+            bounds=bounds,
+            include_background=include_background,
+            activation=activation,
+            logits_of=logits_of,
+            ignore_index=ignore_index,
+        )
         reached = climb(
-            Task(forward, Outputs(), targets.clamp_min(0), targets),
+            task,
             ball,
-            ball.center if generator is None else ball.random_points(generator, 1)[0],
+            ball.start() if generator is None else ball.random_points(generator, 1)[0],
             objective=cross_entropy,
             step=partial(_STEPS[norm], size=per_sample("step_size", step_size, ball.center)),
             n_steps=steps,
             keep=result,
             stop_at_zero=False,
         )
-    return AttackResult.of_climb(ball, reached, pixels)
+    return AttackResult.of_climb(ball, reached, task.pixels)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least, per_sample
 from monai_advdefense.attacks.attacking import attacking
-from monai_advdefense.attacks.balls.norm_ball import ball_around, unit
+from monai_advdefense.attacks.balls.norm_ball import l2, unit
 from monai_advdefense.attacks.damage import damage
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.attacks.logits import check_gradient
 from monai_advdefense.attacks.objectives import soft_dice
+from monai_advdefense.attacks.prepared import prepared
 from monai_advdefense.attacks.result import AttackResult
-from monai_advdefense.attacks.targeted_pixels import segmentation_targets
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["selective_pgd"]
@@ -34,6 +35,9 @@ def selective_pgd(
     mask: Tensor | None = None,
     bounds: tuple[float, float] | None = (0.0, 1.0),
     include_background: bool = False,
+    activation: str = "softmax",
+    logits_of: Callable[[Any], Tensor] | None = None,
+    ignore_index: int | None = None,
     generator: torch.Generator | None = None,
 ) -> AttackResult:
     """Damage the segmentation behind a guard without being rejected by it (selective PGD).
@@ -71,6 +75,9 @@ def selective_pgd(
         mask: ``(B or 1, 1 or C, *spatial)``, the perturbation lives only where it is true (not zero).
         bounds: lowest and highest value of an image, enforced after each step, or None.
         include_background: also attack pixels whose label is 0.
+        activation: ``"softmax"``, or ``"sigmoid"`` for networks with one channel for each structure, one or more.
+        logits_of: from what the network returns to the logits; None if it returns them.
+        ignore_index: value of the label whose pixels do not count.
         generator: go from the clean image to a point drawn uniformly from the ball instead of taking the first step;
             None takes it.
 
@@ -98,15 +105,25 @@ def selective_pgd(
     """
     check_at_least("steps", steps, 1)
     with attacking(network, image) as forward, _frozen_guard(excess):
-        ball = ball_around(image, radius, norm="l2", mask=mask, bounds=bounds)
-        targets = segmentation_targets(label, ball.center, ball.mask, include_background)
-        size = ball.radius / 10 if step_size is None else per_sample("step_size", step_size, ball.center)
-        pixels = (targets >= 0).flatten(1).sum(1)
-        ball = ball.shrink_to_center(pixels == 0)
+        ball, task = prepared(
+            forward,
+            image,
+            label,
+            budget=radius,
+            ball=l2,
+            mask=mask,
+            bounds=bounds,
+            include_background=include_background,
+            activation=activation,
+            logits_of=logits_of,
+            ignore_index=ignore_index,
+        )
+        size = ball.reach("l2") / 10 if step_size is None else per_sample("step_size", step_size, ball.center)
+        pixels = task.pixels
 
         moving = adversarial = ball.center
         clean = most = torch.full_like(pixels, -1)
-        least = ball.radius.flatten().new_full(pixels.shape, float("inf"))
+        least = ball.center.new_full(pixels.shape, float("inf"))
         for step in range(steps + 1):
             worst, descent = _guard(excess, moving, differentiate=step < steps)
             accepted = worst <= 0
@@ -115,7 +132,7 @@ def selective_pgd(
             flipped, direction = torch.full_like(pixels, -1), -descent
             if seen.any():
                 flipped[seen], ascent = damage(
-                    forward, moving[seen], targets[seen], differentiate=step < steps, loss=soft_dice
+                    task.select(seen), moving[seen], differentiate=step < steps, loss=soft_dice
                 )
                 direction[accepted] = ascent[accepted[seen]]
             clean = flipped if step == 0 else clean
@@ -132,7 +149,7 @@ def selective_pgd(
         success = most > clean
         rejected = most < 0
         if rejected.any():
-            most[rejected], _ = damage(forward, adversarial[rejected], targets[rejected], differentiate=False)
+            most[rejected], _ = damage(task.select(rejected), adversarial[rejected], differentiate=False)
         return AttackResult.counted(ball.center, adversarial, success=success, flipped=most, pixels=pixels, steps=steps)
 
 

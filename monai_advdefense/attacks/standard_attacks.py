@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least, check_choice
 from monai_advdefense.attacks.attack import Attack
@@ -21,6 +24,7 @@ from monai_advdefense.attacks.objectives import (
     soft_dice,
     structure_margin,
 )
+from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.attacks.square import square
 from monai_advdefense.attacks.steps import apgd, l2_step, momentum, sign
 
@@ -35,7 +39,7 @@ def standard_attacks(*, norm: str = "linf", n_steps: int = 20, n_queries: int = 
 
     Args:
         norm: ``"linf"``, the largest change of a pixel, or ``"l2"``, the root of the sum of squares.
-        n_steps: steps of each; FGSM has one.
+        n_steps: steps of each; FGSM has one from the image, also on a :func:`~monai_advdefense.attacks.ladder`.
         n_queries: queries of the square attack, which needs no gradients; of ``"linf"`` alone.
 
     Returns:
@@ -55,7 +59,7 @@ def standard_attacks(*, norm: str = "linf", n_steps: int = 20, n_queries: int = 
     climbing = partial(composed_attack, ball=ball, step=partial(apgd, norm=norm), n_steps=n_steps)
     smooth = partial(composed_attack, objective=soft_dice, step=partial(apgd, norm="l2"), n_steps=n_steps)
     attacks: dict[str, Attack] = {
-        "fgsm": partial(make, objective=cross_entropy, n_steps=1),
+        "fgsm": partial(_one_step, ball=ball, step=plain),
         "pgd": partial(make, objective=cross_entropy),
         "momentum": partial(make, objective=cross_entropy, step=partial(momentum, norm=norm)),
         "segpgd": partial(make, objective=segpgd),
@@ -76,3 +80,10 @@ def standard_attacks(*, norm: str = "linf", n_steps: int = 20, n_queries: int = 
             "square": partial(square, n_queries=n_queries),
         }
     return attacks
+
+
+def _one_step(
+    network: nn.Module, image: Tensor, label: Tensor, *, start: Tensor | None = None, **options: Any
+) -> AttackResult:
+    """FGSM; from ``start`` it would be a walk of as many steps as there are budgets, so it is left out."""
+    return composed_attack(network, image, label, n_steps=1, **options)

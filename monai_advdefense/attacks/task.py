@@ -15,7 +15,7 @@ from monai_advdefense.attacks.no_effect import warn_of_empty_mask
 from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
 from monai_advdefense.messages import broken_rule
 
-__all__ = ["ACTIVATIONS", "Outputs", "Task", "make_task"]
+__all__ = ["ACTIVATIONS", "Outputs", "Task", "class_rows", "make_task"]
 
 ACTIVATIONS = ("softmax", "sigmoid")
 _CERTAIN = 1e4
@@ -125,13 +125,7 @@ def make_task(
     Raises:
         InputError: if the label does not fit image or activation.
     """
-    rows = _rows(label, image, outputs)
-    ignored = None if outputs.ignore_index is None else rows == outputs.ignore_index
-    if ignored is not None:
-        rows = rows.masked_fill(ignored, 0)
-    check_label("label", rows, tuple(rows.shape))
-    if outputs.activation == "sigmoid" and rows.numel() and rows.max() > 1:
-        raise broken_rule("label", "0 and 1 for a sigmoid", int(rows.max()), "give one channel for each structure")
+    rows, ignored = class_rows("label", label, image, outputs)
     targets = rows.clone() if include_background else rows.masked_fill(rows == 0, NOT_TARGETED)
     if ignored is not None:
         targets.masked_fill_(ignored, NOT_TARGETED)
@@ -142,15 +136,31 @@ def make_task(
     return Task(network, outputs, rows.flatten(0, 1), targets.flatten(0, 1), flat_ignored, rows.shape[1])
 
 
-def _rows(label: Tensor, image: Tensor, outputs: Outputs) -> Tensor:
+def class_rows(name: str, label: Tensor, image: Tensor, outputs: Outputs) -> tuple[Tensor, Tensor | None]:
+    """Classes ``(B, L, *spatial)`` that share nothing with ``label``, 0 where ignored, and what is, or None.
+
+    Raises:
+        InputError: if argument ``name`` does not fit image or activation.
+    """
+    rows = _rows(name, label, image, outputs)
+    ignored = None if outputs.ignore_index is None else rows == outputs.ignore_index
+    if ignored is not None:
+        rows = rows.masked_fill(ignored, 0)
+    check_label(name, rows, tuple(rows.shape))
+    if outputs.activation == "sigmoid" and rows.numel() and rows.max() > 1:
+        raise broken_rule(name, "0 and 1 for a sigmoid", int(rows.max()), "give one channel for each structure")
+    return rows, ignored
+
+
+def _rows(name: str, label: Tensor, image: Tensor, outputs: Outputs) -> Tensor:
     """Labels ``(B, L, *spatial)`` as int64 that share nothing with ``label``."""
     label = label.as_subclass(Tensor)
     if outputs.activation == "sigmoid" and label.ndim == image.ndim:
-        check_label("label", label.abs(), (len(image), label.shape[1], *image.shape[2:]))
+        check_label(name, label.abs(), (len(image), label.shape[1], *image.shape[2:]))
         return label.long().clone()
     # Ignored pixels may have a label below 0.
     known = label if outputs.ignore_index is None else label.masked_fill(label == outputs.ignore_index, 0)
-    check_label("label", known, (len(image), *image.shape[2:]))
+    check_label(name, known, (len(image), *image.shape[2:]))
     return label.long().unsqueeze(1).clone()
 
 

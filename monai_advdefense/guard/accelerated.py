@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.networks.can_be_copied import can_be_copied
 from monai_advdefense.networks.fold_batch_norm import fold_batch_norm
 from monai_advdefense.networks.windowed_unet import WindowedUNet, can_be_windowed
 
@@ -115,15 +116,7 @@ def _replaced(part: nn.Module, replace: Callable[[nn.Module], nn.Module]) -> nn.
     network = getattr(part, "network", None)
     if isinstance(network, nn.Module) and not isinstance(part, torch.jit.ScriptModule):
         return _with_modules(part, {"network": _replaced(network, replace)})
-    return replace(part) if _can_be_copied(part) else part
-
-
-def _can_be_copied(network: nn.Module) -> bool:
-    """Not what is compiled, nor weights that torch computes of others, as those of pruned networks are at first."""
-    if isinstance(network, torch.jit.ScriptModule):
-        return False
-    held = (value for module in network.modules() for value in vars(module).values())
-    return all(value.is_leaf for value in held if isinstance(value, Tensor))
+    return replace(part) if can_be_copied(part) else part
 
 
 def _with_modules(module: nn.Module, children: dict[str, nn.Module]) -> nn.Module:

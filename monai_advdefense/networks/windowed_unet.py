@@ -12,6 +12,7 @@ from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.networks.pointwise import pointwise
 from monai_advdefense.networks.window import Window
 
 __all__ = ["WindowedUNet", "can_be_windowed"]
@@ -151,7 +152,7 @@ class WindowedUNet(nn.Module):
         for level in reversed(range(_LEVELS - 1)):
             decoded = self._decoded(level, decoded, frame, *features[level], outputs[level])
             frame = outputs[level]
-        return _pointwise(self.network.final_conv, decoded)
+        return pointwise(self.network.final_conv, decoded)
 
     def _encoded(
         self, image: Tensor, box: Window, background: _Background, outputs: Sequence[Window]
@@ -207,16 +208,6 @@ def _halved(image: Tensor) -> Tensor:
     """Maximum of each 2 x 2 pixels, as torch's pooling gives it, which finds their places as well and takes longer."""
     rows = torch.maximum(image[..., ::2, :], image[..., 1::2, :])
     return torch.maximum(rows[..., ::2], rows[..., 1::2])
-
-
-def _pointwise(convolution: nn.Conv2d, image: Tensor) -> Tensor:
-    """Convolution of 1 x 1 as a product of matrices; channel by channel in memory, as what follows reads it.
-
-    On one thread torch's own takes several times as long.
-    """
-    pixels = image.movedim(1, -1).flatten(1, 2).transpose(1, 2)
-    output = torch.matmul(convolution.weight.flatten(1), pixels).unflatten(2, image.shape[2:])
-    return output if convolution.bias is None else output.add_(convolution.bias[:, None, None])
 
 
 def _repeated(image: Tensor, number: int) -> Tensor:

@@ -18,10 +18,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.attacks import ThroughWindows, frozen
+from monai_advdefense.attacks import ThroughWindows, accelerated, frozen
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.messages import broken_rule, some_failed
-from monai_advdefense.networks import fold_batch_norm
 from monai_advdefense.report.provenance import package_versions
 from monai_advdefense.robustness.case import Case
 from monai_advdefense.robustness.case_facts import CaseFacts, Items, facts_of_cases, read_case
@@ -126,7 +125,7 @@ def robustness_report(
 
 def _copied(network: nn.Module) -> nn.Module:
     """A network that computes the same but for rounding, and faster; the caller's stays as it is."""
-    return copy.deepcopy(network) if isinstance(network, torch.jit.ScriptModule) else fold_batch_norm(network)
+    return copy.deepcopy(network) if isinstance(network, torch.jit.ScriptModule) else accelerated(network)
 
 
 def _what_counts(settings: Settings) -> dict[str, Any]:

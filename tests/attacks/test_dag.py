@@ -481,3 +481,25 @@ def test_gpu_gives_the_result_of_the_cpu():
     on_gpu = dag(network.cuda(), image.cuda(), label.cuda(), target=target.cuda(), **settings)
     assert on_gpu.image.is_cuda
     assert_same(on_cpu, AttackResult(*(getattr(on_gpu, name).cpu() for name in FIELDS)))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95, 1.0])
+def test_a_sample_leaves_once_enough_of_its_pixels_are_flipped(share):
+    network = smooth_network()
+    image, _, _ = sample(batch=4)
+    label = clean_prediction(network, image)
+    options = {"target": (label + 1) % 4, "step_size": 0.1, "steps": 300, "include_background": True, "bounds": None}
+    found = dag(network, image, label, **options, stop="all_flipped", stop_share=share)
+    assert (found.flipped >= share).all()
+    for place, steps in enumerate(found.iterations.tolist()):
+        one = slice(place, place + 1)
+        alone = {**options, "target": options["target"][one], "steps": steps - 1}
+        before = dag(network, image[one], label[one], **alone)
+        assert before.flipped < share
+
+
+@pytest.mark.parametrize("share", [0.0, 1.1, float("nan")])
+def test_a_share_that_is_none_is_named(share):
+    image, label, target = sample()
+    with pytest.raises(InputError, match="stop_share: expected a number above 0, at most 1"):
+        dag(smooth_network(), image, label, target=target, step_size=0.1, stop_share=share)

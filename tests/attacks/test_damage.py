@@ -6,14 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.damage import damage
+from monai_advdefense.attacks.task import Outputs, Task
 from monai_advdefense.errors import InputError
 
 LOGITS = torch.tensor([[[2.0, 0, 1, 3], [1, 0, 1, -1], [0, 1, 0, 1]]], dtype=torch.float64)  # (1, 3, 4)
 
 
+def task(network: nn.Module, targets: Tensor) -> Task:
+    return Task(network, Outputs(), targets.clamp_min(0), targets)
+
+
 def test_loss_gradient_by_the_logits_is_softmax_less_one_hot():
     targets = torch.tensor([[0, 2, -100, 1]])
-    flipped, gradient = damage(nn.Identity(), LOGITS, targets, differentiate=True)
+    flipped, gradient = damage(task(nn.Identity(), targets), LOGITS, differentiate=True)
     logits = LOGITS.numpy()[0]
     expected = np.exp(logits) / np.exp(logits).sum(0)
     for pixel, target in enumerate([0, 2, None, 1]):
@@ -27,7 +32,7 @@ def test_loss_gradient_by_the_logits_is_softmax_less_one_hot():
 
 def test_tie_counts_as_predicted_and_pixels_that_are_not_targeted_do_not_count():
     for targets, expected in [([0, 2, 0, 0], 0), ([0, 2, 1, 0], 0), ([1, 1, 2, 2], 4), ([1, -100, -100, 2], 2)]:
-        flipped, gradient = damage(nn.Identity(), LOGITS, torch.tensor([targets]), differentiate=False)
+        flipped, gradient = damage(task(nn.Identity(), torch.tensor([targets])), LOGITS, differentiate=False)
         assert flipped.tolist() == [expected]
         assert not gradient.any()
 
@@ -57,10 +62,10 @@ class Broken(nn.Module):
 @pytest.mark.parametrize("network", [Root(), Blind(), Pair(), Broken(), nn.Flatten(), nn.AvgPool1d(2)])
 def test_network_without_usable_logits_or_gradients_is_named(network):
     with pytest.raises(InputError, match="network") as raised:
-        damage(network, torch.zeros(1, 1, 4), torch.zeros(1, 4, dtype=torch.int64), differentiate=True)
+        damage(task(network, torch.zeros(1, 4, dtype=torch.int64)), torch.zeros(1, 1, 4), differentiate=True)
     assert "\n" not in str(raised.value)
 
 
 def test_class_that_the_network_does_not_know_is_named():
     with pytest.raises(InputError, match="label: expected classes below 3"):
-        damage(nn.Identity(), LOGITS, torch.tensor([[0, 1, 2, 3]]), differentiate=False)
+        damage(task(nn.Identity(), torch.tensor([[0, 1, 2, 3]])), LOGITS, differentiate=False)

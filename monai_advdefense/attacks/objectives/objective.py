@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from inspect import signature
 from typing import Protocol
 
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor
 
 from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
 
-__all__ = ["Objective", "pixelwise", "sum_over_pixels"]
+__all__ = ["Objective", "pixelwise", "sum_over_pixels", "with_label"]
 
 
 class Objective(Protocol):
@@ -19,11 +21,18 @@ class Objective(Protocol):
         logits: ``(B, K, *spatial)``, K at least 2.
         targets: classes ``(B, *spatial)``, -100 where a pixel is not targeted.
         progress: share in [0, 1) of the steps that are done; only SegPGD uses it.
+
+    One with an argument ``label`` is also given the classes ``(B, *spatial)`` of all pixels, see :func:`with_label`.
     """
 
     def __call__(self, logits: Tensor, targets: Tensor, progress: float = 0.0) -> Tensor:
         """Loss ``(B,)``."""
         ...
+
+
+def with_label(objective: Objective, label: Tensor) -> Objective:
+    """Give ``label`` ``(B, *spatial)`` to an objective that asks for it; others are returned as they are."""
+    return partial(objective, label=label) if "label" in signature(objective).parameters else objective
 
 
 def pixelwise(logits: Tensor, targets: Tensor) -> Tensor:

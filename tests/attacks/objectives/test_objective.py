@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from monai_advdefense.attacks import objectives
+from monai_advdefense.attacks.objectives.objective import with_label
 
 LOGITS = torch.randn(3, 5, 6, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 TARGETS = torch.randint(5, (3, 6, 7), generator=torch.Generator().manual_seed(1))
@@ -121,3 +122,22 @@ def test_gradients_are_finite_where_pixels_are_certain(objective):
     logits = (1e3 * LOGITS).requires_grad_()
     (gradient,) = torch.autograd.grad(objective(logits, TARGETS).sum(), logits)
     assert gradient.isfinite().all()
+
+
+def test_the_edge_of_a_mask_is_no_outline_of_a_structure():
+    label = torch.zeros(1, 8, 8, dtype=torch.long)
+    label[:, 2:6, 1:7] = 1
+    targets = label.masked_fill(label == 0, -100)
+    targets[..., 4:] = -100  # a mask through the middle of the structure
+    logits = torch.randn(1, 2, 8, 8, requires_grad=True)
+    expected = torch.zeros(1, 8, 8, dtype=torch.bool)
+    expected[:, 2:6, 1:4] = True
+    expected[:, 3:5, 2:4] = False  # inside
+    (gradient,) = torch.autograd.grad(with_label(objectives.boundary, label)(logits, targets).sum(), logits)
+    assert torch.equal((gradient != 0).any(1), expected)
+
+
+def test_label_is_given_to_objectives_that_ask_for_it_alone():
+    label = torch.ones(1, 4, dtype=torch.long)
+    assert with_label(objectives.cross_entropy, label) is objectives.cross_entropy
+    assert with_label(objectives.boundary, label).keywords["label"] is label

@@ -1,0 +1,155 @@
+"""DAG beside that of adv-lib 0.2.8, on the same network and images, to the same share of flipped pixels.
+
+``pip install adv-lib==0.2.8 torchvision visdom``, then ``python -m benchmarks.adv_lib``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+import torch
+from monai.networks.nets import UNet
+from torch import Tensor, nn
+
+from benchmarks import inference
+from benchmarks.composite import composite
+from benchmarks.table import Row
+from monai_advdefense.attacks import accelerated, all_background, dag, step_size_for
+from monai_advdefense.attacks.frozen import frozen
+from monai_advdefense.data.template_sample import write_template_samples
+
+__all__ = ["measure"]
+
+SHARES = (0.95, 0.99)
+_MOST_STEPS = 200
+_SPEED = 1.5
+_SPEED_3D = 1.3
+_MEMORY = 0.8
+_ITERATION = 1.02
+
+
+def ours(network: nn.Module, image: Tensor, label: Tensor, share: float, step_size: float) -> int:
+    """Attack ``image`` ``(B, C, *spatial)`` until that share of its structures is flipped; number of passes."""
+    found = dag(
+        accelerated(network),
+        image,
+        label,
+        target=all_background(label),
+        step_size=step_size,
+        steps=_MOST_STEPS,
+        target_term=True,
+        stop="all_flipped",
+        stop_share=share,
+    )
+    return int(found.iterations.max()) + 1
+
+
+def theirs(network: nn.Module, image: Tensor, label: Tensor, share: float, step_size: float) -> int:
+    """The same by adv-lib."""
+    from adv_lib.attacks.segmentation import dag as of_adv_lib
+
+    passes = 0
+
+    def counted(shown: Tensor) -> Tensor:
+        nonlocal passes
+        passes += 1
+        logits: Tensor = network(shown)
+        return logits
+
+    settings = {"masks": label > 0, "adv_threshold": share, "max_iter": _MOST_STEPS, "γ": step_size, "p": 2}
+    of_adv_lib(counted, image, label, **settings)
+    return passes
+
+
+_ATTACKS: dict[str, Callable[..., int]] = {"adv-lib": theirs, "this package": ours}
+
+
+def measure(
+    network: nn.Module, image: Tensor, *, share: float, step_size: float, speed: float, turns: int
+) -> list[Row]:
+    """Rows of one network, batch ``image`` ``(B, C, *spatial)`` and share, after one turn that is not counted."""
+    network.eval().requires_grad_(False)
+    label = network(image).argmax(1)
+    attacks = {name: partial(attack, network, image, label, share, step_size) for name, attack in _ATTACKS.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in (*attacks, "pass and gradient")}
+    passes = {name: 1 for name in seconds}
+    for turn in range(turns + 1):
+        for name, attack in attacks.items():
+            start = time.perf_counter()
+            passes[name] = attack()
+            seconds[name] += [time.perf_counter() - start] if turn else []
+        seconds["pass and gradient"] += [_pass_and_gradient(network, image)] if turn else []
+    middle = {name: median(each) for name, each in seconds.items()}
+    peak = {name: _peak(attack, network, image, label, share, step_size) for name, attack in _ATTACKS.items()}
+    what = f"{len(image)} x {' x '.join(map(str, image.shape[2:]))}, {share:.0%}"
+    iteration = middle["this package"] / passes["this package"]
+    return [
+        *(Row(f"{what}: {name}, {passes[name]} passes", middle[name], unit=" s") for name in attacks),
+        Row(f"{what}: time over that of adv-lib", middle["this package"] / middle["adv-lib"], 1 / speed),
+        Row(
+            f"{what}: pass of the attack over a pass and gradient", iteration / middle["pass and gradient"], _ITERATION
+        ),
+        Row(f"{what}: peak memory over that of adv-lib", peak["this package"] / peak["adv-lib"], _MEMORY),
+    ]
+
+
+def _pass_and_gradient(network: nn.Module, image: Tensor) -> float:
+    """Seconds of one forward pass and one gradient of the images."""
+    image = image.clone().requires_grad_(True)
+    with frozen(network):
+        start = time.perf_counter()
+        logits = network(image)
+        torch.autograd.grad(logits, image, torch.ones_like(logits))
+        return time.perf_counter() - start
+
+
+def _peak(attack: Callable[..., int], *arguments: object) -> int:
+    """KiB that an attack takes at most beyond what was there, in a process of its own."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(_grown, (attack, arguments))
+
+
+def _grown(attack: Callable[..., int], arguments: tuple[object, ...]) -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    attack(*arguments)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+
+def main() -> None:
+    """Print a table of time and memory."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.adv_lib", description=__doc__)
+    bundle = Path(__file__).resolve().parents[1] / "bundles" / "brain_mri_defended_segmentation"
+    parser.add_argument("--bundle_root", type=Path, default=bundle, help="bundle of the defended segmenter")
+    parser.add_argument("--turns", type=int, default=7, help="turns that are counted")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        configs = composite(options.bundle_root.resolve(), Path(folder, "images"), Path(folder, "output"))
+        [sample] = write_template_samples(folder, 1, first_seed=900)
+        volume = inference.preprocessed(configs, str(sample))
+    network = configs.get_parsed_content("network").segmenter
+    middle = volume.shape[2] // 2
+    for batch in (1, 8):
+        slices = volume[:, :, middle - batch // 2 : middle + (batch + 1) // 2].movedim(2, 0).contiguous()
+        for share in SHARES:
+            rows = measure(
+                network, slices, share=share, step_size=step_size_for(192), speed=_SPEED, turns=options.turns
+            )
+            print(*rows, sep="\n", flush=True)
+    torch.manual_seed(0)
+    network_3d = UNet(3, 1, 3, (16, 32, 64, 128), (2, 2, 2), norm="batch")
+    rows = measure(
+        network_3d, torch.rand(1, 1, 96, 96, 96), share=0.95, step_size=2.0, speed=_SPEED_3D, turns=options.turns
+    )
+    print(*rows, sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

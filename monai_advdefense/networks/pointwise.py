@@ -1,0 +1,50 @@
+"""Convolution of single voxels as a product of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Pointwise", "is_pointwise", "pointwise"]
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def pointwise(convolution: Any, image: Tensor) -> Tensor:
+    """What :func:`is_pointwise` convolutions make of ``image`` ``(B, C, *spatial)``; channel by channel in memory.
+
+    On one thread torch's own takes several times as long.
+
+    Example:
+        >>> convolution, image = nn.Conv2d(2, 3, 1), torch.rand(1, 2, 4, 4)
+        >>> torch.allclose(pointwise(convolution, image), convolution(image), atol=1e-6)
+        True
+    """
+    voxels = image.movedim(1, -1).flatten(1, -2).transpose(1, 2)
+    output = torch.matmul(convolution.weight.flatten(1), voxels).unflatten(2, image.shape[2:])
+    bias = convolution.bias
+    return output if bias is None else output.add_(bias.view(-1, *[1] * (image.ndim - 2)))
+
+
+def is_pointwise(module: nn.Module) -> bool:
+    """Whether a module is a convolution of 1 x 1 voxels, without strides, padding, groups or hooks."""
+    if type(module) not in _CONVOLUTIONS or module._forward_hooks or module._forward_pre_hooks:
+        return False
+    settings: Any = module
+    # Padding may be a word.
+    unpadded = isinstance(settings.padding, str) or not any(settings.padding)
+    return unpadded and all(size == 1 for size in (*settings.kernel_size, *settings.stride, settings.groups))
+
+
+class Pointwise(nn.Module):
+    """A convolution that is computed by :func:`pointwise`."""
+
+    def __init__(self, convolution: nn.Module) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Output ``(B, K, *spatial)`` for ``image`` ``(B, C, *spatial)``."""
+        return pointwise(self.convolution, image)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from monai.networks.nets import BasicUNet, UNet
+from torch import nn
+from torch.nn.utils import prune
+
+from monai_advdefense.attacks import accelerated, all_background, dag
+from monai_advdefense.networks.pointwise import Pointwise
+from monai_advdefense.networks.split_up_cat import SplitUpCat
+
+FEATURES = (4, 4, 8, 8, 8, 4)
+
+
+def basic_unet(spatial_dims: int = 2) -> nn.Module:
+    torch.manual_seed(0)
+    network = BasicUNet(spatial_dims, 1, 4, features=FEATURES, norm="batch")
+    network(torch.rand(4, 1, *[32] * spatial_dims))  # statistics other than those of the start
+    return network
+
+
+@pytest.mark.parametrize("side", [32, 41])
+@pytest.mark.parametrize(
+    "network", [basic_unet(), UNet(2, 1, 4, (4, 8, 8), (2, 1), norm="batch", num_res_units=1)], ids=["basic", "unet"]
+)
+def test_logits_and_gradients_are_those_of_the_network(network, side):
+    image = torch.rand(2, 1, side - side % 2 if isinstance(network, UNet) else side, 32, requires_grad=True)
+    found = accelerated(network)
+    expected = network.eval()(image)
+    logits = found(image)
+    weights = torch.rand_like(expected)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+    gradients = [torch.autograd.grad(each, image, weights)[0] for each in (logits, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
+
+
+def test_attack_gives_the_labels_of_the_network_in_two_and_three_dimensions():
+    for spatial_dims in (2, 3):
+        network = basic_unet(spatial_dims).eval()
+        image = torch.rand(2, 1, *[32] * spatial_dims)
+        label = network(image).argmax(1)
+        slow, fast = (
+            dag(each, image, label, target=all_background(label), step_size=0.3, steps=4)
+            for each in (network, accelerated(network))
+        )
+        torch.testing.assert_close(slow.image, fast.image, atol=1e-3, rtol=0)
+        assert (network(slow.image).argmax(1) == network(fast.image).argmax(1)).float().mean() > 0.999
+
+
+def test_the_network_stays_as_it_was_and_its_copy_has_no_normalization():
+    network = basic_unet()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    found = accelerated(network)
+    assert all(module.training for module in network.modules())
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    kinds = [type(module) for module in found.modules()]
+    assert nn.BatchNorm2d not in kinds
+    assert kinds.count(SplitUpCat) == 4
+    assert kinds.count(Pointwise) == 1
+
+
+def test_hooks_and_pruned_weights_are_kept():
+    seen = []
+    network = basic_unet()
+    network.upcat_1.convs.conv_0.conv.register_forward_hook(lambda *_: seen.append("convolution"))
+    network.final_conv.register_forward_hook(lambda *_: seen.append("last"))
+    accelerated(network)(torch.rand(1, 1, 32, 32))
+    assert seen == ["convolution", "last"]
+    prune.l1_unstructured(network.upcat_2.convs.conv_1.conv, "weight", amount=0.5)
+    pruned = accelerated(network.eval())
+    image = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(pruned(image), network(image), rtol=1e-4, atol=1e-4)
+
+
+def test_what_cannot_be_copied_is_returned_as_it_is():
+    scripted = torch.jit.script(nn.Conv2d(1, 2, 1).eval())
+    assert accelerated(scripted) is scripted

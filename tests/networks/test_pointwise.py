@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from monai_advdefense.networks.pointwise import Pointwise, is_pointwise
+
+CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+
+
+@pytest.mark.parametrize("spatial_dims", CONVOLUTIONS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_output_and_gradient_are_those_of_the_convolution(spatial_dims, bias):
+    convolution = CONVOLUTIONS[spatial_dims](3, 5, 1, bias=bias).double()
+    image = torch.rand(2, 3, *range(4, 4 + spatial_dims), dtype=torch.float64, requires_grad=True)
+    results = [module(image) for module in (Pointwise(convolution), convolution)]
+    torch.testing.assert_close(*results)
+    weights = torch.rand_like(results[0])
+    torch.testing.assert_close(*[torch.autograd.grad(each, image, weights)[0] for each in results])
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        (nn.Conv2d(2, 3, 1), True),
+        (nn.Conv3d(2, 3, 1, padding="valid"), True),
+        (nn.Conv2d(2, 3, 1, padding="same"), True),
+        (nn.Conv2d(2, 3, 3), False),
+        (nn.Conv2d(2, 3, (1, 3)), False),
+        (nn.Conv2d(2, 3, 1, stride=2), False),
+        (nn.Conv2d(2, 3, 1, padding=1), False),
+        (nn.Conv2d(2, 4, 1, groups=2), False),
+        (nn.ConvTranspose2d(2, 3, 1), False),
+        (nn.Linear(2, 3), False),
+    ],
+)
+def test_only_plain_convolutions_of_single_voxels_are_pointwise(module, expected):
+    assert is_pointwise(module) == expected
+
+
+def test_a_convolution_with_a_hook_is_left_alone():
+    convolution = nn.Conv2d(2, 3, 1)
+    convolution.register_forward_hook(lambda *_: None)
+    assert not is_pointwise(convolution)
