@@ -10,6 +10,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -88,7 +89,7 @@ def measure(
             seconds[name] += [time.perf_counter() - start] if turn else []
         seconds["pass and gradient"] += [_pass_and_gradient(network, image)] if turn else []
     middle = {name: median(each) for name, each in seconds.items()}
-    peak = {name: _peak(attack, network, image, label, share, step_size) for name, attack in _ATTACKS.items()}
+    peak = {name: _peak(name, network, image, label, share, step_size) for name in _ATTACKS}
     what = f"{len(image)} x {' x '.join(map(str, image.shape[2:]))}, {share:.0%}"
     iteration = middle["this package"] / passes["this package"]
     return [
@@ -111,15 +112,18 @@ def _pass_and_gradient(network: nn.Module, image: Tensor) -> float:
         return time.perf_counter() - start
 
 
-def _peak(attack: Callable[..., int], *arguments: object) -> int:
+def _peak(name: str, *arguments: object) -> int:
     """KiB that an attack takes at most beyond what was there, in a process of its own."""
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_grown, (attack, arguments))
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(arguments, Path(folder, "arguments.pt"))
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(_grown, name, Path(folder, "arguments.pt")).result()
 
 
-def _grown(attack: Callable[..., int], arguments: tuple[object, ...]) -> int:
+def _grown(name: str, path: Path) -> int:
+    arguments = torch.load(path, weights_only=False)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    attack(*arguments)
+    _ATTACKS[name](*arguments)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from inspect import signature
 from typing import Protocol
@@ -30,7 +31,7 @@ class Objective(Protocol):
         ...
 
 
-def with_label(objective: Objective, label: Tensor) -> Objective:
+def with_label(objective: Callable[..., Tensor], label: Tensor) -> Objective:
     """Give ``label`` ``(B, *spatial)`` to an objective that asks for it; others are returned as they are."""
     return partial(objective, label=label) if "label" in signature(objective).parameters else objective
 
