@@ -32,7 +32,7 @@ def measure(
     threats: Sequence[Threat] = THREATS,
     split: str = "test",
     per_volume: int = 1,
-    steps: int = 20,
+    steps: int = 10,
 ) -> Path:
     """Measure defences and write the page with its tables.
 
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", default="docs/defences.md", metavar="FILE", help="the Markdown file")
     parser.add_argument("--split", default="test", choices=("validation", "calibration", "test"))
     parser.add_argument("--per_volume", type=int, default=1, help="slices of each volume")
-    parser.add_argument("--steps", type=int, default=20, help="of each attack at each budget")
+    parser.add_argument("--steps", type=int, default=10, help="of each attack at each budget")
     parser.add_argument("--add", action="append", default=[], metavar="NAME=MODULE:FUNCTION", help="a row of your own")
     parser.add_argument("--only", action="append", metavar="NAME", help="measure this row, not all; repeatable")
     options = vars(parser.parse_args(arguments))

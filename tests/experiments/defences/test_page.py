@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from experiments.defences.measured import Attacked, Measured
-from experiments.defences.page import rows_of
-from experiments.defences.threats import Threat
+from experiments.defences.page import page, rows_of
+from experiments.defences.threats import THREATS, Threat
 
+DOCS = Path(__file__).parents[3] / "docs"
 NONE = float("nan")
 
 
@@ -28,3 +31,7 @@ def test_dice_and_coverage_are_those_of_what_passes():
 def test_bad_is_what_passes_and_lost_more_than_a_tenth_also_where_the_clean_slice_is_rejected():
     _, attacked = _rows([True, True, False, True], [0.79, NONE, 0.3, 0.51], [True, False, True, True])
     assert attacked["accepted_and_bad"] == 0.5
+
+
+def test_the_page_of_the_documentation_is_that_of_its_tables():
+    assert page(DOCS / "results", THREATS) == (DOCS / "defences.md").read_text(encoding="utf-8")
