@@ -1,4 +1,4 @@
-"""Orthanc on the loopback interface with a store of its own, for as long as a block lasts."""
+"""Orthanc for this machine alone, with a store of its own, for as long as a block lasts."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ def _configuration(unpacked: Path, store: Path, port: int) -> dict[str, object]:
         "StorageDirectory": str(store),
         "IndexDirectory": str(store),
         "HttpPort": port,
+        # Versions of before September 2025, as Debian 12's, do not know this: they listen on all interfaces.
+        "HttpBindAddresses": ["127.0.0.1"],
         # Requests from elsewhere are refused, and no DICOM port is open.
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
