@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import certified, dag, inference, memory, release
+from benchmarks import certified, dag, inference, memory, release, throughput
 from benchmarks.composite import composite
 from benchmarks.table import Row, page
 from monai_advdefense.data.template_sample import write_template_samples
@@ -67,6 +67,8 @@ def _sections(bundle_root: Path, *, repeats: int, steps: int, volumes: int) -> d
         [sample] = write_template_samples(folder, 1, first_seed=_SEED)
         print("peak memory ...", flush=True)
         peak = memory.measure(bundle_root, sample, volumes=volumes)
+        print("throughput ...", flush=True)
+        shared = throughput.measure(bundle_root, sample, volumes=volumes)
         print("defended inference ...", flush=True)
         alone = inference.measure(spectral, str(sample), repeats=repeats)
         combined = inference.measure(parser, str(sample), repeats=repeats)
@@ -82,6 +84,7 @@ def _sections(bundle_root: Path, *, repeats: int, steps: int, volumes: int) -> d
         "Defended inference of one volume": (inference.EXPLANATION.format(repeats=repeats), combined),
         "With the spectral score alone": (inference.SPECTRAL, alone),
         "Peak memory": (memory.EXPLANATION.format(volumes=volumes), peak),
+        "Two processes": (throughput.EXPLANATION.format(volumes=volumes), shared),
         "Certified labels": (certified.EXPLANATION.format(repeats=repeats), votes),
         "DAG": (dag.EXPLANATION.format(batch=_BATCH, steps=steps, repeats=repeats), attack),
     }
