@@ -1,0 +1,88 @@
+"""A device that is none: it computes on the CPU, and its tensors refuse to meet those of the CPU, as on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+DEVICE = torch.device("meta")
+"""Named as the one device beside the CPU that every build of torch knows."""
+
+
+class _There(Tensor):
+    """A tensor of the CPU, ``here``, that says that it lies on :data:`DEVICE`."""
+
+    here: Tensor
+
+    @staticmethod
+    def __new__(cls, here: Tensor) -> _There:
+        strides, offset = here.stride(), here.storage_offset()
+        made = Tensor._make_wrapper_subclass(
+            cls, here.shape, strides=strides, storage_offset=offset, dtype=here.dtype, device=DEVICE
+        )
+        made.here = here
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _run(func, args, kwargs or {})
+
+
+def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run an operation on the tensors behind those of the device; what it gives lies where a GPU would put it."""
+    tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+    there = any(isinstance(each, _There) for each in tensors)
+    # Single numbers and places may stay on the CPU, and copies cross.
+    stays = [each for each in tensors if each.ndim and not isinstance(each, _There)]
+    crosses = func.__name__.startswith("index") or "copy" in func.__name__
+    if there and stays and not crosses:
+        raise RuntimeError(
+            f"{func}: expected all tensors on one device, found one of {tuple(stays[0].shape)} on the CPU"
+        )
+    target = kwargs.get("device")
+    behind = tree_map_only(_There, lambda each: each.here, (args, kwargs))
+    found = func(*behind[0], **({**behind[1], "device": "cpu"} if target is not None else behind[1]))
+    if func._schema.is_mutable:
+        return args[0]
+    if target is None and there:
+        return return_and_correct_aliasing(func, args, kwargs, tree_map_only(Tensor, _There, found))
+    return tree_map_only(Tensor, _There, found) if target is not None and torch.device(target) == DEVICE else found
+
+
+class _Operations(TorchDispatchMode):
+    """Sees what is made without a tensor of the device as well."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _run(func, args, kwargs or {})
+
+
+class _Numbers(TorchFunctionMode):
+    """What torch does with the numbers of a tensor by no operation that could be seen."""
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is Tensor.tolist:
+            return func(args[0].cpu())
+        if func is Tensor.new_tensor and isinstance(args[0], _There):
+            return torch.tensor(args[1], dtype=args[0].dtype).to(DEVICE)
+        if func is torch.tensor or (func is torch.as_tensor and not isinstance(args[0], Tensor)):
+            return func(*args, **{**kwargs, "device": "cpu"}).to(kwargs.get("device"))
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def other_device() -> Iterator[torch.device]:
+    """Within, tensors and networks may be sent to the device that is given."""
+    autocast = torch.autocast
+    # There is no autocast for it.
+    there = mock.patch("torch.autocast", lambda kind, **options: autocast("cpu", **options))
+    with there, _Operations(), _Numbers():
+        yield DEVICE
