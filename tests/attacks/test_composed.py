@@ -9,7 +9,7 @@ import torch
 from monai.networks.nets import UNet
 from torch import nn
 
-from monai_advdefense.attacks import NoEffectWarning, composed_attack, ladder, measured_quality, standard_attacks
+from monai_advdefense.attacks import NoEffectWarning, composed_attack, measured_quality, standard_attacks
 from monai_advdefense.attacks.balls import bias_field, l2
 from monai_advdefense.attacks.steps import l2_step
 from monai_advdefense.errors import InputError
@@ -266,22 +266,6 @@ def test_callers_may_have_gradients_off_or_autocast_on(around):
     with around():
         found = composed_attack(net, image, label, budget=0.05, n_steps=4)
     assert torch.equal(found.image, expected.image)
-
-
-def test_a_ladder_is_one_run_and_quality_never_rises():
-    net = network()
-    image, label = case(net)
-    attack = partial(composed_attack, n_steps=5)
-    curve = ladder(net, image, label, attack=attack, budgets=[0.005, 0.02, 0.06])
-    flipped = torch.stack([rung.flipped for rung in curve])
-    assert (flipped.diff(dim=0) >= 0).all()
-    for rung, budget in zip(curve, [0.005, 0.02, 0.06], strict=True):
-        assert (rung.image - image).abs().max() <= budget
-    alone = attack(net, image, label, budget=0.06)
-    assert curve[-1].flipped.mean() >= 0.9 * alone.flipped.mean()
-    for budgets in ([], [0.1, 0.1], [0.2, 0.1]):
-        with pytest.raises(InputError, match="budgets: expected numbers that rise"):
-            ladder(net, image, label, attack=attack, budgets=budgets)
 
 
 def test_budgets_that_are_tiny_for_the_range_are_named():
