@@ -41,6 +41,8 @@ REACH = 3
 COARSE_SCALE = 0.03
 # Log odds of every fault under which a slice is foreign.
 LEAST_ODDS = -3.0
+# So is one whose second likeliest cause has at least this share of the log odds of the likeliest.
+ALIKE = 0.7
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,10 @@ class Typicality(nn.Module):
         groups = [[row for row, cause in enumerate(causes) if cause == name] for name in TYPICALITY_CAUSES[:-1]]
         odds = torch.stack([odds[:, rows].amax(dim=1) for rows in groups], dim=1)
         fine = torch.maximum(odds[:, :1], self.noise_odds(z)[:, None])
-        # What resembles no fault is of a kind of its own.
-        odds = torch.cat([fine, odds[:, 1:], torch.full_like(fine, LEAST_ODDS)], dim=1)
+        odds = torch.cat([fine, odds[:, 1:]], dim=1)
+        # What resembles no fault, or faults of two causes nearly alike, is of a kind of its own.
+        second = odds.topk(2, dim=1).values[:, 1:]
+        odds = torch.cat([odds, (second / ALIKE).clamp_min(LEAST_ODDS)], dim=1)
         less = odds - odds.amax(dim=1, keepdim=True)
         return torch.where(judged[:, None], largest[:, None] + less, 0.0)
 

@@ -10,7 +10,7 @@ from monai_advdefense.errors import CalibrationError, InputError
 from monai_advdefense.guard.causes import CAUSES
 from monai_advdefense.guard.fit_typicality import fit_typicality
 from monai_advdefense.guard.scores.foreground import slice_position
-from monai_advdefense.guard.typicality import SCORES, TYPICALITY_CAUSES, Typicality
+from monai_advdefense.guard.typicality import FAULTS, SCORES, TYPICALITY_CAUSES, Typicality
 
 
 def _volume(seed):
@@ -46,6 +46,17 @@ def test_spoilt_volumes_are_seen_and_their_cause_is_named(fitted, cause, spoil):
     assert found.rejected[found.judged].float().mean() > 0.7
     named = [TYPICALITY_CAUSES[row] for row in found.by_cause[found.judged].argmax(dim=1)]
     assert named.count(cause) > 0.6 * len(named)
+
+
+def test_what_faults_of_two_causes_explain_alike_is_foreign(fitted, monkeypatch):
+    image = _volume(20)[10:20]
+    for second, expected in ((0.6, "smooth"), (0.8, "foreign"), (-9.0, "smooth")):
+        odds = torch.full((10, len(FAULTS)), -20.0)
+        odds[:, FAULTS.index("blur")], odds[:, FAULTS.index("motion")] = 30.0, 30.0 * second
+        monkeypatch.setattr(fitted.model, "fault_odds", lambda z, odds=odds: odds)
+        found = fitted.model(image)
+        assert {TYPICALITY_CAUSES[row] for row in found.by_cause.argmax(dim=1)} == {expected}
+        torch.testing.assert_close(found.by_cause.amax(dim=1), found.scores.amax(dim=1))
 
 
 def test_one_dark_slice_stands_out_of_its_neighbours(fitted):

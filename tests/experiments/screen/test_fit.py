@@ -20,7 +20,7 @@ def test_it_is_fitted_on_all_volumes_but_those_of_the_test_split_with_their_dice
     given = {}
 
     def fit_screen(screen, volumes, **options):
-        given.update(options, subjects=[volume.subject for volume in volumes])
+        given.update(options, subjects=[volume.subject for volume in volumes], dice=[volume.dice for volume in volumes])
         screen.load_state_dict(fitted_state())
         return {"threshold": 1.0}
 
