@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from monai.engines import SupervisedEvaluator
 from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ from monai_advdefense.attacks import dag, erase_structure, fgsm, pgd, selective_
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector, Reformer, Screen
 from monai_advdefense.guard.decision import Decision
 from monai_advdefense.guard.spectrum import fft_shift_magnitude
+from monai_advdefense.handlers import ScoreRecorder
 from monai_advdefense.inferers import GuardedSliceInferer, ScreenedSliceInferer
 from monai_advdefense.transforms import DetectAdversarial, FFTShiftMagnitude, Reform
 
@@ -57,6 +59,20 @@ def _guarded(guard: DefendedSegmenter, _: Screen, image: Tensor) -> Tensor:
         return inferer(image.movedim(0, 2)[None], guard)
 
 
+def _recorded(guard: DefendedSegmenter, _: Screen, image: Tensor) -> Tensor:
+    """Scores that a handler keeps while MONAI's evaluator runs."""
+    scores = ScoreRecorder(guard)
+    SupervisedEvaluator(
+        device=image.device,
+        val_data_loader=[{"image": image.movedim(0, 2)[None].cpu()}],
+        network=guard,
+        inferer=GuardedSliceInferer(roi_size=(SIDE, SIDE), sw_batch_size=2, spatial_dim=1),
+        val_handlers=[scores],
+        decollate=False,
+    ).run()
+    return scores.scores
+
+
 def _detected(guard: DefendedSegmenter, _: Screen, image: Tensor) -> Tensor:
     scores: Tensor = DetectAdversarial(guard.detector, 1, value_range=(0, 1))(_volume(image))[0]
     return scores
@@ -84,6 +100,7 @@ CHECKS: dict[str, Check] = {
     ),
     "inferer of the guard": _guarded,
     "inferer of the screen": _screened,
+    "evaluator with ScoreRecorder": _recorded,
     "FFTShiftMagnitude": lambda guard, screen, image: FFTShiftMagnitude()(image[0]),
     "DetectAdversarial": _detected,
     "Reform": lambda guard, screen, image: Reform(guard.reformer, 1, value_range=(0, 1))(
