@@ -50,7 +50,8 @@ def mean_dice(logits: Tensor, label: Tensor, targets: Tensor) -> Tensor:
         tensor([0.6667], dtype=torch.float64)
     """
     batch, classes = logits.shape[:2]
-    predicted, true = logits.argmax(1).flatten(1), label.flatten(1)
+    # argmax takes several times as long on the CPU.
+    predicted, true = logits.max(1).indices.flatten(1), label.flatten(1)
     offset = classes * torch.arange(batch, device=label.device).unsqueeze(1)
     both = torch.where(predicted == true, true, classes * batch - offset)
     counts = [
