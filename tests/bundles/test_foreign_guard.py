@@ -133,20 +133,36 @@ def _verdicts(output: Path) -> dict[str, tuple[str, str]]:
         return {row["input"].split(".")[0]: (row["verdict"], row["cause"]) for row in csv.DictReader(file)}
 
 
-@pytest.mark.parametrize(("channels", "sigmoid"), [(1, False), (2, True)])
-def test_a_volume_network_is_guarded_after_a_fit_on_its_own_volumes(tmp_path, capsys, channels, sigmoid):
-    theirs = _write_bundle(tmp_path / "theirs", channels, sigmoid=sigmoid)
-    before = {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()}
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _fit(folder: Path, channels: int = 1, *, sigmoid: bool = False) -> tuple[Path, Path, dict[Path, bytes]]:
+    """A bundle, the file of its guard, fitted on nine volumes, and the files of the bundle before."""
+    theirs = _write_bundle(folder / "theirs", channels, sigmoid=sigmoid)
+    before = _files(theirs)
     for seed in range(9):
-        _save(tmp_path / "clean", f"c{seed}", _volume(seed, channels))
+        _save(folder / "clean", f"c{seed}", _volume(seed, channels))
+    calibrate(folder / "clean", folder / "screen.pt", network=theirs, **RATES)
+    return theirs, folder / "screen.pt", before
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """See :func:`_fit`."""
+    return _fit(tmp_path_factory.mktemp("fitted"))
+
+
+@pytest.mark.parametrize(("channels", "sigmoid"), [(1, False), (2, True)])
+def test_a_volume_network_is_guarded_after_a_fit_on_its_own_volumes(fitted, tmp_path, capsys, channels, sigmoid):
+    theirs, screen, before = fitted if channels == 1 else _fit(tmp_path, channels, sigmoid=sigmoid)
     clean = _volume(40, channels)
     half = clean.copy()
     half[: SHAPE[0] // 2] = 0
     for name, values in (("clean", clean), ("blurred", _blurred(clean)), ("half", half)):
         _save(tmp_path / "data", name, values)
 
-    calibrate(tmp_path / "clean", tmp_path / "screen.pt", network=theirs, **RATES)
-    guard(theirs, tmp_path / "data", tmp_path / "out", screen_file=tmp_path / "screen.pt")
+    guard(theirs, tmp_path / "data", tmp_path / "out", screen_file=screen)
 
     verdicts = _verdicts(tmp_path / "out")
     assert verdicts["clean"] == ("clean", "")
@@ -169,8 +185,8 @@ def test_a_volume_network_is_guarded_after_a_fit_on_its_own_volumes(tmp_path, ca
     assert "hippocampus" not in page
     assert "Theirs 7" in page
     assert hashlib.sha256((theirs / "models" / "model.pt").read_bytes()).hexdigest() in page
-    assert hashlib.sha256((tmp_path / "screen.pt").read_bytes()).hexdigest() in page
-    assert {path: path.read_bytes() for path in theirs.rglob("*") if path.is_file()} == before
+    assert hashlib.sha256(screen.read_bytes()).hexdigest() in page
+    assert _files(theirs) == before
 
 
 def test_without_a_fit_nothing_is_called_clean_and_the_way_out_is_named(tmp_path, capsys):
@@ -200,21 +216,10 @@ def test_settings_of_a_guard_need_a_network(tmp_path):
         calibrate(tmp_path, tmp_path / "screen.pt", value_range=[0, 1])
 
 
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory):
-    """A bundle, the file of its guard, and a volume on which both were not fitted."""
-    folder = tmp_path_factory.mktemp("fitted")
-    theirs = _write_bundle(folder / "theirs")
-    for seed in range(9):
-        _save(folder / "clean", f"c{seed}", _volume(seed, 1))
-    calibrate(folder / "clean", folder / "screen.pt", network=theirs, **RATES)
-    for number in range(6):
-        _save(folder / "data", f"b{number}", _blurred(_volume(80 + number, 1)))
-    return theirs, folder / "screen.pt", folder / "data"
-
-
 def test_a_screen_of_other_settings_or_another_network_is_refused(fitted, tmp_path):
-    theirs, screen, data = fitted
+    theirs, screen, _ = fitted
+    data = tmp_path / "data"
+    _save(data, "a", _volume(80, 1))
     with pytest.raises(
         InputError, match=r"guard#smoothing: expected 0\.75 as in .*found 2: give guard#smoothing 0\.75"
     ):
@@ -231,7 +236,9 @@ def test_a_screen_of_other_settings_or_another_network_is_refused(fitted, tmp_pa
 
 
 def test_a_batch_of_suspicious_volumes_raises_the_alarm(fitted, tmp_path):
-    theirs, screen, data = fitted
+    theirs, screen, _ = fitted
+    for number in range(6):
+        _save(tmp_path / "data", f"b{number}", _blurred(_volume(80 + number, 1)))
     with pytest.raises(BatchError, match="found 6 of 6"):
-        guard(theirs, data, tmp_path / "out", screen_file=screen, fail_on_alarm=True)
+        guard(theirs, tmp_path / "data", tmp_path / "out", screen_file=screen, fail_on_alarm=True)
     assert len(_verdicts(tmp_path / "out")) == 6
