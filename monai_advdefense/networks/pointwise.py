@@ -23,9 +23,11 @@ def pointwise(convolution: Any, image: Tensor) -> Tensor:
         True
     """
     voxels = image.movedim(1, -1).flatten(1, -2).transpose(1, 2)
-    output = torch.matmul(convolution.weight.flatten(1), voxels).unflatten(2, image.shape[2:])
-    bias = convolution.bias
-    return output if bias is None else output.add_(bias.view(-1, *[1] * (image.ndim - 2)))
+    output = torch.matmul(convolution.weight.flatten(1), voxels)
+    if convolution.bias is not None:
+        # To a view, such as the image that follows, torch would add with copies of gradients.
+        output.add_(convolution.bias[:, None])
+    return output.unflatten(2, image.shape[2:])
 
 
 def is_pointwise(module: nn.Module) -> bool:

@@ -11,11 +11,16 @@ CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 @pytest.mark.parametrize("spatial_dims", CONVOLUTIONS)
 @pytest.mark.parametrize("bias", [True, False])
-def test_output_and_gradient_are_those_of_the_convolution(spatial_dims, bias):
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_output_and_gradient_are_those_of_the_convolution(spatial_dims, bias, channels_last):
     convolution = CONVOLUTIONS[spatial_dims](3, 5, 1, bias=bias).double()
-    image = torch.rand(2, 3, *range(4, 4 + spatial_dims), dtype=torch.float64, requires_grad=True)
+    image = torch.rand(2, 3, *range(4, 4 + spatial_dims), dtype=torch.float64)
+    if channels_last:
+        image = image.movedim(1, -1).contiguous().movedim(-1, 1)
+    image.requires_grad_()
     results = [module(image) for module in (Pointwise(convolution), convolution)]
     torch.testing.assert_close(*results)
+    assert results[0].is_contiguous()
     weights = torch.rand_like(results[0])
     torch.testing.assert_close(*[torch.autograd.grad(each, image, weights)[0] for each in results])
 
