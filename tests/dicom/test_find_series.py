@@ -38,6 +38,16 @@ def test_files_need_no_ending_and_hidden_ones_and_results_are_left_out(make_seri
     assert [s.name for s in find_series(tmp_path / "study", exclude=tmp_path / "study/results")] == ["t1"]
 
 
+def test_a_hidden_file_is_left_out_and_a_damaged_one_counts_as_a_slice_of_its_neighbours(make_series, tmp_path):
+    make_series("study/t1")
+    first = sorted((tmp_path / "study/t1").iterdir())[0]
+    first.with_name(".copy.dcm").write_bytes(first.read_bytes())
+    first.with_name("damaged.dcm").write_bytes(first.read_bytes()[:150])
+    (found,) = find_series(tmp_path / "study")
+    assert [path.name for path in found.files if path.name == "damaged.dcm"] == ["damaged.dcm"]
+    assert len(found.files) == 6
+
+
 def test_a_folder_without_dicom(tmp_path):
     (tmp_path / "a.nii").write_bytes(bytes(400))
     assert not holds_dicom(tmp_path)
