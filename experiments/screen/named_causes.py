@@ -13,7 +13,7 @@ import torch
 from experiments.bundles import BUNDLES
 from experiments.screen.conditions import VOXEL_SIZES, causes_of
 from experiments.screen.examined import positions
-from experiments.screen.measured import AMONG_CLEAN, Measured
+from experiments.screen.measured import Measured
 from experiments.screen.spoilt_volumes import SPOILT_VOLUMES
 from monai_advdefense.errors import exit_on_error
 from monai_advdefense.guard.scores.slice_features import slice_features
@@ -24,7 +24,6 @@ __all__ = ["named_causes"]
 
 SPLITS = {"validation": None, "train": 4}
 """Splits whose volumes are looked at, and how many of them; None is all."""
-EVERY = 8
 
 
 @torch.no_grad()
@@ -37,15 +36,14 @@ def named_causes(screen: Screen, volumes: Sequence[torch.Tensor], condition: str
         condition: how they are spoilt, of :data:`~experiments.screen.spoilt_volumes.SPOILT_VOLUMES`.
 
     Returns:
-        Causes of the slices that the image alone rejects, every eighth, and of the volumes.
+        Causes of the spoilt slices that the image alone rejects, and of the volumes.
     """
     slices: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     for clean in volumes:
         spoilt = SPOILT_VOLUMES[condition](clean)
-        index = torch.arange(2, len(spoilt), EVERY)
-        found = screen.typicality.score(slice_features(spoilt[index]), positions(spoilt)[index], neighbours=False)
-        rejected = found.judged & (found.scores.amax(dim=1) > screen.threshold)
+        found = screen.typicality.score(slice_features(spoilt), positions(spoilt))
+        rejected = found.judged & (found.scores.amax(dim=1) > screen.threshold) & (spoilt != clean).flatten(1).any(1)
         slices.update(TYPICALITY_CAUSES[row] for row in found.by_cause[rejected].argmax(dim=1).tolist())
         judged = found.by_cause[found.judged]
         tenth = judged.topk(math.ceil(len(judged) / 10), dim=0).values.mean(dim=0)
@@ -69,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         volumes += [measured.volume(case)[0] for case in measured.cases[:count]]
     for condition in SPOILT_VOLUMES:
         right = causes_of(condition)
-        if right and condition not in (*AMONG_CLEAN, *VOXEL_SIZES):
+        if right and condition not in VOXEL_SIZES:
             parts = named_causes(measured.screen, volumes, condition)
             told = [f"{sum(part[cause] for cause in right)} of {sum(part.values())}" for part in parts]
             print(f"{condition}: slices {told[0]}, volumes {told[1]}; {dict(parts[0])}", flush=True)

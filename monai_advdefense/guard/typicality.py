@@ -41,8 +41,10 @@ REACH = 3
 COARSE_SCALE = 0.03
 # Log odds of every fault under which a slice is foreign.
 LEAST_ODDS = -3.0
-# So is one whose second likeliest cause has at least this share of the log odds of the likeliest.
+# So is one whose second likeliest cause has at least this share of the log odds of the likeliest. That of another
+# brightness resembles ghosts anyhow.
 ALIKE = 0.7
+INTENSITY = TYPICALITY_CAUSES.index("intensity")
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,9 @@ class Typicality(nn.Module):
         fine = torch.maximum(odds[:, :1], self.noise_odds(z)[:, None])
         odds = torch.cat([fine, odds[:, 1:]], dim=1)
         # What resembles no fault, or faults of two causes nearly alike, is of a kind of its own.
-        second = odds.topk(2, dim=1).values[:, 1:]
-        odds = torch.cat([odds, (second / ALIKE).clamp_min(LEAST_ODDS)], dim=1)
+        likeliest, rows = odds.topk(2, dim=1)
+        alike = (likeliest[:, 1:] / ALIKE).masked_fill(rows[:, :1] == INTENSITY, LEAST_ODDS)
+        odds = torch.cat([odds, alike.clamp_min(LEAST_ODDS)], dim=1)
         less = odds - odds.amax(dim=1, keepdim=True)
         return torch.where(judged[:, None], largest[:, None] + less, 0.0)
 

@@ -48,15 +48,19 @@ def test_spoilt_volumes_are_seen_and_their_cause_is_named(fitted, cause, spoil):
     assert named.count(cause) > 0.6 * len(named)
 
 
-def test_what_faults_of_two_causes_explain_alike_is_foreign(fitted, monkeypatch):
-    image = _volume(20)[10:20]
-    for second, expected in ((0.6, "smooth"), (0.8, "foreign"), (-9.0, "smooth")):
-        odds = torch.full((10, len(FAULTS)), -20.0)
-        odds[:, FAULTS.index("blur")], odds[:, FAULTS.index("motion")] = 30.0, 30.0 * second
-        monkeypatch.setattr(fitted.model, "fault_odds", lambda z, odds=odds: odds)
-        found = fitted.model(image)
-        assert {TYPICALITY_CAUSES[row] for row in found.by_cause.argmax(dim=1)} == {expected}
-        torch.testing.assert_close(found.by_cause.amax(dim=1), found.scores.amax(dim=1))
+@pytest.mark.parametrize(
+    ("fault", "second", "expected"),
+    [("blur", 0.6, "smooth"), ("blur", 0.8, "foreign"), ("blur", -9.0, "smooth"), ("dark", 0.8, "intensity")],
+)
+def test_what_faults_of_two_causes_explain_alike_is_foreign_unless_intensity_does_best(
+    fitted, monkeypatch, fault, second, expected
+):
+    odds = torch.full((10, len(FAULTS)), -20.0)
+    odds[:, FAULTS.index(fault)], odds[:, FAULTS.index("motion")] = 30.0, 30.0 * second
+    monkeypatch.setattr(fitted.model, "fault_odds", lambda z: odds)
+    found = fitted.model(_volume(20)[10:20])
+    assert {TYPICALITY_CAUSES[row] for row in found.by_cause.argmax(dim=1)} == {expected}
+    torch.testing.assert_close(found.by_cause.amax(dim=1), found.scores.amax(dim=1))
 
 
 def test_one_dark_slice_stands_out_of_its_neighbours(fitted):
