@@ -21,6 +21,7 @@ class SplitUpCat(nn.Module):
         block: whose parameters it shares; in evaluation mode.
 
     Example:
+        >>> import torch
         >>> block = UpCat(2, 8, 4, 4, act="relu", norm="batch", bias=True, dropout=0.0).eval()
         >>> below, skipped = torch.rand(1, 8, 4, 4), torch.rand(1, 4, 8, 8)
         >>> torch.allclose(SplitUpCat(block)(below, skipped), block(below, skipped), atol=1e-6)
