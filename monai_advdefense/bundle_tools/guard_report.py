@@ -114,10 +114,10 @@ class GuardReport:
             BatchError: more volumes are suspicious than clean ones would be, and ``fail_on_alarm`` asks for that.
         """
         group = GroupReport(self.outputs, self.run_log)
-        group.write()
-        alarm = None
-        if self.guard.screen_path is not None:
-            alarm = StopRule(self.guard.screen_path, fail=self.fail).broken_by(group.verdicts)
+        screen = self.guard.screen_path
+        rule = None if screen is None else StopRule(screen, fail=self.fail)
+        group.write(rule)
+        alarm = None if rule is None else rule.broken_by(group.verdicts)
         conclude(self.run_log, alarm, fail=self.fail)
 
     @cached_property

@@ -242,3 +242,7 @@ def test_a_batch_of_suspicious_volumes_raises_the_alarm(fitted, tmp_path):
     with pytest.raises(BatchError, match="found 6 of 6"):
         guard(theirs, tmp_path / "data", tmp_path / "out", screen_file=screen, fail_on_alarm=True)
     assert len(_verdicts(tmp_path / "out")) == 6
+    with (tmp_path / "out" / "report.csv").open(encoding="utf-8", newline="") as file:
+        (batch,) = {row["batch"] for row in csv.DictReader(file)}
+    assert batch.startswith("too many suspicious: 6 of 6")
+    assert "Too many volumes are suspicious." in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
