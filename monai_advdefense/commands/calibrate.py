@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,15 +104,27 @@ def _clean_volumes(data: Inputs) -> Iterator[list[dict[str, str]]]:
 
 def _labelled(volumes: list[dict[str, str]], folder: Path) -> list[dict[str, str]]:
     """The volumes with the paths of their labels, where there are some."""
-    labels = {nifti_stem(path.name): str(path) for path in sorted(folder.glob("*.nii*"))}
+    found = sorted(folder.glob("*.nii*"))
+    labels = {nifti_stem(path.name): str(path) for path in found}
     stems = [nifti_stem(Path(volume["image"]).name) for volume in volumes]
+    _check_once("volumes", [volume["image"] for volume in volumes])
+    _check_once("labels", found)
     if not labels.keys() & set(stems):
-        found = f"{len(labels)} other NIfTI files"
-        raise broken_rule(folder, f"label maps named as the volumes, such as {stems[0]}.nii.gz", found, "rename them")
+        other = f"{len(labels)} other NIfTI files"
+        raise broken_rule(folder, f"label maps named as the volumes, such as {stems[0]}.nii.gz", other, "rename them")
     return [
         {**volume, "label": labels[stem]} if stem in labels else volume
         for volume, stem in zip(volumes, stems, strict=True)
     ]
+
+
+def _check_once(what: str, paths: Iterable[str | Path]) -> None:
+    """Names alone tell which label belongs to which volume, so that none may occur twice."""
+    first: dict[str, str | Path] = {}
+    for path in paths:
+        other = first.setdefault(nifti_stem(Path(path).name), path)
+        if other is not path:
+            raise broken_rule("--labels", f"{what} of different names", f"{other} and {path}", "rename one of them")
 
 
 def _refuse_settings(settings: Mapping[str, Any], rule: str, remedy: str) -> None:

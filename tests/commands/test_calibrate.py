@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from monai_advdefense.commands.calibrate import calibrate
@@ -50,5 +52,23 @@ def test_labels_are_found_by_the_names_of_the_volumes(volumes, tmp_path, monkeyp
     calibrate(volumes, tmp_path / "screen.pt", volume_rate=0.25, labels=tmp_path / "labels")
     first, second = seen[0][2]["clean_volumes"][:2]
     assert (first, second) == ({"image": str(paths[0])}, {"image": str(paths[1]), "label": str(labels[1])})
+    labels[1].with_name(paths[1].name).touch()
+    with pytest.raises(InputError, match=rf"expected labels of different names, found .*{labels[1].name} and"):
+        calibrate(volumes, tmp_path / "screen.pt", volume_rate=0.25, labels=tmp_path / "labels")
     with pytest.raises(InputError, match="--labels: expected no --network beside it"):
         calibrate(volumes, tmp_path / "screen.pt", network=tmp_path, labels=tmp_path)
+
+
+def test_volumes_of_the_same_name_in_two_folders_cannot_have_labels_by_their_names(volumes, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("monai_advdefense.bundle_tools.run_bundle.run_bundle", lambda *words: seen.append(words))
+    path, *_ = sorted(volumes.iterdir())
+    for folder in ("a", "b", "labels"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(path, tmp_path / folder / path.name)
+    data = [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(InputError, match=r"expected volumes of different names, found \S+/a/\S+ and \S+/b/\S+: rename"):
+        calibrate(data, tmp_path / "screen.pt", volume_rate=0.5, labels=tmp_path / "labels")
+    assert not seen
+    calibrate(data, tmp_path / "screen.pt", volume_rate=0.5)
+    assert len(seen[0][2]["clean_volumes"]) == 2
