@@ -51,7 +51,7 @@ class Trials:
                 path.write_text(mutation.apply(path.read_text(encoding="utf-8")), encoding="utf-8")
             process = self._processes.Process(target=run_tests, args=(copy, list(tests)))
             process.start()
-            # Where other work keeps the processor busy, the same trial takes longer.
+            # Tests that wait for each other are ended as well.
             process.join(10 * SECONDS)
             if process.exitcode is None:
                 process.kill()

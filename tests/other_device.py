@@ -16,6 +16,12 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 DEVICE = torch.device("meta")
 """Named as the one device beside the CPU that every build of torch knows."""
 
+CROSSING = {
+    *("index.Tensor", "index_put.default", "index_put_.default", "_index_put_impl_.default"),
+    *("copy_.default", "_to_copy.default"),
+}
+"""Operations that take tensors of both devices: places may lie on the CPU, and copies cross."""
+
 
 class _There(Tensor):
     """A tensor of the CPU, ``here``, that says that it lies on :data:`DEVICE`."""
@@ -40,9 +46,9 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run an operation on the tensors behind those of the device; what it gives lies where a GPU would put it."""
     tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
     there = any(isinstance(each, _There) for each in tensors)
-    # Single numbers and places may stay on the CPU, and copies cross.
+    # Single numbers may stay on the CPU.
     stays = [each for each in tensors if each.ndim and not isinstance(each, _There)]
-    crosses = func.__name__.startswith("index") or "copy" in func.__name__
+    crosses = func.__name__ in CROSSING
     if there and stays and not crosses:
         raise RuntimeError(
             f"{func}: expected all tensors on one device, found one of {tuple(stays[0].shape)} on the CPU"

@@ -65,10 +65,13 @@ def _run_all(
         end = time.monotonic() + SECONDS
         while any(process.is_alive() for process in processes) and time.monotonic() < end and not kill_when():
             time.sleep(0.02)
+        late = time.monotonic() >= end and any(process.is_alive() for process in processes)
         for process in processes:
             process.kill()
             process.join()
         texts = [[path.with_suffix(end).read_text(encoding="utf-8") for end in (".out", ".err")] for path in outputs]
+    if late:
+        raise TimeoutError(f"{' '.join(arguments)}: no end after {SECONDS} s: {texts}")
     return [
         CompletedProcess(arguments, process.exitcode or 0, *text)
         for process, text in zip(processes, texts, strict=True)

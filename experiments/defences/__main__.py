@@ -100,7 +100,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", action="append", metavar="NAME", help="measure this row, not all; repeatable")
     options = vars(parser.parse_args(arguments))
     rows = {**defences_of(Path(options["bundles"])), **dict(map(submitted, options.pop("add")))}
-    print(f"wrote {measure(defences=_chosen(rows, options.pop('only')), **options)}")
+    only = options.pop("only")
+    chosen = _chosen(rows, only)
+    if (only or options["split"] != "test") and options["output"] == parser.get_default("output"):
+        raise InputError(
+            f"--output: expected a file of your own with --only or --split, found {options['output']}, which holds all "
+            "rows of the test split: name another"
+        )
+    print(f"wrote {measure(defences=chosen, **options)}")
 
 
 if __name__ == "__main__":

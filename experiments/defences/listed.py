@@ -61,7 +61,7 @@ def _adversarial_segmenter(bundles: Path) -> nn.Module:
 
 
 def _adversarial_reformer(bundles: Path) -> nn.Sequential:
-    reformer = _loaded(bundles / _REFORMER, _trained(bundles, _COMPOSITE))
+    reformer = _loaded(bundles / _REFORMER, _trained(bundles, _REFORMER))
     return nn.Sequential(reformer, _guard(bundles).segmenter)
 
 
@@ -89,7 +89,7 @@ _OF_BOTH: Mapping[str, Defence] = {"reformer and segmenter trained against attac
 
 def defences_of(bundles: Path) -> dict[str, Defence]:
     """By the name of the row; those trained against attacks where their weights are."""
-    reformer, segmenter = (_trained(bundles, name).is_file() for name in (_COMPOSITE, _SEGMENTATION))
+    reformer, segmenter = (_trained(bundles, name).is_file() for name in (_REFORMER, _SEGMENTATION))
     return {
         **_SHIPPED,
         **(_OF_REFORMER if reformer else {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -89,6 +90,13 @@ def _joined(parts: Sequence[Mapping[str, Any]]) -> Attacked:
     return Attacked(np.array(dice, np.float64), np.array(accepted, np.bool_))
 
 
+def _sha256(slices: Slices) -> str:
+    digest = hashlib.sha256()
+    for part in (slices.image, slices.label):
+        digest.update(part.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 class _Defence:
     """A network or a guard, folded, and what was measured of it."""
 
@@ -116,7 +124,7 @@ class _Defence:
 
     def under(self, threat: Threat, slices: Slices) -> list[dict[str, Any]]:
         """Lowest Dice and acceptance of each slice at each budget, as JSON."""
-        key = {"threat": repr(threat), "volume": slices.volume.tolist(), "slice": slices.slice.tolist()}
+        key = {"threat": repr(threat), "slices": _sha256(slices)}
         measure = partial(self._attack, threat, slices, self.images.path(key).with_suffix(".pt"))
         budgets: list[dict[str, Any]] = self.cells.make(key, measure)["budgets"]
         return budgets

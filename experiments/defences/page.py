@@ -22,8 +22,10 @@ _CLEAN = "none"
 
 _INTRODUCTION = (
     "Every attack knows the defence from end to end and changes voxels of the brain alone: Auto-PGD on the soft Dice, "
-    "each budget begun where the one before ended. Of all steps on a slice the one with the lowest Dice counts, of a "
-    "defence that rejects the lowest that passes. This is what the attack reaches at least; more steps reach more.",
+    "each budget begun where the one before ended. Of all steps on a slice the one with the lowest Dice counts. A "
+    "defence that rejects is asked whether that copy passes; what its earlier steps or copies of smaller budgets would "
+    "have passed with is not looked for, which flatters it. This is what the attack reaches at least; more steps reach "
+    "more.",
     "The budgets in percent of the range of gray values: a norm of 0.44, 1.46 and 4.37 spread over the 10,000 pixels "
     "of a brain slice changes each by 0.4, 1.5 and 4.4 %; 4/255 and 8/255 are 1.6 and 3.1 % of every pixel. Low "
     "frequencies: sums of the 12 slowest cosines along each axis, which look like uneven coils.",
@@ -44,7 +46,8 @@ _SUBMIT = (
     "A defence is a Python function from the folder of the bundles to a network, from slices `(B, 1, 192, 192)` in "
     "[0, 1] to logits of the 28 classes, differentiable from end to end. A `DefendedSegmenter` may reject.",
     '    python -m experiments.defences --dataset_dir MALC2012 --add "NAME=your_package.your_module:function"',
-    "measures it beside the others; what was measured before stays. Send the CSV, the function with its weights, and "
+    "measures it beside the others; what was measured before stays, so give another `--work_dir` where the function "
+    "has changed, but not its weights. Send the CSV, the function with its weights, and "
     "their licence. A row is taken if it can be run again and comes out the same. A random defence is measured with "
     "its seed fixed, which flatters it: say so.",
 )

@@ -1,4 +1,4 @@
-"""Workers that are killed at random do every volume once, and give the table of an unbroken run; memory is flat."""
+"""Shards that are killed at random do every volume once, and give the table of an unbroken run; memory is flat."""
 
 from __future__ import annotations
 

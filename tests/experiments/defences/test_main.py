@@ -92,7 +92,7 @@ def test_the_listed_defences_take_slices_and_have_gradients():
 
 def test_defences_without_weights_are_no_rows(tmp_path):
     shipped = set(defences_of(tmp_path))
-    for name, more in (("brain_mri_defended_segmentation", 2), ("brain_mri_segmentation", 4)):
+    for name, more in (("brain_mri_reformer", 2), ("brain_mri_segmentation", 4)):
         folder = tmp_path / name / "models" / "adversarial"
         folder.mkdir(parents=True)
         (folder / "model.pt").touch()
@@ -104,6 +104,16 @@ def test_a_row_that_is_not_there_is_named(capsys):
         main(["--dataset_dir", "nowhere", "--only", "none", "--only", "nothing"])
     assert "--only: expected one of none, reformer, " in (told := capsys.readouterr().err)
     assert "found 'nothing'" in told
+
+
+@pytest.mark.parametrize("options", [("--only", "none"), ("--split", "validation")])
+def test_a_part_does_not_replace_the_published_table(capsys, options):
+    with pytest.raises(SystemExit):
+        main(["--dataset_dir", "nowhere", *options])
+    assert (
+        "--output: expected a file of your own with --only or --split, found docs/defences.md"
+        in capsys.readouterr().err
+    )
 
 
 def test_rows_from_outside():
