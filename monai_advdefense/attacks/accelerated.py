@@ -11,7 +11,7 @@ from torch import nn
 
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.networks import can_be_copied, fold_batch_norm
-from monai_advdefense.networks.pointwise import Pointwise, is_pointwise
+from monai_advdefense.networks.pointwise import as_pointwise, is_pointwise
 from monai_advdefense.networks.split_up_cat import SplitUpCat
 
 __all__ = ["accelerated"]
@@ -22,14 +22,14 @@ def accelerated(network: nn.Module) -> nn.Module:
 
     Batch normalization is folded into the convolutions. On the CPU convolutions of single voxels become products of
     matrices, and the decoder of MONAI's ``BasicUNet`` does without copies of features. Logits and gradients are those
-    of the network but for rounding. Prepare anew after the weights have changed. What cannot be copied, such as
-    TorchScript, is returned as it is.
+    of the network but for rounding. Prepare anew after the weights have changed. What cannot be copied, TorchScript and
+    networks whose weights torch computes of others (pruning), is returned as it is; attacks take that as well.
 
     Args:
         network: that an attack takes, in any mode.
 
     Returns:
-        What to give to attacks instead, in evaluation mode; its parameters need no gradient.
+        The copy, in evaluation mode; its parameters need no gradient. Or ``network`` itself, in its own mode.
 
     Raises:
         InputError: if the network has no modes, see :func:`~monai_advdefense.attacks.frozen`.
@@ -51,7 +51,7 @@ def accelerated(network: nn.Module) -> nn.Module:
     for parent in list(copied.modules()):
         for name, part in parent._modules.items():
             if part is not None and is_pointwise(part):
-                parent._modules[name] = Pointwise(part)
+                parent._modules[name] = as_pointwise(part)
             elif _splits(parent, part):
                 parent._modules[name] = SplitUpCat(part)
     return copied

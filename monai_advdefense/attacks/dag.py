@@ -18,7 +18,7 @@ from monai_advdefense.attacks.arguments import (
 )
 from monai_advdefense.attacks.attacking import attacking
 from monai_advdefense.attacks.balls.norm_ball import NORMS, unit
-from monai_advdefense.attacks.logits import check_gradient, check_logits, predicted_as
+from monai_advdefense.attacks.logits import check_classes, check_gradient, predicted_as
 from monai_advdefense.attacks.no_effect import warn_of_empty_mask, warn_of_no_effect
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
@@ -135,7 +135,7 @@ def dag(
                 break
             logits = batch.task.logits(batch.image.requires_grad_(step < steps))
             if step == 0 and target_term:
-                check_logits(logits, batch.image, target=batch.target)
+                check_classes("target", batch.target, logits)
             active = batch.still_label(logits.detach())
             left = batch.task.of_images(active.flatten(1).sum(1))
             if step == 0:

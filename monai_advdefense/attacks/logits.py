@@ -7,13 +7,13 @@ from torch import Tensor
 
 from monai_advdefense.messages import broken_rule
 
-__all__ = ["check_gradient", "check_logits", "predicted_as"]
+__all__ = ["check_classes", "check_gradient", "check_logits", "predicted_as"]
 
 
-def check_logits(logits: Tensor, image: Tensor, **classes: Tensor) -> None:
+def check_logits(logits: Tensor, image: Tensor) -> None:
     """Raise InputError unless ``logits`` are ``(B, K, *spatial)`` for ``image`` ``(B, C, *spatial)``.
 
-    If the image asks for a gradient, they must have one, and a channel for each of the ``classes``, by argument.
+    If the image asks for a gradient, they must have one.
     """
     fits = isinstance(logits, Tensor) and logits[:, :1].shape == image[:, :1].shape
     if not fits:
@@ -23,10 +23,13 @@ def check_logits(logits: Tensor, image: Tensor, **classes: Tensor) -> None:
     if image.requires_grad and not logits.requires_grad:
         expected = "logits that can be differentiated by the image"
         raise broken_rule("network", expected, "constants", "leave out argmax, detach and no_grad")
-    for name, indices in classes.items():
-        if indices.numel() and indices.max() >= logits.shape[1]:
-            expected = f"classes below {logits.shape[1]}, the channels of the logits"
-            raise broken_rule(name, expected, int(indices.max()), "give the network of all classes")
+
+
+def check_classes(name: str, classes: Tensor, logits: Tensor) -> None:
+    """Raise InputError unless ``logits`` ``(R, K, *spatial)`` have a channel for each class of argument ``name``."""
+    if classes.numel() and classes.max() >= logits.shape[1]:
+        expected = f"classes below {logits.shape[1]}, the channels of the logits"
+        raise broken_rule(name, expected, int(classes.max()), "give the network of all classes")
 
 
 def predicted_as(logits: Tensor, classes: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from monai_advdefense.attacks.arguments import check_choice, check_label
-from monai_advdefense.attacks.logits import check_logits
+from monai_advdefense.attacks.logits import check_classes, check_logits
 from monai_advdefense.attacks.no_effect import warn_of_empty_mask
 from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
 from monai_advdefense.messages import broken_rule
@@ -169,9 +169,7 @@ def _check_classes(logits: Tensor, label: Tensor) -> None:
     if logits.shape[1] < 2:
         remedy = 'give activation="sigmoid" if the network has one'
         raise broken_rule("network", "logits of two classes or more", "one channel", remedy)
-    if label.numel() and label.max() >= logits.shape[1]:
-        expected = f"classes below {logits.shape[1]}, the channels of the logits"
-        raise broken_rule("label", expected, int(label.max()), "give the network of all classes")
+    check_classes("label", label, logits)
 
 
 def _background_where(ignored: Tensor, logits: Tensor) -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Pointwise", "is_pointwise", "pointwise"]
+__all__ = ["Pointwise", "as_pointwise", "is_pointwise", "pointwise"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -41,12 +42,36 @@ def is_pointwise(module: nn.Module) -> bool:
 
 
 class Pointwise(nn.Module):
-    """A convolution that is computed by :func:`pointwise`."""
-
-    def __init__(self, convolution: nn.Module) -> None:
-        super().__init__()
-        self.convolution = convolution
+    """A convolution that is computed by :func:`pointwise`; all else of it is as before."""
 
     def forward(self, image: Tensor) -> Tensor:
         """Output ``(B, K, *spatial)`` for ``image`` ``(B, C, *spatial)``."""
-        return pointwise(self.convolution, image)
+        return pointwise(self, image)
+
+
+class _Pointwise1d(Pointwise, nn.Conv1d):
+    pass
+
+
+class _Pointwise2d(Pointwise, nn.Conv2d):
+    pass
+
+
+class _Pointwise3d(Pointwise, nn.Conv3d):
+    pass
+
+
+_POINTWISE = dict(zip(_CONVOLUTIONS, (_Pointwise1d, _Pointwise2d, _Pointwise3d), strict=True))
+
+
+def as_pointwise(convolution: nn.Module) -> nn.Module:
+    """A :class:`Pointwise` that shares the parameters of an :func:`is_pointwise` convolution, and has its attributes.
+
+    Example:
+        >>> as_pointwise(nn.Conv2d(2, 3, 1)).out_channels
+        3
+    """
+    # Networks may read weights, numbers of channels or anything else of their convolutions.
+    result: Any = copy.copy(convolution)
+    result.__class__ = _POINTWISE[type(convolution)]  # type: ignore[index]
+    return result  # type: ignore[no-any-return]

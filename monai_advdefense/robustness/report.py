@@ -21,6 +21,7 @@ from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks import ThroughWindows, accelerated, frozen
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.messages import broken_rule, some_failed
+from monai_advdefense.networks import can_be_copied
 from monai_advdefense.report.provenance import package_versions
 from monai_advdefense.robustness.case import Case
 from monai_advdefense.robustness.case_facts import CaseFacts, Items, facts_of_cases, read_case
@@ -101,7 +102,8 @@ def robustness_report(
         The report, as in ``robustness.json``; None if other shards are not ready.
 
     Raises:
-        InputError: if an argument does not fit; after the report is written, if a case could not be used.
+        InputError: if an argument does not fit, or the network cannot be copied, as while it is pruned; after the
+            report is written, if a case could not be used.
         OutputError: if a result cannot be written.
     """
     settings, output = settings or Settings(), Path(output_dir)
@@ -124,8 +126,18 @@ def robustness_report(
 
 
 def _copied(network: nn.Module) -> nn.Module:
-    """A network that computes the same but for rounding, and faster; the caller's stays as it is."""
-    return copy.deepcopy(network) if isinstance(network, torch.jit.ScriptModule) else accelerated(network)
+    """A copy that computes the same but for rounding, and faster; in evaluation mode if ``network`` is.
+
+    Raises:
+        InputError: if the network cannot be copied.
+    """
+    if isinstance(network, torch.jit.ScriptModule):
+        return copy.deepcopy(network)
+    if not can_be_copied(network):
+        found = "weights that torch computes of others"
+        remedy = "make them permanent, such as with torch.nn.utils.prune.remove"
+        raise broken_rule("network", "a network that can be copied", found, remedy)
+    return accelerated(network)
 
 
 def _what_counts(settings: Settings) -> dict[str, Any]:

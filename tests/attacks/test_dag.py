@@ -464,6 +464,29 @@ class Blind(nn.Module):
         return torch.cat([image, -image], 1).detach()
 
 
+def test_target_term_pushes_every_structure_of_a_sigmoid_towards_its_target():
+    network = smooth_network(classes=2)
+    image, _, _ = sample()
+    label = (network(image) > 0).long()
+    found = dag(
+        network,
+        image,
+        label,
+        target=1 - label,
+        step_size=0.1,
+        steps=1,
+        bounds=None,
+        target_term=True,
+        include_background=True,
+        activation="sigmoid",
+    )
+    clean = image.clone().requires_grad_()
+    # Every pixel is predicted as its label: a structure that is there shall go, one that is not shall come.
+    (gradient,) = torch.autograd.grad(((1 - 2 * label) * network(clean)).sum(), clean)
+    step = 0.1 * gradient / torch.linalg.vector_norm(gradient, dim=(1, 2, 3), keepdim=True)
+    torch.testing.assert_close(found.image, image + step)
+
+
 @pytest.mark.parametrize("network", [Root(), Explosive(), Blind()])
 def test_network_without_usable_logits_or_gradients_is_refused(network):
     image = torch.zeros(1, 1, 2, 2)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from monai_advdefense.networks.pointwise import Pointwise, is_pointwise
+from monai_advdefense.networks.pointwise import as_pointwise, is_pointwise
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -18,7 +18,7 @@ def test_output_and_gradient_are_those_of_the_convolution(spatial_dims, bias, ch
     if channels_last:
         image = image.movedim(1, -1).contiguous().movedim(-1, 1)
     image.requires_grad_()
-    results = [module(image) for module in (Pointwise(convolution), convolution)]
+    results = [module(image) for module in (as_pointwise(convolution), convolution)]
     torch.testing.assert_close(*results)
     assert results[0].is_contiguous()
     weights = torch.rand_like(results[0])

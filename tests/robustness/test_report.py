@@ -12,6 +12,7 @@ from monai.inferers import SlidingWindowInferer
 from monai.networks.nets import UNet
 from monai.transforms import LoadImage
 from torch import nn
+from torch.nn.utils import prune
 
 from monai_advdefense.attacks import ThroughWindows
 from monai_advdefense.errors import InputError
@@ -59,6 +60,17 @@ def test_the_network_is_left_as_it_was(network, items, tmp_path):
     assert network.training
     assert network.weight.requires_grad
     assert network.weight.grad is None
+
+
+def test_a_network_that_cannot_be_copied_is_refused_and_left_as_it_was(network, items, tmp_path):
+    network = nn.Sequential(network, nn.Dropout())
+    prune.identity(network[0], "weight")
+    with pytest.raises(InputError, match="network: expected a network that can be copied.*prune.remove"):
+        robustness_report(network, items, tmp_path, settings=SETTINGS)
+    assert all(module.training for module in network.modules())
+    prune.remove(network[0], "weight")
+    report = robustness_report(network, items, tmp_path, settings=SETTINGS)
+    assert report["claims"]["clean"]["dice"]["estimate"] == 1
 
 
 def test_a_stopped_run_goes_on_and_gives_the_same_files(network, items, tmp_path, monkeypatch):
