@@ -67,7 +67,10 @@ def run_on_ray(
     items = overrides.get("dataset#data") or volume_datalist(overrides["dataset_dir"], exclude=output_dir)
     with _ray(workers) as ray:
         queue, running = _start(ray, items, workers, (bundle, config_files, overrides))
-        lost = _wait(ray, queue, running, len(items))
+        try:
+            lost = _wait(ray, queue, running, len(items))
+        finally:
+            _end(ray, running)
     failures = [(str(item["image"]), _died_on(item)) for item in lost]
     conclude(*merge_shards(output_dir, failures=failures), fail=bool(overrides.get("fail_on_alarm")))
 
@@ -116,7 +119,7 @@ def _start(
         num_cpus=1, num_gpus=min(1, gpus), max_restarts=_DEATHS, max_task_retries=_DEATHS
     )
     # A run that is alone would be no shard.
-    count = max(2, min(workers or gpus or int(resources["CPU"]), len(items)))
+    count = max(2, min(workers or gpus or int(resources.get("CPU", 0)), len(items)))
     started = [actor.remote(name, Shard(index, count), *arguments) for index in range(1, count + 1)]
     return queue, {worker.run.remote(): worker for worker in started}
 
@@ -136,6 +139,12 @@ def _wait(ray: Any, queue: Any, running: dict[Any, Any], total: int) -> list[Ite
                 _raise_error(ray, run)
             if not running:
                 return news.lost
+
+
+def _end(ray: Any, running: Mapping[Any, Any]) -> None:
+    """End workers that still run: on a cluster that stays they would write on after an error of one of them."""
+    for worker in running.values():
+        ray.kill(worker)
 
 
 def _raise_error(ray: Any, run: Any) -> None:

@@ -57,14 +57,15 @@ class WorkQueue:
     def begin(self, worker: int) -> None:
         """Say that a worker begins, or begins anew."""
         given = self._given[worker]
-        if worker in self._working and self._is_lost(given[-1]):
+        if worker in self._working and self._count_death(given[-1]):
             self._lost.append(given.pop())
         self._again[worker].extendleft(reversed(given))
         given.clear()
         self._working.discard(worker)
         self._ended.discard(worker)
 
-    def _is_lost(self, item: Item) -> bool:
+    def _count_death(self, item: Item) -> bool:
+        """Count a death that a volume has cost; whether these are too many."""
         self._died[str(item)] += 1
         return self._died[str(item)] >= self._deaths
 

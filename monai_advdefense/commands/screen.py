@@ -75,7 +75,7 @@ def screen(
     from monai_advdefense.cluster import run_on_ray
 
     _check_source(data, pacs, study, shard)
-    _check_engine(engine, workers, device, shard)
+    _check_engine(engine, workers, device, shard, resume=resume)
     folder = find_bundle(bundle, bundle_dir)
     configs = ["inference", *_one_way(screen_file, combined=combined, spectral=spectral)]
     results = os.path.abspath(output_dir)
@@ -137,7 +137,9 @@ def _check_source(data: Inputs | None, pacs: str | None, study: str | None, shar
         raise broken_rule("shard", "files", "a study of an archive", "leave it out")
 
 
-def _check_engine(engine: str | None, workers: int | None, device: str | None, shard: str | None) -> None:
+def _check_engine(
+    engine: str | None, workers: int | None, device: str | None, shard: str | None, *, resume: bool
+) -> None:
     """Check that who shares the volumes is told in one way, and that a worker can have the device."""
     if engine not in (None, "ray"):
         raise broken_rule("engine", "ray", engine, "leave it out for a single process")
@@ -145,6 +147,9 @@ def _check_engine(engine: str | None, workers: int | None, device: str | None, s
         raise broken_rule("options", "--workers with --engine", "it alone", "add --engine ray")
     if engine is not None and shard is not None:
         raise broken_rule("options", "--engine or --shard", "both", "leave out one: workers are shards")
+    if engine is not None and not resume:
+        remedy = "name a new folder of results: a worker that died goes on by what it finds there"
+        raise broken_rule("options", "--engine or --no-resume", "both", remedy)
     if engine is not None and device not in (None, "cpu", "cuda"):
         raise broken_rule("device", "cpu or cuda", device, "each worker of an engine has one GPU, its cuda")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_advdefense.cluster.ray_engine import run_on_ray
+from monai_advdefense.cluster.ray_engine import _start, run_on_ray
 from monai_advdefense.commands.main import main
 from monai_advdefense.errors import InputError
 from tests.cluster.conftest import results
@@ -120,6 +120,48 @@ def two_machines(monkeypatch):
     yield other
     ray.shutdown()
     cluster.shutdown()
+
+
+@needs_ray
+def test_on_a_cluster_that_stays_no_worker_outlives_the_error_of_another(volumes, tmp_path, monkeypatch, two_machines):
+    import ray
+
+    stuck = tmp_path / "stuck"
+
+    class Worker:
+        def __init__(self, queue, shard, *_):
+            self.index = shard.index
+
+        def run(self):
+            if self.index == 2:
+                stuck.write_text(str(os.getpid()))
+                time.sleep(600)
+            while not stuck.exists():
+                time.sleep(0.01)
+            raise InputError("one that fails")
+
+    monkeypatch.setattr("monai_advdefense.cluster.ray_worker.RayWorker", Worker)
+    with pytest.raises(InputError, match="one that fails"):
+        run_on_ray(tmp_path, [], {"dataset_dir": str(volumes), "output_dir": str(tmp_path / "out")}, workers=2)
+    assert ray.is_initialized()
+    process = Path("/proc", stuck.read_text())
+    end = time.monotonic() + 20
+    while process.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not process.exists()
+
+
+@needs_ray
+def test_workers_wait_for_a_cluster_that_has_no_cpus_yet():
+    import ray
+
+    ray.init(num_cpus=0, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
+    try:
+        _, running = _start(ray, [{"image": "a"}, {"image": "b"}], None, ("bundle", [], {}))
+        assert len(running) == 2
+        assert ray.wait(list(running), timeout=0.5)[0] == []
+    finally:
+        ray.shutdown()
 
 
 @needs_ray

@@ -112,6 +112,10 @@ def _last_line(words, capfd):
         ("screen scans -o out --shard 3/2", r"shard: expected I/N with I from 1 to N, found 3/2: give each run"),
         ("screen scans -o out --workers 2", r"options: expected --workers with --engine, found it alone: add --engine"),
         ("screen scans -o out --engine ray --shard 1/2", r"options: expected --engine or --shard, found both: leave"),
+        (
+            "screen scans -o out --engine ray --no-resume",
+            r"options: expected --engine or --no-resume, found both: name",
+        ),
         ("screen scans -o out --engine ray --workers 1", r"workers: expected 2 or more, found 1: leave out the engine"),
         (
             "screen scans -o out --bundle no_bundle",
