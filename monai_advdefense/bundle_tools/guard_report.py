@@ -20,7 +20,6 @@ from monai.utils.enums import MetaKeys
 from torch import Tensor
 
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.bundle_tools.bundle_folder import weights_of
 from monai_advdefense.bundle_tools.guard_in_front import UNFITTED, ScreenGuard
 from monai_advdefense.bundle_tools.predict_slices import kept_slices
 from monai_advdefense.bundle_tools.spectral_guard import Transforms, flat
@@ -58,8 +57,8 @@ class GuardReport:
         guard: what judges the volumes.
         dataset_dir: folder that holds the inputs, or one input; results lie at the same paths below ``output_dir``.
         output_dir: folder of the results.
-        bundle: folder of the network's bundle, whose metadata tell its name and those of its classes, if it has any;
-            pages name the checksum of its ``models/model.pt``.
+        bundle: folder of the network's bundle, whose metadata tell its name and those of its classes, if it has any.
+        weights: file that the network was loaded from, whose checksum pages name; None if that is not known.
         fail_on_alarm: end a run with exit code 3 if more volumes are suspicious than clean ones would be.
     """
 
@@ -70,6 +69,7 @@ class GuardReport:
         output_dir: str | os.PathLike[str],
         *,
         bundle: str | os.PathLike[str] | None = None,
+        weights: str | os.PathLike[str] | None = None,
         fail_on_alarm: bool = False,
     ) -> None:
         self.guard = guard
@@ -77,7 +77,7 @@ class GuardReport:
         self.run_log = RunLog()
         metadata = None if bundle is None else Path(bundle) / "configs" / "metadata.json"
         self.facts = bundle_facts(metadata) if metadata is not None and metadata.is_file() else BundleFacts()
-        self.bundle = bundle
+        self.weights = weights
         self.fail = fail_on_alarm
         if guard.screen_path is None:
             # Before minutes are spent on volumes that cannot be checked.
@@ -123,8 +123,7 @@ class GuardReport:
     @cached_property
     def _provenance(self) -> Provenance:
         path, screen = self.guard.screen_path, self.guard.screen
-        weights = None if self.bundle is None else weights_of(self.bundle)
-        theirs = file_sha256(weights) if weights is not None and weights.is_file() else None
+        theirs = file_sha256(self.weights) if self.weights is not None and Path(self.weights).is_file() else None
         known = Provenance(model=self.facts.model, weights_sha256=theirs)
         if path is None or screen is None:
             return known

@@ -86,7 +86,7 @@ def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mappi
 
     started = time.time()
     try:
-        run_bundle(bundle, ["inference", overlay], overrides)
+        run_bundle(bundle, ["inference", overlay], {**overrides, **_named_weights(bundle, overlay)})
     except AdvDefenseError:
         raise
     except Exception as error:
@@ -102,6 +102,16 @@ def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mappi
     if not any(path.stat().st_mtime > started - 2 for path in files):
         remedy = f"does {overrides['dataset_dir']} have the folders that its entry datalist names?"
         raise broken_rule(bundle, f"results in {results}", "none", remedy)
+
+
+def _named_weights(bundle: str | os.PathLike[str], overlay: Path) -> dict[str, str]:
+    """What has pages name the weights, where the bundle says by an entry which it loads."""
+    from monai.bundle import ConfigParser
+
+    from monai_advdefense.bundle_tools.bundle_folder import config_of
+
+    config = ConfigParser.load_config_files([str(config_of(Path(bundle))), str(overlay)])
+    return {"guard_report#weights": "@ckpt_path"} if {"guard_report", "ckpt_path"} <= config.keys() else {}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 
 import pytest
@@ -54,6 +55,21 @@ def test_each_volume_has_a_table_a_record_and_a_page_and_all_have_one_report(gua
     with (tmp_path / "out" / "report.csv").open(newline="", encoding="utf-8") as file:
         assert [row["input"] for row in csv.DictReader(file)] == ["a.nii.gz", "b.nii.gz"]
     assert "a.nii.gz: not_checked" in capsys.readouterr().out
+
+
+def test_pages_name_the_weights_that_are_told_and_no_others(guarded, tmp_path):
+    guard, _ = guarded
+    bundle = tmp_path / "bundle"
+    (bundle / "models").mkdir(parents=True)
+    for name in ("model.pt", "other.pt"):
+        (bundle / "models" / name).write_text(name)
+    judge = guard.postprocessing(Compose([]), network=nn.Identity(), inferer=SimpleInferer())
+    for weights in (None, bundle / "models" / "other.pt", bundle / "models" / "missing.pt"):
+        report = GuardReport(guard, tmp_path / "in", tmp_path / "out", bundle=bundle, weights=weights)
+        report.postprocessing(judge)(_data(guard, tmp_path / "in" / "a.nii.gz"))
+        record = (tmp_path / "out" / "a_scores.json").read_text(encoding="utf-8")
+        told = {name for name in ("model.pt", "other.pt") if hashlib.sha256(name.encode()).hexdigest() in record}
+        assert told == ({weights.name} & {"other.pt"} if weights else set())
 
 
 def test_a_report_that_cannot_be_written_costs_itself_and_is_told_at_the_end(guarded, tmp_path):

@@ -45,6 +45,7 @@ def _config(channels: int, *, flat: bool, sigmoid: bool) -> dict:
         "bundle_root": ".",
         "dataset_dir": "data",
         "output_dir": "out",
+        "ckpt_path": "$@bundle_root + '/models/other.pt'",
         "device": "$torch.device('cpu')",
         "network_def": {
             "_target_": f"torch.nn.Conv{2 if flat else 3}d",
@@ -72,7 +73,7 @@ def _config(channels: int, *, flat: bool, sigmoid: bool) -> dict:
         "handlers": [
             {
                 "_target_": "CheckpointLoader",
-                "load_path": "$@bundle_root + '/models/model.pt'",
+                "load_path": "@ckpt_path",
                 "load_dict": {"model": "@network_def"},
             }
         ],
@@ -107,7 +108,9 @@ def _write_bundle(folder: Path, channels: int = 1, *, flat: bool = False, sigmoi
     state["weight"].zero_()[:, 0] = (weight + 30 * sigmoid)[kept].view(-1, *[1] * (state["weight"].ndim - 2))
     state["bias"].copy_((bias - 4 * sigmoid)[kept])
     (folder / "models").mkdir()
-    torch.save(state, folder / "models" / "model.pt")
+    torch.save(state, folder / "models" / "other.pt")
+    # Weights that the configuration does not load.
+    torch.save({}, folder / "models" / "model.pt")
     return folder
 
 
@@ -184,7 +187,8 @@ def test_a_volume_network_is_guarded_after_a_fit_on_its_own_volumes(fitted, tmp_
     assert "bright tissue" in page
     assert "hippocampus" not in page
     assert "Theirs 7" in page
-    assert hashlib.sha256((theirs / "models" / "model.pt").read_bytes()).hexdigest() in page
+    assert hashlib.sha256((theirs / "models" / "other.pt").read_bytes()).hexdigest() in page
+    assert hashlib.sha256((theirs / "models" / "model.pt").read_bytes()).hexdigest() not in page
     assert hashlib.sha256(screen.read_bytes()).hexdigest() in page
     assert _files(theirs) == before
 
