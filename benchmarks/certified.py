@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from benchmarks.table import Row
 from monai_advdefense.certification import certify
-from monai_advdefense.guard.accelerated import accelerated
+from monai_advdefense.guard.optimize_for_inference import optimize_for_inference
 
 __all__ = ["EXPLANATION", "measure"]
 
@@ -28,7 +28,7 @@ _BAR = 1 / 1.5
 def measure(guard: nn.Module, image: Tensor, *, repeats: int) -> list[Row]:
     """Rows for a slice ``(1, 1, H, W)``."""
     plain = nn.Sequential(guard.get_submodule("reformer"), guard.get_submodule("segmenter"))
-    fast = accelerated(guard, image)
+    fast = optimize_for_inference(guard, image)
     chain = nn.Sequential(fast.get_submodule("reformer"), fast.get_submodule("segmenter"))
     mask = image > 0
     ways: dict[str, Callable[[], object]] = {

@@ -12,7 +12,7 @@ from experiments.slices import Slices
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.certification import certify
 from monai_advdefense.guard import DefendedSegmenter
-from monai_advdefense.guard.accelerated import accelerated
+from monai_advdefense.guard.optimize_for_inference import optimize_for_inference
 
 
 def certify_slices(
@@ -20,7 +20,7 @@ def certify_slices(
 ) -> tuple[Tensor, Tensor]:
     """Labels and radii ``(N, H, W)`` of slices behind the reformer; noise and threat lie inside the brain."""
     with torch.no_grad():
-        fast = accelerated(guard, slices.image[:1])
+        fast = optimize_for_inference(guard, slices.image[:1])
     chain = nn.Sequential(fast.get_submodule("reformer"), fast.get_submodule("segmenter"))
     found = [_certified(chain, slices, row, sigma, n, work_dir / f"{row}.npz") for row in range(len(slices))]
     labels, radii = zip(*found, strict=True)

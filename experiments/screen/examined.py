@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from monai_advdefense.guard import DefendedSegmenter
-from monai_advdefense.guard.accelerated import accelerated
 from monai_advdefense.guard.blank import is_blank
+from monai_advdefense.guard.optimize_for_inference import optimize_for_inference
 from monai_advdefense.guard.prediction_typicality import PredictionNumbers, prediction_numbers
 from monai_advdefense.guard.scores.foreground import area, foreground, slice_position
 from monai_advdefense.guard.volume_numbers import features_of
@@ -97,7 +97,7 @@ def predicted(part: Examined, guard: DefendedSegmenter, image: Tensor, label: Te
     if not rows.any():
         return part
     part.predicted[rows] = True
-    fast = accelerated(guard, image[:1])
+    fast = optimize_for_inference(guard, image[:1])
     segmenter, reformer = fast.get_submodule("segmenter"), fast.get_submodule("reformer")
     for batch in torch.nonzero(rows)[:, 0].split(BATCH):
         alone, behind = segmenter(image[batch]), segmenter(reformer(image[batch]))

@@ -17,8 +17,8 @@ def predict_slices(
 ) -> tuple[Tensor, PredictionNumbers]:
     """Segment the reformed slices, and compare with the prediction on the slices themselves.
 
-    Of an :func:`~monai_advdefense.guard.accelerated.accelerated` guard, logits are made and read in the window that
-    holds the object, where all else is background.
+    Of a guard from :func:`~monai_advdefense.guard.optimize_for_inference.optimize_for_inference`, logits are made and
+    read in the window that holds the object, where all else is background.
 
     Args:
         guard: its reformer and segmenter run, its detector and its decision do not.

@@ -12,9 +12,9 @@ from monai.utils import convert_data_type
 from torch import Tensor, nn
 
 from monai_advdefense.certification.certify import certify
-from monai_advdefense.guard.accelerated import accelerated
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.guard.optimize_for_inference import optimize_for_inference
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["CertifiedSliceInferer"]
@@ -87,5 +87,5 @@ class CertifiedSliceInferer(Inferer):
 def _chain(network: DefendedSegmenter, image: Tensor) -> nn.Module:
     """Reformer and segmenter, made ready for many slices of one size."""
     with torch.no_grad():
-        fast = accelerated(network, image)
+        fast = optimize_for_inference(network, image)
     return nn.Sequential(fast.get_submodule("reformer"), fast.get_submodule("segmenter"))

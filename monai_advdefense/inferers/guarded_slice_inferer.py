@@ -12,8 +12,8 @@ from monai.utils import convert_data_type, convert_to_dst_type
 from torch import Tensor, nn
 
 from monai_advdefense.class_indices import label_type
-from monai_advdefense.guard.accelerated import Accelerator
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
+from monai_advdefense.guard.optimize_for_inference import InferenceOptimizer
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["GuardedSliceInferer"]
@@ -25,8 +25,8 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
     Labels are taken batch by batch, so the logits of the volume never exist as a whole: for 28 classes they are most of
     the memory of a run. Where the network is a :class:`~monai_advdefense.guard.DefendedSegmenter` in evaluation mode
     and no gradients are asked for, a faster copy of it runs
-    (:func:`~monai_advdefense.guard.accelerated.accelerated`), made once for all volumes; hooks on its decision see
-    every slice, in order.
+    (:func:`~monai_advdefense.guard.optimize_for_inference.optimize_for_inference`), made once for all volumes; hooks
+    on its decision see every slice, in order.
 
     Slices of another size than ``roi_size`` are padded or passed in overlapping windows, as ``SliceInferer`` does it,
     and labels are taken of the joined logits.
@@ -46,7 +46,7 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
     def __init__(self, *args: Any, accelerate: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.accelerate = accelerate
-        self._accelerated = Accelerator()
+        self._optimize = InferenceOptimizer()
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
         """Return labels ``(B, 1, X, Y, Z)`` of ``inputs`` ``(B, C, X, Y, Z)``: uint8, or int16 from 257 classes on.
@@ -80,7 +80,7 @@ class GuardedSliceInferer(SliceInferer):  # type: ignore[misc]
 
     def _fast(self, network: Callable[..., Any], first: Tensor) -> Callable[..., Any]:
         if self.accelerate and isinstance(network, nn.Module) and not torch.is_grad_enabled():
-            return self._accelerated(network, first)
+            return self._optimize(network, first)
         return network
 
     def _batch(self, slices: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from monai.networks.nets import BasicUNet
 from torch import nn
 
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
-from monai_advdefense.guard.accelerated import accelerated
+from monai_advdefense.guard.optimize_for_inference import optimize_for_inference
 from monai_advdefense.guard.predict_slices import predict_slices
 from monai_advdefense.guard.prediction_typicality import prediction_numbers
 from monai_advdefense.networks import WindowedUNet
@@ -45,7 +45,7 @@ def image() -> torch.Tensor:
 
 @torch.no_grad()
 def test_labels_and_numbers_made_in_a_window_are_those_of_whole_logits(guard, image) -> None:
-    fast = accelerated(guard, image)
+    fast = optimize_for_inference(guard, image)
     assert isinstance(fast.segmenter, WindowedUNet)
     assert fast.segmenter.backgrounds_are_class_0
     labels, found = predict_slices(fast, image, POSITION, LOG_AREA)
@@ -58,8 +58,8 @@ def test_labels_and_numbers_made_in_a_window_are_those_of_whole_logits(guard, im
 
 
 @torch.no_grad()
-def test_labels_and_numbers_of_the_accelerated_guard_are_those_of_the_guard(guard, image) -> None:
-    labels, found = predict_slices(accelerated(guard, image), image, POSITION, LOG_AREA)
+def test_labels_and_numbers_of_the_optimized_guard_are_those_of_the_guard(guard, image) -> None:
+    labels, found = predict_slices(optimize_for_inference(guard, image), image, POSITION, LOG_AREA)
     same, expected = predict_slices(guard, image, POSITION, LOG_AREA)
     inside = (..., slice(20, 60), slice(25, 75))
     assert (labels != same)[inside].float().mean() < 1e-3
@@ -69,11 +69,11 @@ def test_labels_and_numbers_of_the_accelerated_guard_are_those_of_the_guard(guar
 @torch.no_grad()
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_the_number_of_threads_changes_no_label(guard, image, threads) -> None:
-    labels, expected = predict_slices(accelerated(guard, image), image, POSITION, LOG_AREA)
+    labels, expected = predict_slices(optimize_for_inference(guard, image), image, POSITION, LOG_AREA)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        same, found = predict_slices(accelerated(guard, image), image, POSITION, LOG_AREA)
+        same, found = predict_slices(optimize_for_inference(guard, image), image, POSITION, LOG_AREA)
     finally:
         torch.set_num_threads(before)
     assert torch.equal(labels, same)
@@ -84,7 +84,7 @@ def test_the_number_of_threads_changes_no_label(guard, image, threads) -> None:
 @torch.no_grad()
 def test_a_guard_that_finds_something_in_the_background_is_read_as_a_whole(guard, image) -> None:
     guard.segmenter.final_conv.bias[3] += 99.0
-    labels, found = predict_slices(accelerated(guard, image), image, POSITION, LOG_AREA)
+    labels, found = predict_slices(optimize_for_inference(guard, image), image, POSITION, LOG_AREA)
     assert labels.eq(3).float().mean() > 0.5
     assert found.area.sum(dim=1).tolist() == [SIDE**2] * 3
 
@@ -92,6 +92,6 @@ def test_a_guard_that_finds_something_in_the_background_is_read_as_a_whole(guard
 @torch.no_grad()
 def test_a_slice_that_is_not_finite_has_numbers_that_are_not(guard, image) -> None:
     image[1, 0, 40, 40] = torch.nan
-    _, found = predict_slices(accelerated(guard, image), image, POSITION, LOG_AREA)
+    _, found = predict_slices(optimize_for_inference(guard, image), image, POSITION, LOG_AREA)
     assert found.area.isnan().all(dim=1).tolist() == [False, True, False]
     assert found.divergence.isnan().all(dim=1).tolist() == [False, True, False]

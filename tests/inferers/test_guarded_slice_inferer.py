@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.inferers import GuardedSliceInferer
-from tests.guard.test_accelerated import SIDE, guard  # noqa: F401
+from tests.guard.test_optimize_for_inference import SIDE, guard  # noqa: F401
 
 SLICES = 5
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector, Reformer
-from monai_advdefense.guard.accelerated import Accelerator, accelerated
+from monai_advdefense.guard.optimize_for_inference import InferenceOptimizer, optimize_for_inference
 from monai_advdefense.networks import WindowedUNet
 from tests.networks.test_fold_batch_norm import norms, trained
 
@@ -46,7 +46,7 @@ def test_scores_decisions_and_logits_of_the_object_are_those_of_the_guard(
     scores = guard.score(image)
     guard.decision.threshold.copy_(scores[:3].sort().values[1] + 1e-3)
     expected = guard(image)
-    fast = accelerated(guard, image)
+    fast = optimize_for_inference(guard, image)
     torch.testing.assert_close(fast.score(image), scores, atol=1e-4, rtol=1e-4)
     found = fast(image)
     assert torch.equal(rejected(found), rejected(expected))
@@ -58,7 +58,7 @@ def test_scores_decisions_and_logits_of_the_object_are_those_of_the_guard(
 def test_networks_are_folded_and_windowed_and_the_guard_stays(guard: DefendedSegmenter, image: torch.Tensor) -> None:
     before = copy.deepcopy(guard.state_dict())
     with torch.no_grad():
-        fast = accelerated(guard, image)
+        fast = optimize_for_inference(guard, image)
     assert norms(fast) == 0
     assert isinstance(fast.segmenter, WindowedUNet)
     assert isinstance(fast.reformer.network, WindowedUNet)
@@ -73,7 +73,7 @@ def test_networks_are_folded_and_windowed_and_the_guard_stays(guard: DefendedSeg
 def test_a_pruned_network_runs_as_it_is(guard: DefendedSegmenter, image: torch.Tensor) -> None:
     with torch.enable_grad():
         prune.l1_unstructured(guard.segmenter.final_conv, "weight", amount=0.5)
-    fast = accelerated(guard, image)
+    fast = optimize_for_inference(guard, image)
     assert isinstance(fast.reformer.network, WindowedUNet)
     torch.testing.assert_close(fast.score(image), guard.score(image), atol=1e-4, rtol=1e-4)
 
@@ -83,7 +83,7 @@ def test_hooks_on_the_guard_and_its_decision_are_called(guard: DefendedSegmenter
     seen: list[str] = []
     for name, module in (("guard", guard), ("decision", guard.decision)):
         module.register_forward_hook(lambda *_, name=name: seen.append(name))
-    fast = accelerated(guard, image)
+    fast = optimize_for_inference(guard, image)
     fast(image)
     assert sorted(seen) == ["decision", "guard"]
     fast.labels(image)
@@ -92,25 +92,25 @@ def test_hooks_on_the_guard_and_its_decision_are_called(guard: DefendedSegmenter
 
 def test_what_is_no_guard_or_in_training_is_returned_as_it_is(guard: DefendedSegmenter, image: torch.Tensor) -> None:
     network = unet(2).eval()
-    assert accelerated(network, image) is network
+    assert optimize_for_inference(network, image) is network
     guard.reformer.train()
-    assert accelerated(guard, image) is guard
+    assert optimize_for_inference(guard, image) is guard
 
 
 @torch.no_grad()
 def test_other_networks_and_other_sizes_run_without_a_window(image: torch.Tensor) -> None:
     guard = DefendedSegmenter(ReconstructionDetector(nn.Identity()), nn.Identity(), unet(3)).eval()
     small = image[..., :40, :50]
-    assert not isinstance(accelerated(guard, small).segmenter, WindowedUNet)
-    assert isinstance(accelerated(guard, image).segmenter, WindowedUNet)
-    torch.testing.assert_close(accelerated(guard, small)(small), guard(small), atol=1e-5, rtol=1e-5)
+    assert not isinstance(optimize_for_inference(guard, small).segmenter, WindowedUNet)
+    assert isinstance(optimize_for_inference(guard, image).segmenter, WindowedUNet)
+    torch.testing.assert_close(optimize_for_inference(guard, small)(small), guard(small), atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()
 def test_a_guard_is_made_ready_once_and_anew_after_any_change(guard: DefendedSegmenter, image: torch.Tensor) -> None:
-    accelerator = Accelerator()
-    fast = accelerator(guard, image)
-    assert accelerator(guard, image[:1] + 1) is fast
+    optimize = InferenceOptimizer()
+    fast = optimize(guard, image)
+    assert optimize(guard, image[:1] + 1) is fast
     changes = [
         # Not even the version of the tensor tells of this one.
         lambda: guard.segmenter.final_conv.weight.data.mul_(2),
@@ -121,8 +121,8 @@ def test_a_guard_is_made_ready_once_and_anew_after_any_change(guard: DefendedSeg
     for change in changes:
         change()
         image = image.to(guard.segmenter.final_conv.weight)
-        previous, fast = fast, accelerator(guard, image)
+        previous, fast = fast, optimize(guard, image)
         assert fast is not previous
-        torch.testing.assert_close(fast.score(image), accelerated(guard, image).score(image))
-        assert accelerator(guard, image) is fast
-    assert accelerator(guard, image[..., :48]) is not fast
+        torch.testing.assert_close(fast.score(image), optimize_for_inference(guard, image).score(image))
+        assert optimize(guard, image) is fast
+    assert optimize(guard, image[..., :48]) is not fast

@@ -15,13 +15,13 @@ from monai_advdefense.networks.can_be_copied import can_be_copied
 from monai_advdefense.networks.fold_batch_norm import fold_batch_norm
 from monai_advdefense.networks.windowed_unet import WindowedUNet, can_be_windowed
 
-__all__ = ["Accelerator", "accelerated"]
+__all__ = ["InferenceOptimizer", "optimize_for_inference"]
 
 _MULTIPLE = 16
 
 
 @torch.no_grad()
-def accelerated(guard: nn.Module, image: Tensor) -> nn.Module:
+def optimize_for_inference(guard: nn.Module, image: Tensor) -> nn.Module:
     """Prepare a guard for inference on slices like ``image``; the guard itself stays as it is.
 
     Batch normalization is folded into the convolutions. On the CPU the reformer and the segmenter compute only what can
@@ -50,8 +50,8 @@ def accelerated(guard: nn.Module, image: Tensor) -> nn.Module:
     return _with_modules(guard, {"detector": detector, "reformer": reformer, "segmenter": segmenter})
 
 
-class Accelerator:
-    """:func:`accelerated`, made anew only when the guard or the kind of its slices has changed.
+class InferenceOptimizer:
+    """:func:`optimize_for_inference`, made anew only when the guard or the kind of its slices has changed.
 
     For one volume after the other. Weights are compared value by value, which takes a hundredth of the time.
     """
@@ -63,13 +63,13 @@ class Accelerator:
     def __call__(self, guard: nn.Module, image: Tensor) -> nn.Module:
         """Return what to call instead of ``guard`` on slices like ``image`` ``(B, C, H, W)``."""
         if self._seen is None or not self._seen.fits(guard, image):
-            self._fast, self._seen = accelerated(guard, image), _Seen.of(guard, image)
+            self._fast, self._seen = optimize_for_inference(guard, image), _Seen.of(guard, image)
         return self._fast
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What an accelerated guard was made of."""
+    """What an optimized guard was made of."""
 
     kind: tuple[Any, ...]
     modules: tuple[tuple[nn.Module, bool], ...]
