@@ -42,8 +42,8 @@ class Trials:
             shutil.copyfile(ROOT / "setup.cfg", folder / str(number) / "setup.cfg")
             self._free.put(folder / str(number))
 
-    def passes(self, tests: Sequence[str], mutation: Mutation | None = None) -> bool:
-        """Whether all tests of some files pass, with a mutation or without one."""
+    def exit_code(self, tests: Sequence[str], mutation: Mutation | None = None) -> int | None:
+        """Exit code of pytest on some files, with a mutation or without one; negative where time ran out."""
         copy = self._free.get()
         try:
             if mutation is not None:
@@ -56,7 +56,7 @@ class Trials:
             if process.exitcode is None:
                 process.kill()
                 process.join()
-            return process.exitcode == 0
+            return process.exitcode
         finally:
             if mutation is not None:
                 shutil.copyfile(ROOT / mutation.file, copy / mutation.file)
