@@ -9,7 +9,16 @@ from torch import Tensor
 
 from monai_advdefense.messages import broken_rule
 
-__all__ = ["check_at_least", "check_bounds", "check_choice", "check_image", "check_label", "check_mask", "per_sample"]
+__all__ = [
+    "check_at_least",
+    "check_bounds",
+    "check_choice",
+    "check_image",
+    "check_label",
+    "check_mask",
+    "check_start",
+    "per_sample",
+]
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:
@@ -69,6 +78,13 @@ def check_bounds(bounds: tuple[float, float] | None, image: Tensor) -> None:
     if image.numel() and (image.min() < low or image.max() > high):
         found = f"[{float(image.min()):g}, {float(image.max()):g}]"
         raise broken_rule("image", f"values within bounds [{low:g}, {high:g}]", found, "set `bounds`")
+
+
+def check_start(start: Tensor | None, first: Tensor) -> None:
+    """Raise InputError unless ``start`` is None or parameters ``(B, ...)`` in the shape of ``first``, the image's."""
+    if start is not None and start.shape != first.shape:
+        remedy = "give AttackResult.parameters of this attack on these images"
+        raise broken_rule("start", f"parameters of shape {tuple(first.shape)}", tuple(start.shape), remedy)
 
 
 def per_sample(name: str, value: Tensor | float, image: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.arguments import check_at_least
+from monai_advdefense.attacks.arguments import check_at_least, check_start
 from monai_advdefense.attacks.attacking import attacking
 from monai_advdefense.attacks.balls import Ball, BallAround, linf
 from monai_advdefense.attacks.climb import Reached, better_of, climb
@@ -119,7 +119,9 @@ def composed_attack(
 
 def _starts(ball: Ball, start: Tensor | None, restarts: int, generator: torch.Generator | None) -> list[Tensor]:
     """Parameters ``(B, ...)`` to begin from: given ones or those of the image, and random ones."""
-    first = ball.start() if start is None else ball.project(start.to(ball.center))
+    first = ball.start()
+    check_start(start, first)
+    first = first if start is None else ball.project(start.to(first))
     return [first] if generator is None or not restarts else [first, *ball.random_points(generator, restarts)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.arguments import check_at_least
+from monai_advdefense.attacks.arguments import check_at_least, check_start
 from monai_advdefense.attacks.attacking import attacking
 from monai_advdefense.attacks.balls import NormBall, linf
 from monai_advdefense.attacks.climb import Reached, better_of
@@ -113,6 +113,7 @@ def _search(
     """Ask about the image, then about one change after the other; a change stays if it raises the objective."""
     point = ball.center
     loss, reached = _asked(task, ball, point, objective, quality, 0)
+    check_start(start, point)
     changed = _stripes(ball, draws) if start is None else ball.project(start.to(point))
     for query in range(1, n_queries + 1):
         if not (reached.quality > 0).any():

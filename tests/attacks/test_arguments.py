@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from monai_advdefense.attacks.arguments import check_bounds, check_choice, check_image, check_label, check_mask
+from monai_advdefense.attacks.arguments import (
+    check_bounds,
+    check_choice,
+    check_image,
+    check_label,
+    check_mask,
+    check_start,
+)
 from monai_advdefense.errors import InputError
 
 IMAGE = torch.rand(2, 1, 3, 4)
@@ -27,6 +34,7 @@ LABEL = torch.ones(2, 3, 4, dtype=torch.int64)
         (check_bounds, ((1.0, 0.0), IMAGE), r"found \(1.0, 0.0\)"),
         (check_bounds, ((0.0, 1.0), IMAGE - 0.5), "found \\[-0"),
         (check_bounds, ((0.0, 1.0), IMAGE + 1), "set `bounds`"),
+        (check_start, (IMAGE[:1], IMAGE), r"shape \(2, 1, 3, 4\), found \(1, 1, 3, 4\): give AttackResult.parameters"),
     ],
 )
 def test_failure_is_one_line_that_names_what_was_found(check, arguments, found):
@@ -45,3 +53,5 @@ def test_fitting_arguments_pass():
     check_mask(torch.ones(1, 3, 3, 4), IMAGE.expand(2, 3, 3, 4))
     check_bounds(None, IMAGE - 5)
     check_bounds((0.0, 1.0), IMAGE)
+    check_start(None, IMAGE)
+    check_start(IMAGE + 1, IMAGE)

@@ -81,7 +81,10 @@ def test_mask_and_warm_start_hold():
     assert (curve[1].flipped >= curve[0].flipped).all()
 
 
-def test_no_queries_are_an_error():
+def test_what_does_not_fit_is_named():
     net = Counted()
+    image, label = case(net)
+    with pytest.raises(InputError, match="start: expected parameters of shape"):
+        square(net, image, label, budget=0.1, start=image[:1])
     with pytest.raises(InputError, match="n_queries: expected at least 1"):
-        square(net, *case(net), budget=0.1, n_queries=0)
+        square(net, image, label, budget=0.1, n_queries=0)
