@@ -95,20 +95,6 @@ def test_random_points_fill_the_ball_uniformly(norm, masked):
     assert change.mean(0).abs().max() < 0.01
 
 
-@pytest.mark.parametrize("norm", ["l2", "linf"])
-def test_batch_draws_what_its_samples_draw_in_turn(norm):
-    image, generator = images(4, 4), seeded(5)
-    in_turn = torch.cat([around(sample[None], 0.3, norm).random_points(generator, 1)[0] for sample in image])
-    assert torch.equal(around(image, 0.3, norm).random_points(seeded(5), 1)[0], in_turn)
-
-
-def test_chosen_samples_cannot_leave_their_center():
-    image = images(4, 4)
-    point = around(image, 0.3).shrink_to_center(torch.tensor([False, True, False])).random_points(seeded(), 1)[0]
-    assert torch.equal(point[1], image[1])
-    assert (length(point - image)[[0, 2]] > 0).all()
-
-
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), torch.ones(2), torch.ones(3, 1)])
 def test_number_per_sample_that_does_not_fit_is_named(value):
     with pytest.raises(InputError, match="radius") as raised:
