@@ -22,8 +22,6 @@ SHAPE = re.compile(
     r"|arguments as of|See :func:"  # who says it
 )
 TENSOR = re.compile(r"\b(Tensor|NDArray|NdarrayOrTensor|_Floats)\b")
-# Folders whose parts are tested by what they make up, an attack or a report.
-TOGETHER = ("attacks", "robustness")
 # What is tested where it is used, and by which test.
 ELSEWHERE = {
     "bundle_tools/write_guarded_bundle.py": "bundles/test_guard.py",
@@ -148,5 +146,5 @@ def test_each_file_has_a_test_at_the_mirrored_path():
     paths = [path.relative_to(ROOT / "monai_advdefense") for path in PACKAGE if path.name != "__init__.py"]
     mirrored = {path.as_posix(): path.with_name(f"test_{path.name}").as_posix() for path in paths}
     without = {name for name, test in mirrored.items() if not (ROOT / "tests" / test).is_file()}
-    assert {name for name in without if not name.startswith(TOGETHER)} == set(ELSEWHERE)
+    assert without == set(ELSEWHERE)
     assert [test for test in ELSEWHERE.values() if not (ROOT / "tests" / test).is_file()] == []

@@ -10,15 +10,16 @@ from monai_advdefense.report.templating import page_template
 from monai_advdefense.robustness.charts import dice_curves
 from monai_advdefense.robustness.measurements import Measurements
 
-__all__ = ["to_html"]
+__all__ = ["SECTIONS", "to_html"]
 
-_SECTIONS = {
+SECTIONS = {
     "claims": "Claims",
     "attacks": "Attacks",
     "ruined": "Smallest changes that ruin",
     "guard": "The guard",
     "corruptions": "Corruptions",
 }
+"""Titles of the sections with figures, by their id in the page."""
 
 
 def to_html(report: Mapping[str, Any], measurements: Measurements) -> str:
@@ -37,7 +38,7 @@ def to_html(report: Mapping[str, Any], measurements: Measurements) -> str:
         curves=_curves(report, clean) if report["attacks"] else None,
         corruptions=worst_first(report["corruptions"]),
         pictures=pictures,
-        sections={key: title for key, title in _SECTIONS.items() if _has(report, key)},
+        sections={key: title for key, title in SECTIONS.items() if _has(report, key)},
         subjects=len({case["subject"] for case in report["cases"]}),
         images=sum(case["samples"] for case in report["cases"]),
     )
