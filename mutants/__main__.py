@@ -17,7 +17,7 @@ from mutants.trial import Trials
 
 LEAST_SHARE = 0.97
 # By the exit code of pytest; "breaks" is a module that cannot be imported any more.
-_OUTCOMES = {0: "SURVIVES", 1: "dies", 2: "breaks"}
+_OUTCOMES: dict[int | None, str] = {0: "SURVIVES", 1: "dies", 2: "breaks"}
 
 
 def main(arguments: Sequence[str]) -> int:

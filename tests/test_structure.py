@@ -27,17 +27,10 @@ ELSEWHERE = {
     "bundle_tools/write_guarded_bundle.py": "bundles/test_guard.py",
     "cluster/ray_worker.py": "cluster/test_ray_engine.py",
     "commands/attack.py": "commands/test_misuse.py",
-    "commands/info.py": "commands/test_main.py",
-    "commands/options.py": "commands/test_main.py",
     "commands/robustness.py": "robustness/test_bundle.py",
     "commands/screen.py": "dicom/test_screen_series.py",
-    "corruptions/catalogue.py": "corruptions/test_calibrate.py",
-    "data/template_anatomy.py": "data/test_template_sample.py",
-    "dicom/check_slices.py": "dicom/test_check_series.py",
     "dicom/convert.py": "dicom/test_run_on_series.py",
-    "guard/typicality.py": "guard/test_fit_typicality.py",
     "handlers/calibrate_screen.py": "bundles/test_screen.py",
-    "transforms/inverse_indices.py": "transforms/test_invert_labels.py",
 }
 MOST_LINES = 22
 RUN = 8

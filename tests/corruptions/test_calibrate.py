@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from monai_advdefense.corruptions import CORRUPTIONS, calibrated, corrupted
-from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.errors import InputError
 
 GRADED = [name for name, corruption in CORRUPTIONS.items() if corruption.graded]
@@ -13,24 +12,6 @@ COARSE = {
     "swapped slices", "wrong spacing", "aliasing", "missing half", "thick slices", "low resolution",
     "ring of missing lines",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def slices():
-    """Three slices with an empty border (3, 1, 64, 64) and their labels."""
-    image, label = (torch.from_numpy(array) for array in brain_phantom((64, 24, 64), seed=0))
-    return image.movedim(1, 0)[9:15:2, None].float() / 2000, label.movedim(1, 0)[9:15:2, None].long()
-
-
-@pytest.fixture(scope="module")
-def volume():
-    """A volume of two channels (1, 2, 24, 24, 24)."""
-    images = [torch.from_numpy(brain_phantom((24, 24, 24), seed=seed)[0]) for seed in (0, 1)]
-    return torch.stack(images)[None].float() / 2000
-
-
-def test_there_are_enough():
-    assert len(CORRUPTIONS) >= 25
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)

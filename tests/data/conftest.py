@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import numpy as np
 import pytest
 from nibabel.nifti1 import Nifti1Header
@@ -45,3 +47,20 @@ def make_nifti(make_header):
         return header.binaryblock + bytes(4) + voxels
 
     return make
+
+
+@pytest.fixture(scope="session")
+def template():
+    """The brain template, read while no connection can be opened."""
+    from monai_advdefense.data import template_anatomy
+
+    pytest.importorskip("nilearn")
+
+    def refuse(*arguments, **options):
+        raise AssertionError("network access")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "socket", refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
+        template_anatomy.load_template.cache_clear()
+        return template_anatomy.load_template()
