@@ -19,8 +19,8 @@ from monai_advdefense.report import (
     SliceView,
     bundle_facts,
     case_from_json,
-    figure_to_data_uri,
     label_colors,
+    picture_to_data_uri,
     plane_of,
     slice_panels,
 )
@@ -89,8 +89,8 @@ def _card(name: str, image: Path, results: Path, names: Mapping[int, str]) -> di
         "rejected": case.count("rejected"),
         "checked": case.checked,
         "report": results / f"{name}_report.html",
-        "image": figure_to_data_uri(panels["image"]),
-        "segmentation": figure_to_data_uri(panels["segmentation"]),
+        "image": picture_to_data_uri(panels["image"]),
+        "segmentation": picture_to_data_uri(panels["segmentation"]),
     }
 
 

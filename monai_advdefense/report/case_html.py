@@ -12,8 +12,11 @@ import numpy as np
 
 from monai_advdefense.guard.causes import cause_in_words, remedy
 from monai_advdefense.report.case import FOREIGN, Case
-from monai_advdefense.report.charts import color_bar, figure_to_data_uri, score_curve, slice_panels
+from monai_advdefense.report.charts import drawing_to_data_uri, picture_to_data_uri
+from monai_advdefense.report.color_bar import color_bar
 from monai_advdefense.report.label_colors import label_colors, structure_name
+from monai_advdefense.report.score_curve import score_curve
+from monai_advdefense.report.slice_panels import slice_panels
 from monai_advdefense.report.slice_view import Plane, SliceView
 from monai_advdefense.report.templating import page_template
 
@@ -61,12 +64,12 @@ def case_to_html(
         highest=max(finite, default=math.nan),
         refused=[record for record in case.slices if record.decision == "rejected" and record.score <= case.threshold],
         curve={
-            "wide": figure_to_data_uri(score_curve(case)),
-            "narrow": figure_to_data_uri(score_curve(case, narrow=True)),
+            "wide": drawing_to_data_uri(score_curve(case)),
+            "narrow": drawing_to_data_uri(score_curve(case, narrow=True)),
         },
         shown=[_shown(view, plane, colors, limit) for view in views if plane is not None],
         ends=plane.ends.strip() if plane else "",
-        residual_bar=figure_to_data_uri(color_bar(limit)) if limit > 0 else None,
+        residual_bar=drawing_to_data_uri(color_bar(limit)) if limit > 0 else None,
         thumbnails=[(record, thumbnails[record.index]) for record in case.slices if record.index in thumbnails]
         if thumbnails
         else [],
@@ -77,4 +80,4 @@ def case_to_html(
 
 def _shown(view: SliceView, plane: Plane, colors: Mapping[int, str], limit: float) -> dict[str, Any]:
     panels = slice_panels(view, plane, colors, residual_limit=limit)
-    return {"record": view.record, "view": view, "panels": {name: figure_to_data_uri(panels[name]) for name in panels}}
+    return {"record": view.record, "view": view, "panels": {name: picture_to_data_uri(panels[name]) for name in panels}}

@@ -89,29 +89,29 @@ def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecor
     Returns:
         One view per record, in the same order.
     """
+    if not records:
+        return []
     guard: Any = network
-    views = []
+    images = torch.stack([volume.select(slice_dim, record.index) for record in records])[:, None]
+    in_spectrum = guard.detector.domain == "spectrum"
     with eval_mode(network):
-        for record in records:
-            image = volume.select(slice_dim, record.index)[None, None]
-            residual = guard.detector(image).abs()
-            in_spectrum = guard.detector.domain == "spectrum"
-            if in_spectrum and not guard.detector.shift:
-                residual = torch.fft.fftshift(residual, dim=(-2, -1))
-            reformed = guard.reformer(image)
-            labels = guard.segmenter(reformed).argmax(1) if record.decision == "accepted" else None
-            views.append(
-                SliceView(
-                    record=record,
-                    image=_array(image),
-                    spectrum=_array(fft_shift_magnitude(image)),
-                    residual=_array(residual),
-                    residual_in_spectrum=in_spectrum,
-                    reformed=_array(reformed),
-                    labels=None if labels is None else labels[0].cpu().numpy(),
-                )
-            )
-    return views
+        residuals, reformed = guard.detector(images).abs(), guard.reformer(images)
+        if in_spectrum and not guard.detector.shift:
+            residuals = torch.fft.fftshift(residuals, dim=(-2, -1))
+        accepted = [place for place, record in enumerate(records) if record.decision == "accepted"]
+        labels = dict(zip(accepted, guard.segmenter(reformed[accepted]).argmax(1), strict=True)) if accepted else {}
+    return [
+        SliceView(
+            record=record,
+            image=_array(images[place]),
+            spectrum=_array(fft_shift_magnitude(images[place])),
+            residual=_array(residuals[place]),
+            residual_in_spectrum=in_spectrum,
+            reformed=_array(reformed[place]),
+            labels=labels[place].cpu().numpy() if place in labels else None,
+        )
+        for place, record in enumerate(records)
+    ]
 
 
 def image_views(slices: Tensor, labels: Tensor, records: Sequence[SliceRecord]) -> list[SliceView]:
@@ -124,14 +124,14 @@ def image_views(slices: Tensor, labels: Tensor, records: Sequence[SliceRecord]) 
     """
     views = []
     for record in records:
-        image = slices[record.index][None, None]
+        image = slices[record.index][None]
         shown = None if record.decision != "accepted" else labels[record.index].cpu().numpy()
         views.append(SliceView(record, _array(image), _array(fft_shift_magnitude(image)), labels=shown))
     return views
 
 
 def _array(image: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = torch.nan_to_num(image[0, 0].float()).cpu().numpy()
+    array: NDArray[np.float32] = torch.nan_to_num(image[0].float()).cpu().numpy()
     return array
 
 

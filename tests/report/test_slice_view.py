@@ -35,7 +35,7 @@ def test_views_show_what_the_networks_make_of_the_right_slice(make_case):
             np.testing.assert_array_equal(view.image, image[0, 0].numpy())
             np.testing.assert_allclose(view.spectrum, (np.log(spectrum + 1e-7) + 16) / 16, atol=1e-5)
             np.testing.assert_allclose(np.linalg.norm(view.residual), network.detector.score(image)[0], rtol=1e-5)
-            np.testing.assert_array_equal(view.reformed, reformed[0, 0].numpy())
+            np.testing.assert_allclose(view.reformed, reformed[0, 0].numpy(), rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(views[1].labels, network.segmenter(reformed).argmax(1)[0].numpy())
 
 
