@@ -10,6 +10,7 @@ from torch import nn
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import ReconstructionDetector
+from tests.check_network import check_network
 
 
 class Zero(nn.Module):
@@ -106,7 +107,7 @@ def test_gradient_of_the_score_equals_finite_differences():
 
 
 @pytest.mark.parametrize("domain", ["spectrum", "image"])
-def test_is_a_sound_network(domain, check_network):
+def test_is_a_sound_network(domain):
     torch.manual_seed(0)
     check_network(ReconstructionDetector(nn.Conv2d(1, 1, 3, padding=1), domain=domain), torch.rand(2, 1, 6, 5))
 

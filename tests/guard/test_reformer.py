@@ -4,9 +4,10 @@ import torch
 from torch import nn
 
 from monai_advdefense.guard import Reformer
+from tests.check_network import check_network
 
 
-def test_is_the_network_clamped_to_the_image_range(check_network):
+def test_is_the_network_clamped_to_the_image_range():
     torch.manual_seed(0)
     network = nn.Conv2d(1, 1, 3, padding=1)
     nn.init.normal_(network.weight, std=2.0)

@@ -7,6 +7,7 @@ from torch import nn
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.networks import FCDenseNet
+from tests.check_network import check_network
 
 FC_DENSENET_56 = {"down_blocks": (4,) * 5, "bottleneck_layers": 4, "growth_rate": 12}
 FC_DENSENET_67 = {"down_blocks": (5,) * 5, "bottleneck_layers": 5, "growth_rate": 16}
@@ -43,7 +44,7 @@ def test_channels_of_fc_densenet_103():
 
 
 @pytest.mark.parametrize(("spatial_dims", "sides"), [(2, (12, 8)), (3, (4, 8, 4))])
-def test_keeps_size_and_is_a_sound_network(spatial_dims, sides, check_network):
+def test_keeps_size_and_is_a_sound_network(spatial_dims, sides):
     torch.manual_seed(0)
     network = FCDenseNet(spatial_dims, in_channels=2, out_channels=5, **SMALL)
     image = torch.rand(2, 2, *sides)

@@ -6,11 +6,12 @@ import torch.nn.functional as functional
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.networks import MagNetAutoencoder
+from tests.check_network import check_network
 
 
 @pytest.mark.parametrize("variant", [1, 2])
 @pytest.mark.parametrize(("spatial_dims", "sides"), [(2, (8, 6)), (3, (4, 6, 4))])
-def test_keeps_size_and_is_a_sound_network(variant, spatial_dims, sides, check_network):
+def test_keeps_size_and_is_a_sound_network(variant, spatial_dims, sides):
     torch.manual_seed(0)
     network = MagNetAutoencoder(spatial_dims, in_channels=2, out_channels=3, variant=variant)
     image = torch.rand(2, 2, *sides)

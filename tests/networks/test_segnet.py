@@ -8,6 +8,7 @@ from torch import nn
 from monai_advdefense.errors import InputError
 from monai_advdefense.networks import SegNet
 from monai_advdefense.networks.segnet import max_unpool
+from tests.check_network import check_network
 
 
 @pytest.mark.parametrize("spatial_dims", [1, 2, 3])
@@ -22,7 +23,7 @@ def test_unpooling_puts_values_back_where_they_were_largest(spatial_dims):
 
 
 @pytest.mark.parametrize(("spatial_dims", "sides"), [(2, (64, 32)), (3, (32, 32, 32))])
-def test_keeps_size_and_is_a_sound_network(spatial_dims, sides, check_network):
+def test_keeps_size_and_is_a_sound_network(spatial_dims, sides):
     torch.manual_seed(0)
     network = SegNet(spatial_dims, in_channels=2, out_channels=5, features=(4, 4, 6, 8, 8))
     image = torch.rand(2, 2, *sides)
