@@ -51,11 +51,14 @@ def _functions(node, public=True):
             yield from _functions(child, seen if isinstance(child, ast.ClassDef) else public)
 
 
-FUNCTIONS = [
-    (path, function, public)
-    for path in FILES
-    for function, public in _functions(ast.parse(path.read_text(encoding="utf-8")))
-]
+@pytest.fixture(scope="module")
+def functions():
+    """Each function with its file and whether users call it."""
+    return [
+        (path, function, public)
+        for path in FILES
+        for function, public in _functions(ast.parse(path.read_text(encoding="utf-8")))
+    ]
 
 
 def _body_lines(function):
@@ -70,14 +73,14 @@ def test_half_of_the_files_have_at_most_a_hundred_lines(folder):
 
 
 @pytest.mark.parametrize("folder", ["monai_advdefense", "experiments"])
-def test_nine_of_ten_functions_are_short(folder):
-    lengths = [_body_lines(function) for path, function, _ in FUNCTIONS if path.is_relative_to(ROOT / folder)]
+def test_nine_of_ten_functions_are_short(functions, folder):
+    lengths = [_body_lines(function) for path, function, _ in functions if path.is_relative_to(ROOT / folder)]
     assert sum(length <= MOST_LINES for length in lengths) >= 0.9 * len(lengths)
 
 
-def test_public_functions_of_tensors_state_shapes():
+def test_public_functions_of_tensors_state_shapes(functions):
     silent = []
-    for path, function, public in FUNCTIONS:
+    for path, function, public in functions:
         arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         hints = [argument.annotation for argument in arguments] + [function.returns]
         takes_tensors = any(TENSOR.search(ast.unparse(hint)) for hint in hints if hint is not None)
