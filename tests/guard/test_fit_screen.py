@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,23 @@ from monai_advdefense.guard.fit_screen import fit_screen
 from monai_advdefense.guard.screen import SCREEN_SCORES, Screen
 from monai_advdefense.guard.stored import MOST_SUBJECTS
 from tests.guard.phantom_screen import CLASSES, RATE, clean_volumes, numbers, phantom
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fits_once():
+    """The models of images and predictions, which take nearly all of the time, do not depend on labels."""
+    module, found = sys.modules[fit_screen.__module__], {}
+    fits = module._fits
+
+    def known(volumes, **options):
+        key = (*options.items(), *((id(volume.image), id(volume.prediction)) for volume in volumes))
+        if key not in found:
+            found[key] = fits(volumes, **options)
+        return found[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "_fits", known)
+        yield
 
 
 @pytest.fixture(scope="module")
