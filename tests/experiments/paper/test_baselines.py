@@ -138,7 +138,8 @@ def test_a_stopped_training_ends_as_an_unbroken_one(work, tmp_path, monkeypatch,
     assert all(torch.equal(found[key], expected[key]) for key in expected)
 
 
-def test_the_page_of_all_results_takes_them_in(work, results, tmp_path):
+def test_the_page_of_all_results_takes_them_in(work, results, tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.paper.output.plots", lambda *_: {})
     baselines = collect_baselines(_experiment(work), {**results.facts, "preset": "smoke_baselines"})
     write_baselines(baselines, tmp_path / "alone", resamples=5)
     assert not (tmp_path / "alone" / "results.md").exists()
