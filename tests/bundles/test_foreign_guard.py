@@ -241,12 +241,12 @@ def test_a_screen_of_other_settings_or_another_network_is_refused(fitted, tmp_pa
 
 def test_a_batch_of_suspicious_volumes_raises_the_alarm(fitted, tmp_path):
     theirs, screen, _ = fitted
-    for number in range(6):
+    for number in range(4):
         _save(tmp_path / "data", f"b{number}", _blurred(_volume(80 + number, 1)))
-    with pytest.raises(BatchError, match="found 6 of 6"):
+    with pytest.raises(BatchError, match="found 4 of 4"):
         guard(theirs, tmp_path / "data", tmp_path / "out", screen_file=screen, fail_on_alarm=True)
-    assert len(_verdicts(tmp_path / "out")) == 6
+    assert len(_verdicts(tmp_path / "out")) == 4
     with (tmp_path / "out" / "report.csv").open(encoding="utf-8", newline="") as file:
         (batch,) = {row["batch"] for row in csv.DictReader(file)}
-    assert batch.startswith("too many suspicious: 6 of 6")
+    assert batch.startswith("too many suspicious: 4 of 4")
     assert "Too many volumes are suspicious." in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
