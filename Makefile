@@ -46,7 +46,9 @@ samples: $(READY)
 		$(BIN)/python -m monai_advdefense.data.template_sample --output_dir $$folder \
 			--split $${split%:*} --count $${split#*:} || exit; done; done
 
-test: lint types unit
+# mypy takes one core: beside it the tests go on.
+test: lint
+	$(MAKE) --jobs=2 types unit
 
 lint: $(READY)
 	$(BIN)/ruff check .
