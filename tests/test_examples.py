@@ -71,7 +71,7 @@ def test_screen_dataset():
 
 def test_other_data(tmp_path):
     """Training, calibration, attack and defence from the files of the example alone."""
-    _run_script(EXAMPLES / "other_data" / "run.sh", tmp_path, tmp_path / "bin", EPOCHS="4")
+    _run_script(EXAMPLES / "other_data" / "run.sh", tmp_path, tmp_path / "bin", EPOCHS="2")
     original = nib.load(tmp_path / "data" / "images" / "1003.nii.gz")
     assert original.get_fdata().min() == -1000
     segmentation = nib.load(tmp_path / "clean" / "1003_seg.nii.gz")
