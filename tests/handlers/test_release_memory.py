@@ -1,10 +1,10 @@
-import subprocess
 import sys
 
 import pytest
 from ignite.engine import Engine, Events
 
 from monai_advdefense.handlers import ReleaseMemory
+from tests.run_python import run_python
 
 FRAGMENTED = """
 import resource
@@ -29,10 +29,9 @@ print(full, before, resident())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pages are returned on Linux alone")
-def test_free_pages_between_blocks_in_use_are_returned():
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FRAGMENTED], capture_output=True, text=True, timeout=120
-    )
+def test_free_pages_between_blocks_in_use_are_returned(tmp_path):
+    (tmp_path / "fragmented.py").write_text(FRAGMENTED, encoding="utf-8")
+    done = run_python([str(tmp_path / "fragmented.py")])
     assert done.returncode == 0, done.stderr
     full, before, after = map(int, done.stdout.split())
     if before < full - 100e6:

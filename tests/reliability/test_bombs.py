@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import subprocess
-import sys
+
+from tests.run_python import run_python
 
 # Memory above that of the imports, and time, of checks in a process of its own.
 CHECK = """
@@ -36,8 +36,10 @@ def _write_bombs(folder, make_nifti, brain):
 
 def test_bombs_are_refused_at_once(tmp_path, brain, make_nifti, figure):
     _write_bombs(tmp_path, make_nifti, brain)
-    command = [sys.executable, "-c", CHECK, *(tmp_path / name for name in RULES)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    (tmp_path / "check.py").write_text(CHECK, encoding="utf-8")
+    done = run_python([str(tmp_path / "check.py"), *(str(tmp_path / name) for name in RULES)])
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
     assert all(rule in line for rule, line in zip(RULES.values(), lines, strict=True))
     seconds, megabytes = (max(float(line.split()[column]) for line in lines) for column in (0, 1))
     assert seconds < 1
