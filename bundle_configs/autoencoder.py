@@ -1,10 +1,10 @@
-"""What the trainings of detector and reformer share: clean images alone, and an error to make small."""
+"""What detector and reformer share: trainings on clean images alone with an error to make small, and thresholds."""
 
 from __future__ import annotations
 
-from bundle_configs.entries import DEVICE, WEIGHTS, Entries
+from bundle_configs.entries import WEIGHTS, Entries, component, handler
 
-__all__ = ["CLEAN_IMAGES", "NILEARN", "paths", "rates", "validation_error"]
+__all__ = ["CLEAN_IMAGES", "NILEARN", "calibrate_network", "paths", "validation_error"]
 
 CLEAN_IMAGES = (
     "$data.malc2012_datalist(@dataset_dir, '{split}', ['image']) + data.template_datalist(@sample_dir, '{split}')"
@@ -23,24 +23,16 @@ def paths() -> Entries:
     }
 
 
-def rates(*, epochs: int) -> Entries:
-    """How long and how fast."""
-    return {
-        "seed": 0,
-        **DEVICE,
-        "epochs": epochs,
-        "val_interval": 1,
-        "learning_rate": 0.001,
-        "batch_size": 8,
-        "every": 3,
-    }
+def calibrate_network(name: str) -> Entries:
+    """Handler that sets a threshold of the network and stores it with the weights."""
+    return handler(name, network="@network", save_path="@ckpt_path", false_positive_rate="@false_positive_rate")
 
 
 def validation_error(pairs: str) -> Entries:
     """Arguments of a training whose best weights have the smallest error; ``pairs`` gives output and target."""
     return {
         "label": False,
-        "metric": {"val_mse": {"_target_": "MeanSquaredError", "output_transform": pairs}},
+        "metric": {"val_mse": component("MeanSquaredError", output_transform=pairs)},
         "best": {"metric": "val_mse", "best": "min"},
         "evaluator": {"metric_cmp_fn": "$lambda current, best: current < best"},
     }

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from bundle_configs.autoencoder import CLEAN_IMAGES
+from bundle_configs.autoencoder import CLEAN_IMAGES, calibrate_network
 from bundle_configs.entries import (
     CHECK_OVERRIDES,
-    DEVICE,
     IMPORTS,
     RESULTS,
     WEIGHTS,
     Entries,
+    component,
     compose,
     handler,
     loader,
+    own,
     references,
+    same,
 )
 from bundle_configs.evaluation import evaluate_volumes
 from bundle_configs.foreign_guard import guard, guard_calibrate
@@ -21,7 +23,7 @@ from bundle_configs.inference import END_RUN, PROGRESS, inference, invert, load_
 from bundle_configs.metadata import GUARD_LIMITS, LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
 from bundle_configs.networks import DEFENDED_SEGMENTER
 from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
-from bundle_configs.training import DATA, METRICS, Training
+from bundle_configs.training import DATA, METRICS, TRAIN_SIZE, Training, rates
 from monai_advdefense.bundle_tools.write_guarded_bundle import guard_entry
 
 __all__ = ["configs"]
@@ -41,10 +43,7 @@ def configs() -> dict[str, Entries]:
         "calibrate": _calibrate(),
         "calibrate_combined": _calibrate_combined(),
         "combined": _WITHOUT_SCREEN,
-        "spectral": {
-            "network_def#decision#_target_": "monai_advdefense.guard.SpectralDecision",
-            **_WITHOUT_SCREEN,
-        },
+        "spectral": {"network_def#decision#_target_": "monai_advdefense.guard.SpectralDecision", **_WITHOUT_SCREEN},
         "attack": _attack(),
         "certified": _certified(),
         "guard": guard(),
@@ -60,17 +59,11 @@ def _training() -> Training:
         "guard_path": WEIGHTS,
         "ckpt_path": "$os.path.join(@run_dir, 'model.pt')",
         "run_dir": "$os.path.join(@bundle_root, 'runs', 'finetune')",
-        "seed": 0,
-        **DEVICE,
-        "epochs": 5,
-        "val_interval": 1,
-        "learning_rate": 0.0001,
-        "batch_size": 8,
-        "every": 2,
-        "train_size": [144, 144],
+        **rates(epochs=5, learning_rate=0.0001, every=2),
+        **TRAIN_SIZE,
         **NUM_CLASSES,
     }
-    reformed = {"_target_": "monai_advdefense.engines.ReformedBatch", "reformer": "$@network.reformer"}
+    reformed = own("engines.ReformedBatch", reformer="$@network.reformer")
     return Training(
         settings=settings,
         network_def=DEFENDED_SEGMENTER,
@@ -85,15 +78,15 @@ def _training() -> Training:
 
 
 def _evaluate() -> Entries:
-    coverage = {
-        "_target_": "ignite.metrics.Accuracy",
-        "output_transform": "$lambda output: metrics.accepted_slices(output, @num_classes, slice_dim=@slice_dim)",
-    }
+    coverage = component(
+        "ignite.metrics.Accuracy",
+        output_transform="$lambda output: metrics.accepted_slices(output, @num_classes, slice_dim=@slice_dim)",
+    )
     load = load_weights("@guard_path", require_calibrated=True)
     return {
         **evaluate_volumes(load, "$lambda output: metrics.accepted_pairs(output, @num_classes)"),
         "validate#evaluator#network": "@network",
-        "validate#evaluator#prepare_batch": {"_target_": "monai.engines.PrepareBatchDefault"},
+        "validate#evaluator#prepare_batch": component("monai.engines.PrepareBatchDefault"),
         "validate#evaluator#additional_metrics": {"val_coverage": coverage},
     }
 
@@ -105,14 +98,10 @@ def _inference() -> Entries:
             **NUM_CLASSES,
             "report_metadata": "$os.path.join(@bundle_root, 'configs', 'metadata.json')",
             "weights_license": "CC BY-NC 4.0",
-            "group_report": {"_target_": "monai_advdefense.runs.GroupReport", **RESULTS},
+            "group_report": own("runs.GroupReport", **RESULTS),
             "screen_path": "$os.path.join(@bundle_root, 'models', 'screen', 'model.pt')",
             "fail_on_alarm": False,
-            "stop_rule": {
-                "_target_": "monai_advdefense.runs.StopRule",
-                "weights": "@screen_path",
-                "fail": "@fail_on_alarm",
-            },
+            "stop_rule": own("runs.StopRule", weights="@screen_path", fail="@fail_on_alarm"),
         },
         networks=_SCREEN,
         weights=("screen_path",),
@@ -120,44 +109,31 @@ def _inference() -> Entries:
         postprocessing={"invert_labels": _INVERT_LABELS, "slice_decisions": _SLICE_DECISIONS},
         handlers={
             "load_weights": load_weights(require_calibrated=True),
-            "scores": handler("ScoreRecorder", network="@network", screen="@screen"),
+            "scores": handler("ScoreRecorder", **same("network", "screen")),
             "write_segmentation": write_volume(),
             "write_report": handler(
                 "ReportWriter",
                 **RESULTS,
-                network="@network",
-                scores="@scores",
+                **same("network", "scores"),
                 segmentation="@write_segmentation",
                 metadata="@report_metadata",
                 weights="@ckpt_path",
                 screen_weights="@screen_path",
-                weights_license="@weights_license",
-                slice_dim="@slice_dim",
+                **same("weights_license", "slice_dim"),
             ),
             "release_memory": handler("ReleaseMemory"),
             **END_RUN,
-            "end_run": {**END_RUN["end_run"], "group_report": "@group_report", "stop_rule": "@stop_rule"},
+            "end_run": {**END_RUN["end_run"], **same("group_report", "stop_rule")},
         },
     )
 
 
 # Hosts that build inferer and postprocessing alone, such as MONAI Label, decide by the screen as well.
-_SCREEN: Entries = {
-    "screen": {
-        "_target_": "monai_advdefense.guard.load_screen",
-        "path": "@screen_path",
-        "num_classes": "@num_classes",
-        "device": "@device",
-    }
-}
-_SCREENED_INFERER: Entries = {
-    **slice_inferer(4),
-    "_target_": "monai_advdefense.inferers.ScreenedSliceInferer",
-    "screen": "@screen",
-}
+_SCREEN = {"screen": own("guard.load_screen", path="@screen_path", **same("num_classes", "device"))}
+_SCREENED_INFERER = {**slice_inferer(4), **own("inferers.ScreenedSliceInferer", screen="@screen")}
 _WITHOUT_SCREEN: Entries = {
     "screen": None,
-    "inferer": {**slice_inferer(2), "_target_": "monai_advdefense.inferers.GuardedSliceInferer"},
+    "inferer": {**slice_inferer(2), **own("inferers.GuardedSliceInferer")},
     "stop_rule": None,
     "handlers": references(
         [
@@ -172,19 +148,14 @@ _WITHOUT_SCREEN: Entries = {
         ]
     ),
 }
-_INVERT_LABELS: Entries = {
-    "_target_": "monai_advdefense.transforms.InvertLabelsd",
-    "keys": "pred",
-    "transform": "@preprocessing",
-    "orig_keys": "image",
-}
-_SLICE_DECISIONS: Entries = {
-    "_target_": "monai_advdefense.transforms.SliceDecisionsd",
-    "_desc_": "MONAI Label puts what lies under 'result' into its JSON answer",
-    "keys": "pred",
-    "rejected": "@num_classes",
-    "slice_dim": "@slice_dim",
-}
+_INVERT_LABELS = own("transforms.InvertLabelsd", keys="pred", transform="@preprocessing", orig_keys="image")
+_SLICE_DECISIONS = own(
+    "transforms.SliceDecisionsd",
+    _desc_="MONAI Label puts what lies under 'result' into its JSON answer",
+    keys="pred",
+    rejected="@num_classes",
+    slice_dim="@slice_dim",
+)
 _MULTI_GPU_INFERENCE = {
     "device": "$torch.device('cuda', int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()) "
     "if torch.cuda.is_available() else torch.device('cpu')",
@@ -218,16 +189,13 @@ def _calibrate() -> Entries:
         "source_labels": "$data.malc2012_source_labels(@dataset_dir, @num_classes) "
         "if os.path.isfile(os.path.join(@dataset_dir, 'classes.csv')) else None",
         "inferer#mark_rejected": False,
-        "screen_def": {"_target_": "monai_advdefense.guard.Screen", "num_classes": "@num_classes"},
+        "screen_def": own("guard.Screen", num_classes="@num_classes"),
         "screen": "$@screen_def.to(@device)",
         "calibrate_screen": handler(
             "CalibrateScreen",
-            run_log="@run_log",
-            screen="@screen",
+            **same("run_log", "screen"),
             save_path="@screen_path",
-            false_positive_rate="@false_positive_rate",
-            volume_rate="@volume_rate",
-            source_labels="@source_labels",
+            **same("false_positive_rate", "volume_rate", "source_labels"),
         ),
         "load_weights#require_calibrated": False,
         "handlers": references([*PROGRESS, "load_weights", "calibrate_screen", "release_memory"]),
@@ -238,19 +206,12 @@ def _calibrate() -> Entries:
 
 def _calibrate_combined() -> Entries:
     """Over inference.json: the sum of the scores anew."""
-    dataset = {
-        "_target_": "monai_advdefense.data.SliceDataset",
-        "data": CLEAN_IMAGES.format(split="calibration"),
-        "volume_transform": "@preprocessing",
-        "slice_size": "@slice_size",
-        "slice_dim": "@slice_dim",
-        "keys": ["image"],
-    }
-    calibrate = handler(
-        "CalibrateCombination",
-        network="@network",
-        save_path="@ckpt_path",
-        false_positive_rate="@false_positive_rate",
+    dataset = own(
+        "data.SliceDataset",
+        data=CLEAN_IMAGES.format(split="calibration"),
+        volume_transform="@preprocessing",
+        **same("slice_size", "slice_dim"),
+        keys=["image"],
     )
     return {
         "imports": [*IMPORTS, DATA],
@@ -260,7 +221,7 @@ def _calibrate_combined() -> Entries:
         "calibration": {"dataset": dataset, "dataloader": loader("@calibration#dataset", 16)},
         "load_weights#require_calibrated": False,
         "print_metrics": handler("ConciseStatsHandler", iteration_log=False),
-        "calibrate_combination": calibrate,
+        "calibrate_combination": calibrate_network("CalibrateCombination"),
         "handlers": references(["load_weights", "print_metrics", "calibrate_combination"]),
         "evaluator#val_data_loader": "@calibration#dataloader",
         "inferer": "$lambda image, network, *args, **kwargs: network.scores(image)",
@@ -271,37 +232,27 @@ def _calibrate_combined() -> Entries:
 def _attack() -> Entries:
     """Over inference.json: attacked copies of volumes."""
     postprocessing = {
-        "copy_perturbation": {"_target_": "CopyItemsd", "keys": "pred", "names": "perturbation"},
+        "copy_perturbation": component("CopyItemsd", keys="pred", names="perturbation"),
         "invert_perturbation": invert("perturbation", nearest=False),
     }
-    write_attack = handler(
-        "AttackWriter",
-        **RESULTS,
-        network="@network",
-        preprocessing="@preprocessing",
-        slice_dim="@slice_dim",
-    )
     return {
         "target": "background",
         "step_size": 0.375,
         "steps": 20,
         "slices": None,
         "seed": 0,
-        "attack": {
-            "_target_": "monai_advdefense.transforms.DAGAttack",
-            "network": "$@network.segmenter",
-            "target": "@target",
-            "step_size": "@step_size",
-            "steps": "@steps",
-            "brain_only": True,
-            "slice_dim": "@slice_dim",
-            "seed": "@seed",
-        },
+        "attack": own(
+            "transforms.DAGAttack",
+            network="$@network.segmenter",
+            **same("target", "step_size", "steps"),
+            brain_only=True,
+            **same("slice_dim", "seed"),
+        ),
         "dataset#min_slices": "$@slices or 0",
-        "inferer": {"_target_": "monai_advdefense.inferers.AttackInferer", "attack": "@attack", "slices": "@slices"},
+        "inferer": own("inferers.AttackInferer", **same("attack", "slices")),
         **postprocessing,
         "postprocessing": compose(postprocessing),
-        "write_attack": write_attack,
+        "write_attack": handler("AttackWriter", **RESULTS, **same("network", "preprocessing", "slice_dim")),
         "end_run#group_report": None,
         "end_run#manifest": None,
         "handlers": references([*PROGRESS, "load_weights", "write_attack", "end_run"]),
@@ -311,12 +262,9 @@ def _attack() -> Entries:
 def _certified() -> Entries:
     """Over inference.json: labels by the vote of noisy passes, and the radii that they prove."""
     transforms = {
-        "split_certificate": {
-            "_target_": "SplitDimd",
-            "keys": "pred",
-            "output_postfixes": ["label", "radius"],
-            "update_meta": False,
-        },
+        "split_certificate": component(
+            "SplitDimd", keys="pred", output_postfixes=["label", "radius"], update_meta=False
+        ),
         "invert_certificate": invert(["pred_label", "pred_radius"], nearest=True),
     }
     return {
@@ -325,14 +273,14 @@ def _certified() -> Entries:
         "sigma": 0.25,
         "passes": 100,
         "alpha": 0.001,
-        "inferer": {
-            "_target_": "monai_advdefense.inferers.CertifiedSliceInferer",
-            "sigma": "@sigma",
-            "n": "@passes",
-            "alpha": "@alpha",
-            "abstained": "@num_classes",
-            "spatial_dim": "@slice_dim",
-        },
+        "inferer": own(
+            "inferers.CertifiedSliceInferer",
+            sigma="@sigma",
+            n="@passes",
+            alpha="@alpha",
+            abstained="@num_classes",
+            spatial_dim="@slice_dim",
+        ),
         **transforms,
         "postprocessing": compose(transforms),
         "manifest#weights": ["@ckpt_path", "@denoiser_path"],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bundle_configs.autoencoder import CLEAN_IMAGES, NILEARN, paths, rates, validation_error
-from bundle_configs.entries import RESULTS, Entries, handler, references
+from bundle_configs.autoencoder import CLEAN_IMAGES, NILEARN, calibrate_network, paths, validation_error
+from bundle_configs.entries import RESULTS, Entries, component, handler, own, references, same
 from bundle_configs.evaluation import evaluate_slices
 from bundle_configs.inference import END_RUN, inference, load_weights
 from bundle_configs.metadata import GUARD_LIMITS, MALC, TEMPLATE, USE, metadata, tensor
 from bundle_configs.networks import DETECTOR
-from bundle_configs.training import METRICS, RUN_VALIDATION, Training
+from bundle_configs.training import METRICS, RUN_VALIDATION, Training, rates
 
 __all__ = ["configs"]
 
@@ -18,7 +18,7 @@ def configs() -> dict[str, Entries]:
     training = Training(
         settings={**paths(), **rates(epochs=10)},
         network_def=DETECTOR,
-        loss={"_target_": "monai_advdefense.losses.ResidualLoss"},
+        loss=own("losses.ResidualLoss"),
         data=CLEAN_IMAGES,
         **validation_error(
             "$lambda output: ([item['pred'] for item in output], [torch.zeros_like(item['pred']) for item in output])"
@@ -36,29 +36,20 @@ def configs() -> dict[str, Entries]:
 
 
 def _calibrate() -> Entries:
-    own = {
-        "calibrate_threshold": handler(
-            "CalibrateThreshold",
-            network="@network",
-            save_path="@ckpt_path",
-            false_positive_rate="@false_positive_rate",
-        ),
-    }
     return {
         "false_positive_rate": 0.05,
         "validate#dataset#data": CLEAN_IMAGES.format(split="calibration"),
         "validate#dataset#every": 1,
-        **own,
+        "calibrate_threshold": calibrate_network("CalibrateThreshold"),
         "validate#handlers": [load_weights(), *references(["print_metrics", "calibrate_threshold"])],
         **RUN_VALIDATION,
     }
 
 
 def _evaluate() -> Entries:
-    accepted = {
-        "_target_": "ignite.metrics.Accuracy",
-        "output_transform": "$lambda output: metrics.detector_decisions(output, @network)",
-    }
+    accepted = component(
+        "ignite.metrics.Accuracy", output_transform="$lambda output: metrics.detector_decisions(output, @network)"
+    )
     return {
         **evaluate_slices(load_weights(require_calibrated=True)),
         "validate#evaluator#additional_metrics": {"val_accepted": accepted},
@@ -66,19 +57,10 @@ def _evaluate() -> Entries:
 
 
 def _inference() -> Entries:
-    write_scores = handler(
-        "ScoreTableWriter",
-        **RESULTS,
-        network="@network",
-        slice_dim="@slice_dim",
-    )
+    write_scores = handler("ScoreTableWriter", **RESULTS, **same("network", "slice_dim"))
     return inference(
         DETECTOR,
-        handlers={
-            "load_weights": load_weights(require_calibrated=True),
-            "write_scores": write_scores,
-            **END_RUN,
-        },
+        handlers={"load_weights": load_weights(require_calibrated=True), "write_scores": write_scores, **END_RUN},
     )
 
 

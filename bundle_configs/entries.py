@@ -16,10 +16,13 @@ __all__ = [
     "SLICES",
     "WEIGHTS",
     "Entries",
+    "component",
     "compose",
     "handler",
     "loader",
+    "own",
     "references",
+    "same",
 ]
 
 Entries: TypeAlias = dict[str, Any]
@@ -36,13 +39,6 @@ CHECK_OVERRIDES = "$overrides.refuse_unknown_overrides()"
 BUNDLE_ROOT = {"bundle_root": "."}
 DEVICE = {"device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"}
 EVAL_DIR = {"output_dir": "$os.path.join(@bundle_root, 'eval')"}
-OUTPUTS = {
-    "_target_": "monai_advdefense.runs.Outputs",
-    "dataset_dir": "@dataset_dir",
-    "output_dir": "@output_dir",
-}
-# What handlers that write are told.
-RESULTS = {"outputs": "@outputs", "run_log": "@run_log"}
 WEIGHTS = "$os.path.join(@bundle_root, 'models', 'model.pt')"
 # Slices that the networks take: axis 1 of RAS is coronal.
 SLICES = {"slice_dim": 1, "slice_size": [192, 192], "pixdim": [1.0, 1.0, 1.0]}
@@ -53,16 +49,36 @@ def references(names: Iterable[str]) -> list[str]:
     return [f"@{name}" for name in names]
 
 
+def same(*names: str) -> Entries:
+    """Arguments that are the entries of the same names at top level."""
+    return dict(zip(names, references(names), strict=True))
+
+
 def compose(names: Iterable[str]) -> Entries:
     """Transforms that are entries at top level, one after the other."""
-    return {"_target_": "Compose", "transforms": references(names)}
+    return component("Compose", transforms=references(names))
 
 
-def handler(name: str, **arguments: Any) -> Entries:
+def component(target: str, /, **arguments: Any) -> Entries:
+    """An object that MONAI makes."""
+    return {"_target_": target, **arguments}
+
+
+def own(name: str, /, **arguments: Any) -> Entries:
+    """An object of the package."""
+    return component(f"monai_advdefense.{name}", **arguments)
+
+
+def handler(name: str, /, **arguments: Any) -> Entries:
     """A handler of the package."""
-    return {"_target_": f"monai_advdefense.handlers.{name}", **arguments}
+    return own(f"handlers.{name}", **arguments)
 
 
 def loader(dataset: str, batch_size: int | str, **arguments: Any) -> Entries:
     """A data loader; worker processes would lose the failures of a dataset."""
-    return {"_target_": "DataLoader", "dataset": dataset, "batch_size": batch_size, **arguments, "num_workers": 0}
+    return component("DataLoader", dataset=dataset, batch_size=batch_size, **arguments, num_workers=0)
+
+
+OUTPUTS = own("runs.Outputs", **same("dataset_dir", "output_dir"))
+# What handlers that write are told.
+RESULTS = same("outputs", "run_log")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bundle_configs.entries import EVAL_DIR, OUTPUTS, Entries, references
+from bundle_configs.entries import EVAL_DIR, OUTPUTS, Entries, component, references
 from bundle_configs.inference import slice_inferer
 from bundle_configs.training import RUN_VALIDATION
 
@@ -17,12 +17,12 @@ def test_handlers(load: Entries, **saved: Any) -> Entries:
     ``load`` loads the weights. It stands in the list itself: MONAI's client of federated learning finds it there and
     leaves it out.
     """
-    own = {
+    handlers = {
         "outputs": OUTPUTS,
-        "save_metrics": {"_target_": "MetricsSaver", "save_dir": "@output_dir", "metrics": "*", **saved},
+        "save_metrics": component("MetricsSaver", save_dir="@output_dir", metrics="*", **saved),
     }
     order = [load, *references(["outputs", "print_metrics", "save_metrics"])]
-    return {**own, "validate#handlers": order, **RUN_VALIDATION}
+    return {**handlers, "validate#handlers": order, **RUN_VALIDATION}
 
 
 def evaluate_slices(load: Entries) -> Entries:
@@ -41,12 +41,7 @@ def evaluate_volumes(load: Entries, pairs: str) -> Entries:
         "$data.load_volumes(data.malc2012_datalist(@dataset_dir, 'test'), @validate#preprocessing, "
         "slice_size=@slice_size, slice_dim=@slice_dim)"
     )
-    dice = {
-        "_target_": "MeanDice",
-        "include_background": False,
-        "num_classes": "@num_classes",
-        "output_transform": pairs,
-    }
+    dice = component("MeanDice", include_background=False, num_classes="@num_classes", output_transform=pairs)
     saved = {
         "metric_details": ["val_mean_dice"],
         "batch_transform": "$lambda batch: [item['image'].meta for item in batch]",
@@ -54,10 +49,10 @@ def evaluate_volumes(load: Entries, pairs: str) -> Entries:
     }
     return {
         **EVAL_DIR,
-        "validate#dataset": {"_target_": "Dataset", "data": volumes},
+        "validate#dataset": component("Dataset", data=volumes),
         "validate#dataloader#batch_size": 1,
         "validate#inferer": slice_inferer(4),
-        "discretize": {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+        "discretize": component("AsDiscreted", keys="pred", argmax=True),
         "validate#key_metric": {"val_mean_dice": dice},
         **test_handlers(load, **saved),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bundle_configs.entries import Entries
+from bundle_configs.entries import Entries, own, same
 
 __all__ = ["guard", "guard_calibrate"]
 
@@ -15,27 +15,25 @@ def guard() -> Entries:
         "exit_code": "$import monai_advdefense.exit_code",
         "screen_path": None,
         "fail_on_alarm": False,
-        "guard": {
-            "_target_": "monai_advdefense.bundle_tools.ScreenGuard",
-            "screen_path": "@screen_path",
-            "slice_dim": 1,
-            "axcodes": "RAS",
-            "channels": None,
-            "value_range": None,
-            "slice_size": None,
-            "smoothing": 0.75,
-            "label": 255,
-            "key": "image",
-            "pred_key": "pred",
-        },
-        "guard_report": {
-            "_target_": "monai_advdefense.bundle_tools.GuardReport",
-            "guard": "@guard",
-            "dataset_dir": "@dataset_dir",
-            "output_dir": "@output_dir",
-            "bundle": "@bundle_root",
-            "fail_on_alarm": "@fail_on_alarm",
-        },
+        "guard": own(
+            "bundle_tools.ScreenGuard",
+            screen_path="@screen_path",
+            slice_dim=1,
+            axcodes="RAS",
+            channels=None,
+            value_range=None,
+            slice_size=None,
+            smoothing=0.75,
+            label=255,
+            key="image",
+            pred_key="pred",
+        ),
+        "guard_report": own(
+            "bundle_tools.GuardReport",
+            **same("guard", "dataset_dir", "output_dir"),
+            bundle="@bundle_root",
+            fail_on_alarm="@fail_on_alarm",
+        ),
         "dataset#transform": "$@guard.preprocessing(@preprocessing)",
         "evaluator#postprocessing": f"$@guard_report.postprocessing(@guard.postprocessing(@postprocessing, {_PARTS}))",
         "run": ["$@evaluator.run()", "$@guard_report.finish()"],
@@ -47,13 +45,12 @@ def guard_calibrate() -> Entries:
     return {
         "false_positive_rate": 0.03,
         "volume_rate": 0.05,
-        "guard_calibration": {
-            "_target_": "monai_advdefense.bundle_tools.GuardCalibration",
-            "guard": "@guard",
-            "volumes": "$len(@dataset)",
-            "false_positive_rate": "@false_positive_rate",
-            "volume_rate": "@volume_rate",
-        },
+        "guard_calibration": own(
+            "bundle_tools.GuardCalibration",
+            guard="@guard",
+            volumes="$len(@dataset)",
+            **same("false_positive_rate", "volume_rate"),
+        ),
         "evaluator#postprocessing": f"$@guard_calibration.postprocessing(@postprocessing, {_PARTS})",
         "run": ["$@evaluator.run()", "$@guard_calibration.fit()"],
     }

@@ -15,10 +15,13 @@ from bundle_configs.entries import (
     SLICES,
     WEIGHTS,
     Entries,
+    component,
     compose,
     handler,
     loader,
+    own,
     references,
+    same,
 )
 from bundle_configs.networks import FEATURES, NETWORK
 from bundle_configs.preprocessing import volume_transforms
@@ -27,8 +30,8 @@ __all__ = ["END_RUN", "PROGRESS", "inference", "invert", "load_weights", "slice_
 
 PROGRESS = {"progress": handler("VolumeProgress", run_log="@run_log")}
 END_RUN = {
-    "mark_done": handler("MarkDone", manifest="@manifest", run_log="@run_log"),
-    "end_run": handler("EndRun", run_log="@run_log", manifest="@manifest"),
+    "mark_done": handler("MarkDone", **same("manifest", "run_log")),
+    "end_run": handler("EndRun", **same("run_log", "manifest")),
 }
 
 
@@ -39,7 +42,6 @@ def inference(
     settings: Entries | None = None,
     inferer: Entries | None = None,
     networks: Entries | None = None,
-    evaluator: Entries | None = None,
     weights: tuple[str, ...] = (),
     postprocessing: Entries | None = None,
 ) -> Entries:
@@ -50,22 +52,18 @@ def inference(
         handlers: handlers of the evaluator by name, in their order.
         settings: further values that users set.
         networks: further entries behind the network.
-        evaluator: further arguments of the evaluator.
         weights: entries that tell further files with weights.
         inferer: what passes the slices of a volume through the network; None is MONAI's.
         postprocessing: transforms of the output by name, in their order.
     """
     before, after = volume_transforms(label=False), postprocessing or {}
-    arguments: Entries = {
-        "_target_": "SupervisedEvaluator",
-        "device": "@device",
-        "val_data_loader": "@dataloader",
-        "network": "@network",
-        "inferer": "@inferer",
-        **({"postprocessing": "@postprocessing"} if after else {}),
-        "val_handlers": "@handlers",
-        **(evaluator or {}),
-    }
+    arguments: Entries = component(
+        "SupervisedEvaluator",
+        device="@device",
+        val_data_loader="@dataloader",
+        **same("network", "inferer", *(["postprocessing"] if after else [])),
+        val_handlers="@handlers",
+    )
     return {
         "imports": IMPORTS,
         **BUNDLE_ROOT,
@@ -84,7 +82,7 @@ def inference(
         **before,
         "preprocessing": compose(before),
         "outputs": OUTPUTS,
-        "run_log": {"_target_": "monai_advdefense.runs.RunLog"},
+        "run_log": own("runs.RunLog"),
         "manifest": {**_MANIFEST, "weights": ["@ckpt_path", *references(weights)]},
         "dataset": _VOLUMES,
         "dataloader": loader("@dataset", 1),
@@ -99,45 +97,31 @@ def inference(
     }
 
 
-_VOLUMES = {
-    "_target_": "monai_advdefense.data.VolumeDataset",
-    "data": "@dataset_dir",
-    "transform": "@preprocessing",
-    "exclude": "@output_dir",
-    "slice_size": "@slice_size",
-    "slice_dim": "@slice_dim",
-    "run_log": "@run_log",
-    "manifest": "@manifest",
-}
-_MANIFEST = {
-    "_target_": "monai_advdefense.runs.Manifest",
-    "outputs": "@outputs",
-    "config": {"_target_": "monai_advdefense.bundle_tools.current_config.current_config"},
-    "shard": "@shard",
-    "resume": "@resume",
-}
+_VOLUMES = own(
+    "data.VolumeDataset",
+    data="@dataset_dir",
+    transform="@preprocessing",
+    exclude="@output_dir",
+    **same("slice_size", "slice_dim", "run_log", "manifest"),
+)
+_MANIFEST = own(
+    "runs.Manifest",
+    outputs="@outputs",
+    config=own("bundle_tools.current_config.current_config"),
+    **same("shard", "resume"),
+)
 
 
 def slice_inferer(batch_size: int) -> Entries:
     """Passes the slices of a volume through a 2-D network."""
-    return {
-        "_target_": "SliceInferer",
-        "roi_size": "@slice_size",
-        "sw_batch_size": batch_size,
-        "spatial_dim": "@slice_dim",
-    }
+    return component("SliceInferer", roi_size="@slice_size", sw_batch_size=batch_size, spatial_dim="@slice_dim")
 
 
 def invert(key: str | list[str], *, nearest: bool) -> Entries:
     """Back on the grid of the input."""
-    return {
-        "_target_": "Invertd",
-        "keys": key,
-        "transform": "@preprocessing",
-        "orig_keys": "image",
-        "nearest_interp": nearest,
-        "to_tensor": True,
-    }
+    return component(
+        "Invertd", keys=key, transform="@preprocessing", orig_keys="image", nearest_interp=nearest, to_tensor=True
+    )
 
 
 def load_weights(path: str = "@ckpt_path", **arguments: Any) -> Entries:

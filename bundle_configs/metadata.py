@@ -20,39 +20,27 @@ __all__ = [
     "tensor",
 ]
 
+_PAIRS = (
+    "cerebral white matter",
+    "cerebral cortex",
+    "lateral ventricle",
+    "cerebellar white matter",
+    "thalamus",
+    "caudate",
+    "putamen",
+    "pallidum",
+    "hippocampus",
+    "amygdala",
+    "ventral diencephalon",
+)
 STRUCTURES = (
     "background",
-    "left cerebral white matter",
-    "right cerebral white matter",
-    "left cerebral cortex",
-    "right cerebral cortex",
-    "left lateral ventricle",
-    "right lateral ventricle",
-    "left cerebellar white matter",
-    "right cerebellar white matter",
-    "left thalamus",
-    "right thalamus",
-    "left caudate",
-    "right caudate",
-    "left putamen",
-    "right putamen",
-    "left pallidum",
-    "right pallidum",
-    "left hippocampus",
-    "right hippocampus",
-    "left amygdala",
-    "right amygdala",
-    "left ventral diencephalon",
-    "right ventral diencephalon",
-    "cerebellar cortex and vermis",
-    "third ventricle",
-    "fourth ventricle",
-    "brain stem",
-    "accumbens area",
+    *(f"{side} {name}" for name in _PAIRS for side in ("left", "right")),
+    *("cerebellar cortex and vermis", "third ventricle", "fourth ventricle", "brain stem", "accumbens area"),
 )
 LABEL_CLASSES = {
     "label_classes": "one channel, classes 0 to 27: background and 27 structures, merged from the Neuromorphometrics "
-    "labels",
+    "labels"
 }
 MALC = (
     "MICCAI 2012 Grand Challenge and Workshop on Multi-Atlas Labeling: T1 volumes of OASIS, labels provided by "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bundle_configs.entries import Entries
+from bundle_configs.entries import Entries, component, own
 
 __all__ = ["DEFENDED_SEGMENTER", "DETECTOR", "FEATURES", "NETWORK", "REFORMER", "SEGMENTER", "unet"]
 
@@ -12,29 +12,18 @@ NETWORK = {"network": "$@network_def.to(@device, memory_format=torch.channels_la
 
 def unet(out_channels: int | str) -> Entries:
     """A 2-D U-Net of one channel."""
-    return {
-        "_target_": "BasicUNet",
-        "spatial_dims": 2,
-        "in_channels": 1,
-        "out_channels": out_channels,
-        "features": "@features",
-        "norm": "batch",
-    }
+    return component(
+        "BasicUNet", spatial_dims=2, in_channels=1, out_channels=out_channels, features="@features", norm="batch"
+    )
 
 
 SEGMENTER = unet("@num_classes")
-DETECTOR = {
-    "_target_": "monai_advdefense.guard.ReconstructionDetector",
-    "network": unet(1),
-    "domain": "spectrum",
-    "shift": True,
-    "log": True,
-}
-REFORMER = {"_target_": "monai_advdefense.guard.Reformer", "network": unet(1)}
-DEFENDED_SEGMENTER = {
-    "_target_": "monai_advdefense.guard.DefendedSegmenter",
-    "decision": {"_target_": "monai_advdefense.guard.CombinedDecision"},
-    "detector": DETECTOR,
-    "reformer": REFORMER,
-    "segmenter": SEGMENTER,
-}
+DETECTOR = own("guard.ReconstructionDetector", network=unet(1), domain="spectrum", shift=True, log=True)
+REFORMER = own("guard.Reformer", network=unet(1))
+DEFENDED_SEGMENTER = own(
+    "guard.DefendedSegmenter",
+    decision=own("guard.CombinedDecision"),
+    detector=DETECTOR,
+    reformer=REFORMER,
+    segmenter=SEGMENTER,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bundle_configs.entries import Entries
+from bundle_configs.entries import Entries, component, own
 
 __all__ = ["volume_transforms"]
 
@@ -13,48 +13,27 @@ def volume_transforms(*, label: bool) -> Entries:
     """The transforms of a volume by name, in their order, with or without its label."""
     keys: Any = ["image", "label"] if label else "image"
     transforms = {
-        "load_image": {
-            "_target_": "LoadImaged",
-            "keys": keys,
-            "ensure_channel_first": True,
-            "squeeze_non_spatial_dims": True,
-        },
-        "orientation": {"_target_": "Orientationd", "keys": keys, "axcodes": "RAS", "labels": None},
-        "spacing": {
-            "_target_": "Spacingd",
-            "keys": keys,
-            "pixdim": "@pixdim",
-            "mode": ["bilinear", "nearest"] if label else "bilinear",
-        },
-        "crop_foreground": {
-            "_target_": "CropForegroundd",
-            "keys": keys,
-            "source_key": "image",
-            "allow_smaller": True,
-        },
-        "scale_intensity": {
-            "_target_": "ScaleIntensityRangePercentilesd",
-            "keys": "image",
-            "lower": 0,
-            "upper": 99.5,
-            "b_min": 0.0,
-            "b_max": 1.0,
-            "clip": True,
-        },
-        "pad_slices": {
-            "_target_": "SpatialPadd",
-            "keys": keys,
-            "spatial_size": "$[*@slice_size[:@slice_dim], -1, *@slice_size[@slice_dim:]]",
-        },
+        "load_image": component("LoadImaged", keys=keys, ensure_channel_first=True, squeeze_non_spatial_dims=True),
+        "orientation": component("Orientationd", keys=keys, axcodes="RAS", labels=None),
+        "spacing": component(
+            "Spacingd", keys=keys, pixdim="@pixdim", mode=["bilinear", "nearest"] if label else "bilinear"
+        ),
+        "crop_foreground": component("CropForegroundd", keys=keys, source_key="image", allow_smaller=True),
+        "scale_intensity": component(
+            "ScaleIntensityRangePercentilesd", keys="image", lower=0, upper=99.5, b_min=0.0, b_max=1.0, clip=True
+        ),
+        "pad_slices": component(
+            "SpatialPadd", keys=keys, spatial_size="$[*@slice_size[:@slice_dim], -1, *@slice_size[@slice_dim:]]"
+        ),
     }
     return {**transforms, **_LABEL_TRANSFORMS} if label else transforms
 
 
 _LABEL_TRANSFORMS = {
-    "merge_labels": {
-        "_target_": "monai_advdefense.transforms.MergeLabelsd",
-        "keys": "label",
-        "source_labels": "$data.malc2012_source_labels(@dataset_dir, @num_classes)",
-    },
-    "cast_label": {"_target_": "CastToTyped", "keys": "label", "dtype": "$torch.uint8"},
+    "merge_labels": own(
+        "transforms.MergeLabelsd",
+        keys="label",
+        source_labels="$data.malc2012_source_labels(@dataset_dir, @num_classes)",
+    ),
+    "cast_label": component("CastToTyped", keys="label", dtype="$torch.uint8"),
 }

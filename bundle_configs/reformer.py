@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from bundle_configs.autoencoder import CLEAN_IMAGES, NILEARN, paths, rates, validation_error
-from bundle_configs.entries import WEIGHTS, Entries
+from bundle_configs.autoencoder import CLEAN_IMAGES, NILEARN, paths, validation_error
+from bundle_configs.entries import WEIGHTS, Entries, component, own
 from bundle_configs.evaluation import evaluate_slices
 from bundle_configs.inference import END_RUN, inference, invert, load_weights, write_volume
 from bundle_configs.metadata import GUARD_LIMITS, MALC, TEMPLATE, USE, magnitude, metadata
 from bundle_configs.networks import REFORMER, SEGMENTER
 from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
-from bundle_configs.training import ATTACK_SETTINGS, TRAINING_ATTACK, Training
+from bundle_configs.training import ATTACK_SETTINGS, TRAIN_SIZE, TRAINING_ATTACK, Training, branch, changes, rates
 
 __all__ = ["configs"]
 
 # A noisy slice in [0, 1], and the clean one as its label.
 _NOISE = {
-    "center_crop": {"_target_": "CenterSpatialCropd", "keys": "image", "roi_size": "@train_size"},
-    "copy_clean": {"_target_": "CopyItemsd", "keys": "image", "names": "label"},
-    "add_noise": {"_target_": "RandGaussianNoised", "keys": "image", "prob": 1.0, "std": "@noise_std"},
-    "clip_below": {"_target_": "ThresholdIntensityd", "keys": "image", "threshold": 0.0, "above": True, "cval": 0.0},
-    "clip_above": {"_target_": "ThresholdIntensityd", "keys": "image", "threshold": 1.0, "above": False, "cval": 1.0},
+    "center_crop": component("CenterSpatialCropd", keys="image", roi_size="@train_size"),
+    "copy_clean": component("CopyItemsd", keys="image", names="label"),
+    "add_noise": component("RandGaussianNoised", keys="image", prob=1.0, std="@noise_std"),
+    "clip_below": component("ThresholdIntensityd", keys="image", threshold=0.0, above=True, cval=0.0),
+    "clip_above": component("ThresholdIntensityd", keys="image", threshold=1.0, above=False, cval=1.0),
 }
 
 
 def configs() -> dict[str, Entries]:
     """All configurations by name."""
     training = Training(
-        settings={**paths(), **rates(epochs=8), "train_size": [144, 144], "noise_std": 0.1},
+        settings={**paths(), **rates(epochs=8), **TRAIN_SIZE, "noise_std": 0.1},
         network_def=REFORMER,
-        loss={"_target_": "torch.nn.MSELoss"},
+        loss=component("torch.nn.MSELoss"),
         data=CLEAN_IMAGES,
         augmentation=_NOISE,
         augment_validation=True,
@@ -58,19 +58,14 @@ def configs() -> dict[str, Entries]:
 
 # The target of a loss through the segmenter: the clean image, and the label.
 _TARGET = {
-    "copy_clean": {"_target_": "CopyItemsd", "keys": "image", "names": "clean"},
-    "join_target": {"_target_": "ConcatItemsd", "keys": ["clean", "label"], "name": "label"},
+    "copy_clean": component("CopyItemsd", keys="image", names="clean"),
+    "join_target": component("ConcatItemsd", keys=["clean", "label"], name="label"),
 }
 _NOISE_IN_BRAIN = {
     "add_noise": _NOISE["add_noise"],
-    "mask_noise": {"_target_": "MaskIntensityd", "keys": "image", "mask_key": "clean"},
+    "mask_noise": component("MaskIntensityd", keys="image", mask_key="clean"),
 }
-_ATTACKED = {
-    "_target_": "monai_advdefense.engines.AttackedReformerBatch",
-    "reformer": "@network",
-    "segmenter": "@segmenter",
-    "attack": TRAINING_ATTACK,
-}
+_ATTACKED = own("engines.AttackedReformerBatch", reformer="@network", segmenter="@segmenter", attack=TRAINING_ATTACK)
 
 
 def _through_segmenter(base: Entries, name: str, spoiling: Entries, **settings: Any) -> Entries:
@@ -79,11 +74,9 @@ def _through_segmenter(base: Entries, name: str, spoiling: Entries, **settings: 
     attacked = "norms" in settings
     training = Training(
         settings={
-            **rates(epochs=40),
-            "learning_rate": 0.0005,
+            **rates(epochs=40, learning_rate=0.0005),
             "start_path": WEIGHTS,
-            "ckpt_path": f"$os.path.join(@bundle_root, 'models', '{name}', 'model.pt')",
-            "run_dir": f"$os.path.join(@bundle_root, 'runs', '{name}')",
+            **branch(name),
             "segmenter_path": "$os.path.join(@bundle_root, '..', 'brain_mri_segmentation', 'models', 'model.pt')",
             **NUM_CLASSES,
             **settings,
@@ -91,21 +84,18 @@ def _through_segmenter(base: Entries, name: str, spoiling: Entries, **settings: 
         network_def=REFORMER,
         data=SEGMENTATION_TRAINING["data"],
         label=True,
-        loss={"_target_": "monai_advdefense.losses.ThroughSegmenterLoss", "segmenter": "@segmenter"},
+        loss=own("losses.ThroughSegmenterLoss", segmenter="@segmenter"),
         augmentation={**shared, **_TARGET, **spoiling},
         augment_validation=True,
         networks={"segmenter_def": SEGMENTER, "segmenter": "$@segmenter_def.to(@device)"}
         | ({"attacked_batch": _ATTACKED} if attacked else {}),
         batches={"prepare_batch": "@attacked_batch"} if attacked else {},
-        start=(
-            load_weights("@start_path"),
-            {**load_weights("@segmenter_path"), "network": "@segmenter"},
-        ),
-        metric={"val_loss": {"_target_": "ignite.metrics.Loss", "loss_fn": "@loss", "output_transform": _STACKED}},
+        start=(load_weights("@start_path"), {**load_weights("@segmenter_path"), "network": "@segmenter"}),
+        metric={"val_loss": component("ignite.metrics.Loss", loss_fn="@loss", output_transform=_STACKED)},
         best={"metric": "val_loss", "best": "min"},
         evaluator={"metric_cmp_fn": "$lambda current, best: current < best"},
     )
-    return {key: entry for key, entry in training.config().items() if base.get(key) != entry}
+    return changes(base, training.config())
 
 
 _STACKED = "$lambda output: tuple(torch.stack([case[key] for case in output]) for key in ('pred', 'label'))"

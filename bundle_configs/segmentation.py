@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bundle_configs.entries import DEVICE, WEIGHTS, Entries
+from bundle_configs.entries import WEIGHTS, Entries, component, own
 from bundle_configs.evaluation import evaluate_volumes
 from bundle_configs.inference import END_RUN, inference, invert, load_weights, write_volume
 from bundle_configs.metadata import LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
 from bundle_configs.networks import SEGMENTER
-from bundle_configs.training import ATTACK_SETTINGS, TRAINING_ATTACK, Training
+from bundle_configs.training import ATTACK_SETTINGS, TRAIN_SIZE, TRAINING_ATTACK, Training, branch, changes, rates
 
 __all__ = ["NUM_CLASSES", "SEGMENTATION_TRAINING", "configs"]
 
@@ -19,39 +19,29 @@ _KEYS = ["image", "label"]
 SEGMENTATION_TRAINING: Entries = {
     "data": "$data.malc2012_datalist(@dataset_dir, '{split}')",
     "label": True,
-    "loss": {
-        "_target_": "monai_advdefense.losses.WeightedLogisticDiceLoss",
-        "frequencies": "$@train#dataset.class_counts(@num_classes)",
-    },
+    "loss": own("losses.WeightedLogisticDiceLoss", frequencies="$@train#dataset.class_counts(@num_classes)"),
     "augmentation": {
-        "random_affine": {
-            "_target_": "RandAffined",
-            "keys": _KEYS,
-            "prob": 0.5,
-            "rotate_range": 0.15,
-            "scale_range": [0.1, 0.1],
-            "translate_range": 6,
-            "mode": ["bilinear", "nearest"],
-            "padding_mode": "zeros",
-        },
-        "random_contrast": {"_target_": "RandAdjustContrastd", "keys": "image", "prob": 0.3, "gamma": [0.7, 1.4]},
-        "random_noise": {"_target_": "RandGaussianNoised", "keys": "image", "prob": 0.2, "std": 0.03},
-        "center_crop": {"_target_": "CenterSpatialCropd", "keys": _KEYS, "roi_size": "@train_size"},
+        "random_affine": component(
+            "RandAffined",
+            keys=_KEYS,
+            prob=0.5,
+            rotate_range=0.15,
+            scale_range=[0.1, 0.1],
+            translate_range=6,
+            mode=["bilinear", "nearest"],
+            padding_mode="zeros",
+        ),
+        "random_contrast": component("RandAdjustContrastd", keys="image", prob=0.3, gamma=[0.7, 1.4]),
+        "random_noise": component("RandGaussianNoised", keys="image", prob=0.2, std=0.03),
+        "center_crop": component("CenterSpatialCropd", keys=_KEYS, roi_size="@train_size"),
     },
     "postprocessing": {
-        "discretize": {
-            "_target_": "AsDiscreted",
-            "keys": ["pred", "label"],
-            "argmax": [True, False],
-            "to_onehot": "@num_classes",
-        }
+        "discretize": component("AsDiscreted", keys=["pred", "label"], argmax=[True, False], to_onehot="@num_classes")
     },
     "metric": {
-        "val_mean_dice": {
-            "_target_": "MeanDice",
-            "include_background": False,
-            "output_transform": "$monai.handlers.from_engine(['pred', 'label'])",
-        }
+        "val_mean_dice": component(
+            "MeanDice", include_background=False, output_transform="$monai.handlers.from_engine(['pred', 'label'])"
+        )
     },
 }
 
@@ -77,14 +67,8 @@ def _training() -> Training:
         "dataset_dir": "data/malc2012",
         "ckpt_path": WEIGHTS,
         "run_dir": "$os.path.join(@bundle_root, 'runs', 'unet')",
-        "seed": 0,
-        **DEVICE,
-        "epochs": 30,
-        "val_interval": 2,
-        "learning_rate": 0.001,
-        "batch_size": 8,
-        "every": 2,
-        "train_size": [144, 144],
+        **rates(epochs=30, val_interval=2, every=2),
+        **TRAIN_SIZE,
         **NUM_CLASSES,
     }
     best = {"metric": "val_mean_dice"}
@@ -99,15 +83,10 @@ def _adversarial(base: Entries) -> Entries:
         "epochs": 16,
         "learning_rate": 0.0005,
         "start_path": WEIGHTS,
-        "ckpt_path": "$os.path.join(@bundle_root, 'models', 'adversarial', 'model.pt')",
-        "run_dir": "$os.path.join(@bundle_root, 'runs', 'adversarial')",
+        **branch("adversarial"),
         **ATTACK_SETTINGS,
     }
-    batch = {
-        "_target_": "monai_advdefense.defences.AdversarialBatch",
-        "network": "@network",
-        "attack": TRAINING_ATTACK,
-    }
+    batch = own("defences.AdversarialBatch", network="@network", attack=TRAINING_ATTACK)
     attacked = replace(
         training,
         settings=settings,
@@ -115,7 +94,7 @@ def _adversarial(base: Entries) -> Entries:
         batches={"prepare_batch": "@attacked_batch"},
         start=(load_weights("@start_path"),),
     )
-    return {key: entry for key, entry in attacked.config().items() if base.get(key) != entry}
+    return changes(base, attacked.config())
 
 
 def _inference() -> Entries:
@@ -123,31 +102,24 @@ def _inference() -> Entries:
         SEGMENTER,
         settings=NUM_CLASSES,
         postprocessing={
-            "discretize": {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
+            "discretize": component("AsDiscreted", keys="pred", argmax=True),
             "invert": invert("pred", nearest=True),
         },
         handlers={"load_weights": load_weights(), "write_segmentation": write_volume(), **END_RUN},
     )
 
 
-_SEGNET = {
-    "_target_": "monai_advdefense.networks.SegNet",
-    "spatial_dims": 2,
-    "in_channels": 1,
-    "out_channels": "@num_classes",
-    "features": "@features",
-}
-_DENSENET = {
-    "_target_": "monai_advdefense.networks.FCDenseNet",
-    "spatial_dims": 2,
-    "in_channels": 1,
-    "out_channels": "@num_classes",
-    "down_blocks": [4, 4, 4, 4, 4],
-    "bottleneck_layers": 4,
-    "growth_rate": 6,
-    "init_features": 24,
-    "dropout": 0.0,
-}
+_SLICES = {"spatial_dims": 2, "in_channels": 1, "out_channels": "@num_classes"}
+_SEGNET = own("networks.SegNet", **_SLICES, features="@features")
+_DENSENET = own(
+    "networks.FCDenseNet",
+    **_SLICES,
+    down_blocks=[4, 4, 4, 4, 4],
+    bottleneck_layers=4,
+    growth_rate=6,
+    init_features=24,
+    dropout=0.0,
+)
 
 
 def _other(name: str, epochs: int, features: Entries, network_def: Entries) -> Entries:

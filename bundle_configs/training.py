@@ -8,18 +8,33 @@ from typing import Any
 from bundle_configs.entries import (
     BUNDLE_ROOT,
     CHECK_OVERRIDES,
+    DEVICE,
     IMPORTS,
     SLICES,
     Entries,
+    component,
     compose,
     handler,
     loader,
+    own,
     references,
+    same,
 )
 from bundle_configs.networks import FEATURES, NETWORK
 from bundle_configs.preprocessing import volume_transforms
 
-__all__ = ["ATTACK_SETTINGS", "DATA", "METRICS", "RUN_VALIDATION", "TRAINING_ATTACK", "Training"]
+__all__ = [
+    "ATTACK_SETTINGS",
+    "DATA",
+    "METRICS",
+    "RUN_VALIDATION",
+    "TRAINING_ATTACK",
+    "TRAIN_SIZE",
+    "Training",
+    "branch",
+    "changes",
+    "rates",
+]
 
 DATA = "$import monai_advdefense.data as data"
 METRICS = "$import monai_advdefense.metrics as metrics"
@@ -30,14 +45,36 @@ ATTACK_SETTINGS = {
     "low_frequency_norms": [0.9, 1.8, 3.5, 7.0],
     "attack_steps": 2,
 }
-TRAINING_ATTACK = {
-    "_target_": "monai_advdefense.defences.TrainingAttack",
-    "norms": "@norms",
-    "low_frequency_norms": "@low_frequency_norms",
-    "steps": "@attack_steps",
-}
+TRAINING_ATTACK = own("defences.TrainingAttack", **same("norms", "low_frequency_norms"), steps="@attack_steps")
+TRAIN_SIZE = {"train_size": [144, 144]}
 _EVENTS = "$os.path.join(@run_dir, 'events')"
 _LOSS = "$monai.handlers.from_engine([@loss_name], first=True)"
+
+
+def rates(*, epochs: int, val_interval: int = 1, learning_rate: float = 0.001, every: int = 3) -> Entries:
+    """How long and how fast."""
+    return {
+        "seed": 0,
+        **DEVICE,
+        "epochs": epochs,
+        "val_interval": val_interval,
+        "learning_rate": learning_rate,
+        "batch_size": 8,
+        "every": every,
+    }
+
+
+def branch(name: str) -> Entries:
+    """Where the weights and the run of another training of a bundle lie."""
+    return {
+        "ckpt_path": f"$os.path.join(@bundle_root, 'models', '{name}', 'model.pt')",
+        "run_dir": f"$os.path.join(@bundle_root, 'runs', '{name}')",
+    }
+
+
+def changes(base: Entries, config: Entries) -> Entries:
+    """Overlay that makes a configuration of another one."""
+    return {key: entry for key, entry in config.items() if base.get(key) != entry}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +120,6 @@ class Training:
     def config(self) -> Entries:
         """train.json."""
         before = volume_transforms(label=self.label)
-        resumed = ("optimizer", "lr_scheduler", "best_weights")
         return {
             "imports": [*IMPORTS, DATA, *self.imports],
             **BUNDLE_ROOT,
@@ -100,7 +136,7 @@ class Training:
             **before,
             **self.augmentation,
             **self.postprocessing,
-            "resumed_objects": {"network": f"@{self.trained}", **{name: f"@{name}" for name in resumed}},
+            "resumed_objects": {"network": f"@{self.trained}", **same("optimizer", "lr_scheduler", "best_weights")},
             **_LOG_METRICS,
             "train": self._train(before),
             "validate": self._validate([*_LOG_METRICS, "best_weights"]),
@@ -114,11 +150,11 @@ class Training:
         return {
             "device": "$torch.device('cuda:' + os.environ['LOCAL_RANK'] if torch.cuda.is_available() else 'cpu')",
             "dist_backend": "$'nccl' if torch.cuda.is_available() else 'gloo'",
-            self.trained: {
-                "_target_": "torch.nn.parallel.DistributedDataParallel",
-                "module": module,
-                "device_ids": "$[@device] if @device.type == 'cuda' else None",
-            },
+            self.trained: component(
+                "torch.nn.parallel.DistributedDataParallel",
+                module=module,
+                device_ids="$[@device] if @device.type == 'cuda' else None",
+            ),
             **_sampler("train", even_divisible=True, shuffle=True),
             "train#dataloader#shuffle": False,
             "printing_handlers": "$(monai.handlers.StatsHandler, monai.handlers.TensorBoardStatsHandler, "
@@ -143,35 +179,26 @@ class Training:
 
     def _optimization(self) -> Entries:
         return {
-            "optimizer": {
-                "_target_": "torch.optim.Adam",
-                "params": f"$@{self.trained}.parameters()",
-                "lr": "@learning_rate",
-                "weight_decay": 1e-05,
-            },
-            "lr_scheduler": {
-                "_target_": "torch.optim.lr_scheduler.CosineAnnealingLR",
-                "optimizer": "@optimizer",
-                "T_max": "@epochs",
-            },
+            "optimizer": component(
+                "torch.optim.Adam", params=f"$@{self.trained}.parameters()", lr="@learning_rate", weight_decay=1e-05
+            ),
+            "lr_scheduler": component(
+                "torch.optim.lr_scheduler.CosineAnnealingLR", optimizer="@optimizer", T_max="@epochs"
+            ),
         }
 
     def _handlers(self) -> list[Entries]:
         """In the list itself: MONAI and MONAI Label read their targets there."""
         augmentation = {"transform": "@train#augmentation"} if self.augmentation else {}
+        reported = {"tag_name": "train_loss", "output_transform": _LOSS}
         validation = {"validator": "@validate#evaluator", "epoch_level": True, "interval": "@val_interval"}
         return [
             handler("EpochSeed", seed="@seed", **augmentation),
             *self.start,
-            {"_target_": "ValidationHandler", **validation},
-            {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
-            handler("ConciseStatsHandler", tag_name="train_loss", output_transform=_LOSS, iteration_log=False),
-            {
-                "_target_": "TensorBoardStatsHandler",
-                "log_dir": _EVENTS,
-                "tag_name": "train_loss",
-                "output_transform": _LOSS,
-            },
+            component("ValidationHandler", **validation),
+            component("LrScheduleHandler", lr_scheduler="@lr_scheduler", print_lr=False),
+            handler("ConciseStatsHandler", **reported, iteration_log=False),
+            component("TensorBoardStatsHandler", log_dir=_EVENTS, **reported),
             handler("TrainingProgress", loss="@loss_name"),
             handler("Resume", run_dir="@run_dir", objects="@resumed_objects"),
         ]
@@ -183,20 +210,20 @@ class Training:
             **augmentation,
             "dataset": self._dataset("train", augmented=bool(augmentation)),
             "dataloader": loader("@train#dataset", "@batch_size", shuffle=True, drop_last=True),
-            "inferer": {"_target_": "SimpleInferer"},
+            "inferer": component("SimpleInferer"),
             "handlers": self._handlers(),
-            "trainer": {
-                "_target_": "SupervisedTrainer",
-                "max_epochs": "@epochs",
-                "device": "@device",
-                "train_data_loader": "@train#dataloader",
-                "network": f"@{self.trained}",
-                "loss_function": "@loss",
-                "optimizer": "@optimizer",
-                "inferer": "@train#inferer",
+            "trainer": component(
+                "SupervisedTrainer",
+                max_epochs="@epochs",
+                device="@device",
+                train_data_loader="@train#dataloader",
+                network=f"@{self.trained}",
+                loss_function="@loss",
+                optimizer="@optimizer",
+                inferer="@train#inferer",
                 **self.batches,
-                "train_handlers": "@train#handlers",
-            },
+                train_handlers="@train#handlers",
+            ),
         }
 
     def _validate(self, handlers: list[str]) -> Entries:
@@ -205,44 +232,42 @@ class Training:
             "preprocessing": "@train#preprocessing",
             "dataset": self._dataset("validate", augmented=self.augment_validation),
             "dataloader": loader("@validate#dataset", 16),
-            "inferer": {"_target_": "SimpleInferer"},
+            "inferer": component("SimpleInferer"),
             **after,
             "handlers": references(handlers),
             "key_metric": self.metric,
-            "evaluator": {
-                "_target_": "SupervisedEvaluator",
-                "device": "@device",
-                "val_data_loader": "@validate#dataloader",
-                "network": f"@{self.trained}",
+            "evaluator": component(
+                "SupervisedEvaluator",
+                device="@device",
+                val_data_loader="@validate#dataloader",
+                network=f"@{self.trained}",
                 **self.batches,
-                "inferer": "@validate#inferer",
-                **({"postprocessing": "@validate#postprocessing"} if after else {}),
-                "key_val_metric": "@validate#key_metric",
-                "val_handlers": "@validate#handlers",
+                inferer="@validate#inferer",
+                **{"postprocessing": "@validate#postprocessing"} if after else {},
+                key_val_metric="@validate#key_metric",
+                val_handlers="@validate#handlers",
                 **self.evaluator,
-            },
+            ),
         }
 
     def _dataset(self, part: str, *, augmented: bool) -> Entries:
-        return {
-            "_target_": "monai_advdefense.data.SliceDataset",
-            "data": self.data.format(split={"train": "train", "validate": "validation"}[part]),
-            "volume_transform": f"@{part}#preprocessing",
-            "slice_size": "@slice_size",
-            "slice_dim": "@slice_dim",
-            "every": "@every",
+        return own(
+            "data.SliceDataset",
+            data=self.data.format(split={"train": "train", "validate": "validation"}[part]),
+            volume_transform=f"@{part}#preprocessing",
+            **same("slice_size", "slice_dim", "every"),
             **({"transform": "$@train#augmentation"} if augmented else {}),
             **({} if self.label else {"keys": ["image"]}),
-        }
+        )
 
 
 _SEED = "$monai.utils.set_determinism(seed=@seed)"
 _LOG_METRICS: Entries = {
     "print_metrics": handler("ConciseStatsHandler", iteration_log=False),
-    "log_metrics": {"_target_": "TensorBoardStatsHandler", "log_dir": _EVENTS, "iteration_log": False},
+    "log_metrics": component("TensorBoardStatsHandler", log_dir=_EVENTS, iteration_log=False),
 }
 
 
 def _sampler(part: str, **arguments: Any) -> Entries:
-    sampler = {"_target_": "DistributedSampler", "dataset": f"@{part}#dataset", **arguments}
+    sampler = component("DistributedSampler", dataset=f"@{part}#dataset", **arguments)
     return {f"{part}#sampler": sampler, f"{part}#dataloader#sampler": f"@{part}#sampler"}
