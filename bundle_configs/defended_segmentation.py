@@ -135,18 +135,6 @@ _WITHOUT_SCREEN: Entries = {
     "screen": None,
     "inferer": {**slice_inferer(2), **own("inferers.GuardedSliceInferer")},
     "stop_rule": None,
-    "handlers": references(
-        [
-            *PROGRESS,
-            "load_weights",
-            "scores",
-            "write_segmentation",
-            "write_report",
-            "release_memory",
-            "mark_done",
-            "end_run",
-        ]
-    ),
 }
 _INVERT_LABELS = own("transforms.InvertLabelsd", keys="pred", transform="@preprocessing", orig_keys="image")
 _SLICE_DECISIONS = own(
