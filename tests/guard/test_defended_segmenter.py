@@ -441,3 +441,10 @@ def test_onnx_with_free_batch_height_and_width(decision):
     for batch in (image, torch.rand(3, 1, 11, 7)):
         (pred,) = session.run(["pred"], {"image": batch.numpy()})
         np.testing.assert_allclose(pred, network(batch).detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("classes", "dtype"), [(255, torch.uint8), (256, torch.int16)])
+def test_the_class_rejected_fits_into_the_labels_of_many_classes(classes, dtype):
+    labels = guard(-1.0, segmenter=nn.Conv2d(1, classes, 1)).labels(torch.rand(1, 1, 4, 4))
+    assert labels.dtype == dtype
+    assert (labels == classes).all()

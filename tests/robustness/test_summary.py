@@ -44,15 +44,15 @@ def test_without_attacks_there_is_no_worst_case():
 
 
 def test_a_guard_is_judged_by_what_it_rejects_and_by_what_comes_out_behind_it():
-    behind = {"guarded": counts_of([[[9, 7], [9, 5]]]), "accepted": np.array([[True, False]])}
+    behind = {"guarded": counts_of([[[9, 7], [9, 5]]]), "accepted": np.array([[True, True]])}
     known = {"guarded": counts_of([[[1, 1], [9, 6]]]), "accepted": np.array([[True, True]])}
     blind = measured(
-        "attack", "pgd", [[[0, 0], [0, 0]]], guarded=counts_of([[[9, 7], [9, 6]]]), accepted=np.array([[False, True]])
+        "attack", "pgd", [[[0, 0], [0, 0]]], guarded=counts_of([[[1, 1], [9, 6]]]), accepted=np.array([[False, True]])
     )
     found = summary(
         _measurements(blind, measured("guard attack", "selective PGD", [[[5, 5], [5, 5]]], **known), guard=behind)
     )
-    assert found["guard"]["false_alarms"] == 0.5
+    assert found["guard"]["false_alarms"] == 0
     assert found["guard"]["clean_behind_reformer"]["estimate"] == pytest.approx((0.8 + 0.7) / 2)
     (informed,) = found["guard"]["attacks_that_know_it"][0]["levels"]
     assert informed["dice"]["estimate"] == pytest.approx((0.1 + 0.75) / 2)  # behind the guard, not without it
