@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bundle_configs.entries import WEIGHTS, Entries, component, handler
+from bundle_configs.components import Entries, component, handler
+from bundle_configs.entries import WEIGHTS
 
 __all__ = ["CLEAN_IMAGES", "NILEARN", "calibrate_network", "paths", "validation_error"]
 

@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from bundle_configs.autoencoder import CLEAN_IMAGES, calibrate_network
-from bundle_configs.entries import (
-    CHECK_OVERRIDES,
-    IMPORTS,
-    RESULTS,
-    WEIGHTS,
-    Entries,
-    component,
-    compose,
-    handler,
-    loader,
-    own,
-    references,
-    same,
-)
+from bundle_configs.components import Entries, component, compose, handler, loader, own, references, same
+from bundle_configs.entries import CHECK_OVERRIDES, IMPORTS, RESULTS, WEIGHTS
 from bundle_configs.evaluation import evaluate_volumes
 from bundle_configs.foreign_guard import guard, guard_calibrate
 from bundle_configs.inference import END_RUN, PROGRESS, inference, invert, load_weights, slice_inferer, write_volume

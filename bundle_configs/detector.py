@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bundle_configs.autoencoder import CLEAN_IMAGES, NILEARN, calibrate_network, paths, validation_error
-from bundle_configs.entries import RESULTS, Entries, component, handler, own, references, same
+from bundle_configs.components import Entries, component, handler, own, references, same
+from bundle_configs.entries import RESULTS
 from bundle_configs.evaluation import evaluate_slices
 from bundle_configs.inference import END_RUN, inference, load_weights
 from bundle_configs.metadata import GUARD_LIMITS, MALC, TEMPLATE, USE, metadata, tensor

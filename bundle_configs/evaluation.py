@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bundle_configs.entries import EVAL_DIR, OUTPUTS, Entries, component, references
+from bundle_configs.components import Entries, component, references
+from bundle_configs.entries import EVAL_DIR, OUTPUTS
 from bundle_configs.inference import slice_inferer
 from bundle_configs.training import RUN_VALIDATION
 

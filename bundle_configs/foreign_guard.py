@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bundle_configs.entries import Entries, own, same
+from bundle_configs.components import Entries, own, same
 
 __all__ = ["guard", "guard_calibrate"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bundle_configs.components import Entries, component, compose, handler, loader, own, references, same
 from bundle_configs.entries import (
     BUNDLE_ROOT,
     CHECK_OVERRIDES,
@@ -14,14 +15,6 @@ from bundle_configs.entries import (
     RESULTS,
     SLICES,
     WEIGHTS,
-    Entries,
-    component,
-    compose,
-    handler,
-    loader,
-    own,
-    references,
-    same,
 )
 from bundle_configs.networks import FEATURES, NETWORK
 from bundle_configs.preprocessing import volume_transforms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bundle_configs.entries import Entries
+from bundle_configs.components import Entries
 from monai_advdefense import __version__
 
 __all__ = [

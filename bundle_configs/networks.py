@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bundle_configs.entries import Entries, component, own
+from bundle_configs.components import Entries, component, own
 
 __all__ = ["DEFENDED_SEGMENTER", "DETECTOR", "FEATURES", "NETWORK", "REFORMER", "SEGMENTER", "unet"]
 

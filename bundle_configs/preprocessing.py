@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bundle_configs.entries import Entries, component, own
+from bundle_configs.components import Entries, component, own
 
 __all__ = ["volume_transforms"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bundle_configs.autoencoder import CLEAN_IMAGES, NILEARN, paths, validation_error
-from bundle_configs.entries import WEIGHTS, Entries, component, own
+from bundle_configs.components import Entries, component, own
+from bundle_configs.entries import WEIGHTS
 from bundle_configs.evaluation import evaluate_slices
 from bundle_configs.inference import END_RUN, inference, invert, load_weights, write_volume
 from bundle_configs.metadata import GUARD_LIMITS, MALC, TEMPLATE, USE, magnitude, metadata

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bundle_configs.entries import WEIGHTS, Entries, component, own
+from bundle_configs.components import Entries, component, own
+from bundle_configs.entries import WEIGHTS
 from bundle_configs.evaluation import evaluate_volumes
 from bundle_configs.inference import END_RUN, inference, invert, load_weights, write_volume
 from bundle_configs.metadata import LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor

@@ -5,21 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bundle_configs.entries import (
-    BUNDLE_ROOT,
-    CHECK_OVERRIDES,
-    DEVICE,
-    IMPORTS,
-    SLICES,
-    Entries,
-    component,
-    compose,
-    handler,
-    loader,
-    own,
-    references,
-    same,
-)
+from bundle_configs.components import Entries, component, compose, handler, loader, own, references, same
+from bundle_configs.entries import BUNDLE_ROOT, CHECK_OVERRIDES, DEVICE, IMPORTS, SLICES
 from bundle_configs.networks import FEATURES, NETWORK
 from bundle_configs.preprocessing import volume_transforms
 
