@@ -46,6 +46,9 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run an operation on the tensors behind those of the device; what it gives lies where a GPU would put it."""
     tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
     there = any(isinstance(each, _There) for each in tensors)
+    target = kwargs.get("device")
+    if not there and target is None:
+        return func(*args, **kwargs)
     # Single numbers may stay on the CPU.
     stays = [each for each in tensors if each.ndim and not isinstance(each, _There)]
     crosses = func.__name__ in CROSSING
@@ -53,7 +56,6 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         raise RuntimeError(
             f"{func}: expected all tensors on one device, found one of {tuple(stays[0].shape)} on the CPU"
         )
-    target = kwargs.get("device")
     behind = tree_map_only(_There, lambda each: each.here, (args, kwargs))
     found = func(*behind[0], **({**behind[1], "device": "cpu"} if target is not None else behind[1]))
     if func._schema.is_mutable:

@@ -11,7 +11,7 @@ from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Screen
 from monai_advdefense.guard.causes import CAUSES
 from monai_advdefense.inferers import ScreenedSliceInferer
-from tests.guard.phantom_screen import CLASSES, RATE, clean_volume, phantom
+from tests.guard.phantom_screen import CLASSES, RATE, clean_volumes, phantom
 
 SIDE = 40
 
@@ -54,10 +54,9 @@ def screen() -> Screen:
     from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
 
     raw, volumes = Screen(CLASSES), []
-    for seed in range(9):
+    for seed, clean in enumerate(clean_volumes()):
         (((_, numbers, native), _),) = _seen(raw, _volume(seed))[1]
         assert native is None
-        clean = clean_volume(seed)
         volumes.append(CleanVolume(clean.image, clean.resampled, numbers, clean.resampled_prediction))
     fit_screen(raw, volumes, false_positive_rate=RATE)
     return raw
