@@ -66,7 +66,7 @@ def plan(stages: Stages, workers: int) -> str:
     return "\n".join([*lines, f"planned from a short timing, {processes}: {_duration(left / workers)}"])
 
 
-def run(stages: Stages, workers: Workers, report: Callable[[str], None], *, poll: float = 1.0) -> None:
+def run(stages: Stages, workers: Workers, report: Callable[[str], None], *, poll: float = 0.2) -> None:
     """Run all tasks that are not done, stage after stage.
 
     A stage starts when every task of those before it is done, whoever does it.
