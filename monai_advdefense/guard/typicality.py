@@ -42,7 +42,8 @@ COARSE_SCALE = 0.03
 # Log odds of every fault under which a slice is foreign.
 LEAST_ODDS = -3.0
 # So is one whose second likeliest cause has at least this share of the log odds of the likeliest, if these are
-# positive; one of another brightness is not, since it resembles ghosts anyhow.
+# positive: below even odds no cause explains the slice, and the bound above says how little is too little. One of
+# another brightness is not foreign, since it resembles ghosts anyhow.
 ALIKE = 0.7
 INTENSITY = TYPICALITY_CAUSES.index("intensity")
 

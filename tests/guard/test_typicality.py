@@ -42,6 +42,21 @@ def test_what_faults_of_two_causes_explain_alike_is_foreign_unless_intensity_doe
     torch.testing.assert_close(found.by_cause.amax(dim=1), found.scores.amax(dim=1))
 
 
+@pytest.mark.parametrize(
+    ("likeliest", "second", "expected"),
+    [(-1.0, -1.01, "smooth"), (-2.9, -2.95, "smooth"), (0.5, -0.1, "smooth"), (-3.1, -3.2, "foreign")],
+)
+def test_of_faults_below_even_odds_the_likeliest_is_named_unless_all_are_unlikely(
+    fitted, monkeypatch, likeliest, second, expected
+):
+    odds = torch.full((10, len(FAULTS)), -20.0)
+    odds[:, FAULTS.index("blur")], odds[:, FAULTS.index("motion")] = likeliest, second
+    monkeypatch.setattr(fitted.model, "fault_odds", lambda z: odds)
+    monkeypatch.setattr(fitted.model, "noise_odds", lambda z: odds[:, 0] * 0 - 20.0)
+    found = fitted.model(phantom_slices(20)[10:20])
+    assert {TYPICALITY_CAUSES[row] for row in found.by_cause.argmax(dim=1)} == {expected}
+
+
 def test_one_dark_slice_stands_out_of_its_neighbours(fitted):
     image = phantom_slices(21)
     dark = image.clone()
