@@ -123,6 +123,8 @@ build/label/.installed: examples/monai_label/requirements.txt
 	$(@D)/bin/pip install --quiet --constraint $< torch setuptools wheel ninja
 	SAM2_BUILD_CUDA=0 $(@D)/bin/pip install --quiet --no-build-isolation --requirement $<
 	$(@D)/bin/pip install --quiet --constraint $< --editable .
+	@$(@D)/bin/python -c "import torchvision" || \
+		{ echo "torchvision: expected the build of torch, found another: see docs/monai-label.md"; exit 1; }
 	@touch $@
 
 label: $(READY) build/label/.installed
