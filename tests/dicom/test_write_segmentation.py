@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -129,6 +131,8 @@ def test_the_same_answer_has_the_same_uids(written, tmp_path):
     write_segmentation(answer, series.headers, tmp_path / "again.dcm")
     again, first = dcmread(tmp_path / "again.dcm"), dcmread(path)
     assert (again.SOPInstanceUID, again.SeriesInstanceUID) == (first.SOPInstanceUID, first.SeriesInstanceUID)
+    write_segmentation(replace(answer, weights_sha256="cd" * 32), series.headers, tmp_path / "retrained.dcm")
+    assert dcmread(tmp_path / "retrained.dcm").SOPInstanceUID != first.SOPInstanceUID
     answer.labels[1, 2, 1] = 26
     write_segmentation(answer, series.headers, tmp_path / "other.dcm")
     assert dcmread(tmp_path / "other.dcm").SOPInstanceUID != first.SOPInstanceUID

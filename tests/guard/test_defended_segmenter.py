@@ -18,6 +18,7 @@ from monai_advdefense.guard import (
     Reformer,
     SpectralDecision,
 )
+from monai_advdefense.guard.divergence import divergence_score
 
 CLASSES = 3
 
@@ -448,3 +449,10 @@ def test_the_class_rejected_fits_into_the_labels_of_many_classes(classes, dtype)
     labels = guard(-1.0, segmenter=nn.Conv2d(1, classes, 1)).labels(torch.rand(1, 1, 4, 4))
     assert labels.dtype == dtype
     assert (labels == classes).all()
+
+
+def test_the_temperature_divides_the_logits_that_are_compared():
+    image = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    network = combining(0.0, temperature=2.0)
+    logits = [network.segmenter(each) / 2 for each in (image, network.reformer(image))]
+    torch.testing.assert_close(network.scores(image)[:, 1], divergence_score(*logits, image))

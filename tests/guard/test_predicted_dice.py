@@ -48,6 +48,24 @@ def test_intervals_hold_the_asked_share_of_new_subjects(coverage):
     assert coverage - 0.06 < np.mean(volumes) < coverage + 0.1
 
 
+def test_intervals_are_those_of_subjects_that_were_left_out():
+    """More features than subjects explain all of the Dice of these, and nothing of that of others."""
+    generator = np.random.default_rng(0)
+    features, dice = generator.normal(size=(80, STRUCTURES, 200)), generator.uniform(0.2, 0.9, size=(80, STRUCTURES))
+    found = fit_dice_predictor(features[:24], dice[:24], [str(number) for number in range(24)])
+    missed = np.log(dice / (1 - dice)) - found.logits(features)
+    low, high = found.structure_error
+    assert np.abs(missed[:24]).max() < 0.5 * min(-low, high)
+    assert ((low <= missed[24:]) & (missed[24:] <= high)).mean() > 0.85
+
+
+def test_bad_and_good_dice_have_the_same_intervals_mirrored():
+    features, dice, names = cohort(30)
+    low, high = fit_dice_predictor(features, dice, names).structure_error
+    mirrored = fit_dice_predictor(features, 1 - dice, names).structure_error
+    assert mirrored == pytest.approx((-high, -low), abs=0.02)
+
+
 def test_intervals_lie_around_the_prediction_within_0_and_1(predictor):
     features, _, _ = cohort(10, seed=2)
     for item in 3 * features:

@@ -99,6 +99,8 @@ def test_attack_quantities():
     assert figures["auc_spectral"] == pytest.approx(14 / 16)
     assert figures["auc_combined"] == pytest.approx(2 / 16)
     assert figures["coverage"] == figures["tpr_shipped"] == 0.5
+    strict = attack_quantities(clean, attacked, 1.6, 20)
+    assert (strict["coverage"].estimate, strict["tpr_shipped"].estimate) == (0.25, 0.75)
     assert (figures["norm"], figures["flipped"]) == (2.0, 0.5)
     assert figures["dice_reformed"] == pytest.approx(0.625)
     assert figures["recovered"] == pytest.approx((0.625 - 0.2) / 0.6)

@@ -78,6 +78,14 @@ def test_no_defence_accepts_everything(found):
     assert figures["accepted_and_bad"].estimate > 0.9
 
 
+def test_slices_of_several_attacks_are_accepted_each_by_its_own_score(results, found):
+    attacks, threshold = groups(results.settings)[pooled()][1], found.thresholds["UNet shifted", "UNet"]
+    accepted = [results.scores["UNet shifted", "UNet", attack] <= threshold for attack in attacks]
+    counts = np.concatenate([results.counts["UNet", "UNet", attack] for attack in attacks])
+    wanted = volume_dice(counts, np.tile(results.volume, len(attacks)), np.concatenate(accepted))
+    assert found.guards[*PAIR, "UNet", pooled()]["dice"].estimate == pytest.approx(np.nanmean(wanted))
+
+
 def test_half_clean_counts_accepted_slices(results, found):
     clean, attacked = (found.guards[*PAIR, "UNet", group]["coverage"].estimate for group in (CLEAN, pooled()))
     half = found.guards[*PAIR, "UNet", pooled(types=HALF)]
