@@ -11,8 +11,7 @@ from monai_advdefense.attacks import frozen
 from monai_advdefense.attacks.balls.norm_ball import ball_around, unit
 from monai_advdefense.attacks.damage import damage
 from monai_advdefense.attacks.objectives import soft_dice
-from monai_advdefense.attacks.targeted_pixels import segmentation_targets
-from monai_advdefense.attacks.task import Outputs, Task
+from monai_advdefense.attacks.task import Outputs, Task, make_task
 
 LOWEST = 12
 """Frequencies along each axis that the low-frequency attack may use."""
@@ -28,8 +27,7 @@ def soft_dice_pgd(
     """Attack slices ``(B, 1, H, W)`` within an L2 ball, where they are above 0; by low frequencies only if asked."""
     with frozen(network), torch.enable_grad():
         ball = ball_around(image, radius, norm="l2", mask=image > 0, bounds=(0.0, 1.0))
-        targets = segmentation_targets(label, ball.center, ball.mask, False)
-        task = Task(network, Outputs(), targets.clamp_min(0), targets)
+        task = _task(network, image, label)
         moving, size = ball.center, ball.radius / 5
         for _ in range(STEPS):
             _, ascent = damage(task, moving, differentiate=True, loss=soft_dice)
@@ -48,7 +46,7 @@ def bias_field_attack(network: nn.Module, image: Tensor, label: Tensor) -> Tenso
     """Attack slices ``(B, 1, H, W)`` by a smooth factor: the exponential of few cosines, bounded."""
     axes = [_cosines(length) for length in image.shape[-2:]]
     basis = torch.einsum("ph,qw->pqhw", *axes).flatten(0, 1).to(image)
-    targets = segmentation_targets(label, image, image > 0, False)
+    targets = _task(network, image, label).targets
     weights = image.new_zeros(len(image), len(basis))
     with frozen(network), torch.enable_grad():
         for _ in range(STEPS):
@@ -59,6 +57,10 @@ def bias_field_attack(network: nn.Module, image: Tensor, label: Tensor) -> Tenso
             peak = ascent.abs().amax(1, keepdim=True).clamp_min(1e-12)
             weights = (weights + FIELD_LIMIT * ascent / peak).detach()
     return _under_field(image, weights, basis)
+
+
+def _task(network: nn.Module, image: Tensor, label: Tensor) -> Task:
+    return make_task(network, image, label, mask=image > 0, include_background=False, outputs=Outputs())
 
 
 def _under_field(image: Tensor, weights: Tensor, basis: Tensor) -> Tensor:
