@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from experiments.arguments import page_parser
 from experiments.bundles import BUNDLES
 from experiments.certified.measured import certify_slices
 from experiments.certified.page import page
@@ -119,12 +119,8 @@ def _dice(counts: torch.Tensor, slices: Slices) -> Row:
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
     """Certify slices of the test split and write the page of the figures."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.certified", description=main.__doc__)
-    parser.add_argument("--dataset_dir", required=True)
+    parser = page_parser("certified", main.__doc__, page="certified-results.md")
     parser.add_argument("--sigma", type=float, default=0.25)
-    parser.add_argument("--bundles", default=BUNDLES)
-    parser.add_argument("--work_dir")
-    parser.add_argument("--output", default="docs/certified-results.md")
     print(measure_certified(**vars(parser.parse_args(arguments))))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from experiments.arguments import page_parser
 from experiments.bundles import BUNDLES
 from experiments.defences.listed import Defence, defences_of, submitted
 from experiments.defences.measured import attack_slices
@@ -88,11 +88,8 @@ def _chosen(rows: Mapping[str, Defence], only: Sequence[str] | None) -> Mapping[
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all defences under attackers who know them, and write the table; takes hours on two cores."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.defences", description=main.__doc__)
-    parser.add_argument("--dataset_dir", required=True, metavar="DIR", help="data in the layout of MALC 2012")
-    parser.add_argument("--work_dir", default="defences", metavar="DIR", help="measurements; kept between runs")
-    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
-    parser.add_argument("--output", default="docs/defences.md", metavar="FILE", help="the Markdown file")
+    parser = page_parser("defences", main.__doc__, page="defences.md")
+    parser.set_defaults(work_dir="defences")
     parser.add_argument("--split", default="test", choices=("validation", "calibration", "test"))
     parser.add_argument("--per_volume", type=int, default=1, help="slices of each volume")
     parser.add_argument("--steps", type=int, default=10, help="of each attack at each budget")

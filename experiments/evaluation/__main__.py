@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.arguments import page_parser
 from experiments.bundles import BUNDLES
 from experiments.evaluation.networks import load_guard
 from experiments.evaluation.page import page
@@ -97,12 +97,8 @@ def _facts(split: Split, resamples: int) -> Facts:
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compute the figures on the test split and write them as CSV and Markdown."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.evaluation", description=main.__doc__)
-    parser.add_argument("--dataset_dir", required=True, metavar="DIR", help="data in the layout of MALC 2012")
-    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
-    parser.add_argument("--work_dir", metavar="DIR", help="measurements and tables; kept between runs")
+    parser = page_parser("evaluation", main.__doc__, page="results.md")
     parser.add_argument("--slices", type=int, default=12, help="attacked slices of each volume")
-    parser.add_argument("--output", default="docs/results.md", metavar="FILE", help="the Markdown file")
     parser.add_argument("--seed", type=int, default=0, help="seed of random targets and noise")
     parser.add_argument("--resamples", type=int, default=1000, help="number of bootstrap resamples")
     print(f"wrote {evaluate(**vars(parser.parse_args(arguments)))}")

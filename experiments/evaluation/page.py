@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.attacks import INFORMED
-from experiments.evaluation.texts import TEXTS
 from experiments.pages.blocks import Block, Section, Table
 from experiments.pages.cells import attack_label, strength_label
-from experiments.pages.markdown import to_markdown
+from experiments.pages.markdown import bullets, to_markdown
 from experiments.pages.numbers import Numbers
+from experiments.pages.texts import texts_beside
 from experiments.tables import Facts, select
 
+TEXTS = texts_beside(__file__)
 TABLES = ("facts", "claims", "segmenters", "guard", "choice", "attacks", "corruptions")
 _BOTH_SCORES = {
     "auc_spectral": "ROC-AUC, spectral score",
@@ -70,7 +71,7 @@ def page(folder: Path) -> str:
     some, informed = _attacked_slices(numbers.facts)
     sections: dict[str, Sequence[Block]] = {
         "In short": [f"{TEXTS['introduction']} Tables: {links}."],
-        "Words": [_bullets(TEXTS["words"])],
+        "Words": [bullets(TEXTS["words"])],
         "Claims": [TEXTS["claims"], _table(numbers, "Bars set beforehand", "claims", _CLAIMS, _EVERY_SLICE)],
         "Segmenters": [_segmenters(numbers, "Mean over the structures", _SEGMENTERS, structure="mean")],
         "Guard on clean slices": [_guard(numbers)],
@@ -85,7 +86,7 @@ def page(folder: Path) -> str:
             _attacks(numbers, "Slices before and after an accident", "corruptions", _ACCIDENTS, some),
         ],
         "Structures (UNet)": [_segmenters(numbers, "Dice of each structure", _STRUCTURES, network="UNet")],
-        "How it was measured": [_bullets(_methods(numbers))],
+        "How it was measured": [bullets(_methods(numbers))],
     }
     return to_markdown("Results on the test split", [Section(*each) for each in sections.items()])
 
@@ -158,10 +159,6 @@ def _choice(numbers: Numbers) -> list[Block]:
     header = ("Target", "Strength", *_BOTH_SCORES.values())
     source = f"{numbers.folder.name}/choice.csv"
     return [words, Table("Both scores", header, rows, "Validation split.", source)]
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def _methods(numbers: Numbers) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from experiments.pages.blocks import Block, Picture, Section, Table
 
@@ -14,6 +14,11 @@ def to_markdown(title: str, sections: Sequence[Section]) -> str:
     for section in sections:
         parts += [f"## {section.title}", *map(_markdown, section.blocks)]
     return "\n\n".join(parts) + "\n"
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list, one item a line."""
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _markdown(block: Block) -> str:

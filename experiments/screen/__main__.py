@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from experiments.arguments import page_parser
 from experiments.bundles import BUNDLES
 from experiments.screen.fit import RATE, VOLUME_RATE
 from experiments.screen.left_out import left_out_verdicts
@@ -97,12 +97,8 @@ def _facts(test: Measured) -> Facts:
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the screen on the test split and write the page of its figures."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.screen", description=main.__doc__)
-    parser.add_argument("--dataset_dir", required=True, metavar="DIR", help="data in the layout of MALC 2012")
-    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
-    parser.add_argument("--work_dir", metavar="DIR", help="measurements; kept between runs")
+    parser = page_parser("screen", main.__doc__, page="screen-results.md")
     parser.add_argument("--screen", metavar="FILE", help="weights of the screen; by default those of the bundle")
-    parser.add_argument("--output", default="docs/screen-results.md", metavar="FILE", help="the Markdown file")
     parser.add_argument("--kept_only", action="store_true", help="measure nothing, tell of what was measured")
     print(f"wrote {measure_screen(**vars(parser.parse_args(arguments)))}")
 

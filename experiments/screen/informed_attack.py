@@ -83,7 +83,7 @@ def screen_excess(on: Attackable) -> Callable[[Tensor], Tensor]:
     return excess
 
 
-def evade_scores(on: Attackable, *, radius: float, steps: int = STEPS, starts: int = STARTS) -> Tensor:
+def evade_scores(on: Attackable, *, radius: float, steps: int = STEPS) -> Tensor:
     """Damage the segmentation with no score above its threshold: selective PGD through all of them at once.
 
     From the clean image and from random points of the ball; of each slice the accepted one of lowest Dice is kept, and
@@ -91,7 +91,7 @@ def evade_scores(on: Attackable, *, radius: float, steps: int = STEPS, starts: i
     """
     behind, excess, generator = through_reformer(on.guard), screen_excess(on), torch.Generator().manual_seed(0)
     best, lowest = on.image, torch.full((len(on.image),), torch.inf)
-    for start in range(starts):
+    for start in range(STARTS):
         found = selective_pgd(
             behind,
             on.image,

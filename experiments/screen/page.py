@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.pages.blocks import Block, Section, Table
-from experiments.pages.markdown import to_markdown
+from experiments.pages.blocks import Section, Table
+from experiments.pages.markdown import bullets, to_markdown
 from experiments.pages.numbers import Numbers
+from experiments.pages.texts import texts_beside
 from experiments.screen.conditions import CLEAN
 from experiments.screen.targets import GROUPS, OTHER_ORGAN, Target
-from experiments.screen.texts import TEXTS
 
+TEXTS = texts_beside(__file__)
 __all__ = ["page"]
 
 _QUANTITIES = {
@@ -46,25 +47,12 @@ _ATTACK = (
     *("auc", "rejected", "accepted_and_bad", "base_rate", "structures_accepted_and_bad", "structures_base_rate"),
     *("bad", "volumes_not_clean", "cause_right"),
 )
+_ACCIDENT = ("rejected", "volumes_not_clean", "cause_right", "volume_cause_right", "accepted_and_bad", "base_rate")
 _COLUMNS = {
-    "severe accident": (
-        "rejected",
-        "volumes_not_clean",
-        "cause_right",
-        "volume_cause_right",
-        "accepted_and_bad",
-        "base_rate",
-    ),
-    "mild accident": (
-        "rejected",
-        "volumes_not_clean",
-        "cause_right",
-        "volume_cause_right",
-        "accepted_and_bad",
-        "base_rate",
-    ),
+    "severe accident": _ACCIDENT,
+    "mild accident": _ACCIDENT,
     "pose": ("rejected", "volumes_not_clean", "cause_right", "volume_cause_right"),
-    "phantom": ("rejected", "volumes_not_clean", "cause_right", "volume_cause_right", "accepted_and_bad", "base_rate"),
+    "phantom": _ACCIDENT,
     "voxel size": ("volumes_not_clean", "clean_or_low_resolution", "rejected", "accepted_and_bad", "base_rate"),
     "attack": _ATTACK,
     "informed attack": _ATTACK,
@@ -90,8 +78,8 @@ def page(folder: Path) -> str:
         Section("Clean volumes", [TEXTS["clean"], _clean(numbers, table)]),
         *(_section(numbers, table, group) for group in _TITLES),
         *_other_organ(numbers),
-        Section("Not measured", [_bullets([*_absent(table), *TEXTS["absent"], *_no_dice(numbers)])]),
-        Section("How to read it", [_bullets(TEXTS["limits"]), _bullets(_methods(numbers))]),
+        Section("Not measured", [bullets([*_absent(table), *TEXTS["absent"], *_no_dice(numbers)])]),
+        Section("How to read it", [bullets(TEXTS["limits"]), bullets(_methods(numbers))]),
     ]
     return to_markdown("The screen on the test split", sections)
 
@@ -192,10 +180,6 @@ def _methods(numbers: Numbers) -> list[str]:
         f"Command: `{facts['command']}`, {facts['date']}. A run that was stopped goes on; "
         "`--kept_only` tells of what was measured.",
     ]
-
-
-def _bullets(lines: Sequence[str]) -> Block:
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def _table(numbers: Numbers, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from experiments.pages.blocks import Section, Table
-from experiments.pages.markdown import to_markdown
+from experiments.pages.markdown import bullets, to_markdown
 
 
 def test_every_block_is_there(sections):
@@ -18,3 +18,7 @@ def test_a_narrow_column_does_not_part_an_interval():
     table = Table("T", ("x",), [("0.5 [0.1, 0.9], 0.2 [0, 1]",)], "", "t.csv")
     text = to_markdown("Title", [Section("S", [table])])
     assert "| 0.5 [0.1,\N{NO-BREAK SPACE}0.9], 0.2 [0,\N{NO-BREAK SPACE}1] |" in text
+
+
+def test_a_list_has_one_item_a_line():
+    assert bullets(["one", "two"]) == "- one\n- two"

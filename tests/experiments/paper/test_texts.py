@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from experiments.dice import DROP
-from experiments.evaluation.texts import TEXTS as EVALUATION
+from experiments.evaluation.page import TEXTS as EVALUATION
 from experiments.paper.claims import BARS, SETTINGS
 from experiments.paper.names import DETECTORS
 from experiments.paper.texts import TEXTS
