@@ -9,6 +9,7 @@ import pytest
 
 from monai_advdefense.guard.batch_alarm import BatchFinding
 from monai_advdefense.report import GroupEntry, group_to_html
+from tests.accessible_page import faults
 
 NAME = 'site <1>/50 % & "more" #2?.nii.gz'
 
@@ -26,6 +27,7 @@ def entry(make_case):
 def test_page_is_well_formed_self_contained_and_links_only_beside_itself(entry, read_page):
     entries = [entry(NAME, [0.5, 3.0]), entry("b.nii.gz", [0.5]), GroupEntry("c.nii.gz", failure="no <image>")]
     text = group_to_html(entries, inputs="/data/<in>")
+    assert faults(text) == []
     page = read_page(text)
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
     assert "http" not in re.sub(r"http-equiv", "", text)

@@ -7,6 +7,7 @@ import pytest
 
 from monai_advdefense.robustness import Settings, robustness_report
 from monai_advdefense.robustness.page import worst_first
+from tests.accessible_page import faults
 
 
 class _Parser(HTMLParser):
@@ -71,3 +72,9 @@ def test_the_worst_corruption_comes_first():
 
     listed = [corruption("mild", 0.9, 0.8), corruption("empty", None), corruption("bad", 0.9, 0.1)]
     assert [one["name"] for one in worst_first(listed)] == ["bad", "mild", "empty"]
+
+
+def test_a_keyboard_and_a_screen_reader_get_everywhere(page):
+    assert faults(page) == []
+    pictures = re.findall(r'alt="([^"]*)"', page)
+    assert len(set(pictures)) == len(pictures)
