@@ -58,7 +58,7 @@ def run_on_ray(
     Raises:
         InputError: if the extra ``cluster`` is not installed, there is a single worker, the run cannot begin, or a
             volume failed; the others are written nevertheless.
-        OutputError: if results cannot be written.
+        OutputError: if results cannot be written, or a worker dies always before its first volume.
         BatchError: if the alarm is to be raised and no volume failed.
     """
     if workers is not None and workers < 2:

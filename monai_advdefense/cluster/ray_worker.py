@@ -12,7 +12,8 @@ from typing import Any
 
 from monai_advdefense.bundle_tools.run_bundle import run_bundle
 from monai_advdefense.cluster.work_queue import Item
-from monai_advdefense.errors import AdvDefenseError
+from monai_advdefense.errors import AdvDefenseError, OutputError
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.runs.manifest import ended_since
 from monai_advdefense.runs.shard import Shard
 
@@ -49,11 +50,15 @@ class RayWorker:
 
         Raises:
             AdvDefenseError: if the run does not come to its end. Volumes that failed are told by its manifest.
+            OutputError: if it has died too often before it took a volume.
         """
         import ray
 
         started = datetime.now(UTC).isoformat()
-        share = ray.get_actor(self.queue), self.shard.index
+        share = queue, index = ray.get_actor(self.queue), self.shard.index
+        if not ray.get(queue.start.remote(index)):
+            found, remedy = "that it dies each time before", "see the logs of Ray: is there memory enough?"
+            raise broken_rule(f"worker {self.shard}", "it to reach a volume", found, remedy, error=OutputError)
         own = {"shard": str(self.shard), "dataset#data": _QueuedVolumes(*share)}
         with redirect_stdout(_Lines(*share, "stdout")), redirect_stderr(_Lines(*share, "stderr")):
             try:

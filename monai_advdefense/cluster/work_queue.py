@@ -30,7 +30,7 @@ class WorkQueue:
 
     Args:
         items: the volumes.
-        deaths: number of deaths that a volume may cost.
+        deaths: number of deaths that a volume may cost, or the way of a worker to its first volume.
 
     Example:
         >>> queue = WorkQueue([{"image": "a.nii"}, {"image": "b.nii"}])
@@ -51,8 +51,14 @@ class WorkQueue:
         self._working: set[int] = set()
         self._ended: set[int] = set()
         self._died: Counter[str] = Counter()
+        self._starts: Counter[int] = Counter()
         self._lines: list[tuple[str, str]] = []
         self._lost: list[Item] = []
+
+    def start(self, worker: int) -> bool:
+        """Say that the process of a worker starts; False if too many have died in a row before they took a volume."""
+        self._starts[worker] += 1
+        return self._starts[worker] <= self._deaths
 
     def begin(self, worker: int) -> None:
         """Say that a worker begins, or begins anew."""
@@ -71,6 +77,7 @@ class WorkQueue:
 
     def take(self, worker: int) -> Item | None:
         """The next volume of a worker that has finished the one before; None if there is none."""
+        self._starts[worker] = 0
         for source in (self._again[worker], self._waiting):
             if source:
                 self._working.add(worker)

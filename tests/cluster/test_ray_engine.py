@@ -14,7 +14,7 @@ import pytest
 
 from monai_advdefense.cluster.ray_engine import _start, run_on_ray
 from monai_advdefense.commands.main import main
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import InputError, OutputError
 from tests.cluster.conftest import results
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra cluster is not installed")
@@ -103,6 +103,15 @@ def test_a_run_that_cannot_begin_ends_with_the_workers_error(volumes, tmp_path, 
     missing = {"dataset_dir": str(volumes), "output_dir": str(tmp_path / "out"), "screen_path": "/none.pt"}
     with pytest.raises(InputError, match=r"/none\.pt: expected .* found no such file") as raised:
         run_on_ray(quick_bundle, ["inference"], missing, workers=2)
+    assert "\n" not in str(raised.value)
+
+
+@needs_ray
+def test_workers_that_die_before_their_first_volume_end_the_run(volumes, tmp_path, quick_bundle):
+    deadly = {"dataset_dir": str(volumes), "output_dir": str(tmp_path / "out"), "network_def": "$os._exit(1)"}
+    expected = r"worker ./2: expected it to reach a volume, found that it dies each time before: see the logs"
+    with pytest.raises(OutputError, match=expected) as raised:
+        run_on_ray(quick_bundle, ["inference"], deadly, workers=2)
     assert "\n" not in str(raised.value)
 
 

@@ -73,6 +73,16 @@ def test_a_worker_that_dies_when_it_has_ended_costs_no_volume():
     assert _takes(queue, 1, 1) == "a"
 
 
+def test_a_worker_that_never_reaches_a_volume_is_not_started_for_ever():
+    queue = WorkQueue(ITEMS[:2], deaths=3)
+    assert queue.start(1)
+    queue.begin(1)
+    queue.take(1)
+    # It goes on from there: only deaths in a row count, and each worker's are its own.
+    assert [queue.start(1) for _ in range(4)] == [True, True, True, False]
+    assert queue.start(2)
+
+
 def test_lines_are_told_once_and_not_after_the_end():
     queue = WorkQueue(ITEMS[:1])
     queue.begin(1)
