@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
+from monai.utils import set_determinism
 
-from benchmarks.device_check import compared, random_guard
+from benchmarks.device_check.bundle_runs import BUNDLES, RUNS, results_of, write_brains
+from benchmarks.device_check.components import compared, random_guard
+from benchmarks.device_check.difference import difference
+from monai_advdefense import handlers
 from monai_advdefense.guard import SpectralDecision
 
 from .other_device import other_device
@@ -36,3 +43,28 @@ def test_results_of_the_other_device_lie_there_until_they_are_copied():
         assert there.device == device
         assert (there.sum().item(), there.tolist(), there.cpu().device.type) == (6.0, [1.0, 2.0, 3.0], "cpu")
         assert torch.zeros_like(there).device == torch.tensor(1.0, device=device).device == device
+
+
+@pytest.fixture(scope="module")
+def brains(tmp_path_factory):
+    return write_brains(tmp_path_factory.mktemp("brains") / "brains")
+
+
+@pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter:UserWarning")
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_whole_bundles_write_on_another_device_what_they_write_on_the_cpu(run, brains, tmp_path):
+    try:
+        here = run.on(torch.device("cpu"), brains, tmp_path / "here")
+        with other_device() as device:
+            there = run.on(device, brains, tmp_path / "there")
+    finally:
+        set_determinism(None)
+    before = results_of(BUNDLES / run.bundle)
+    assert any(name not in before or not torch.equal(value, before[name]) for name, value in here.items())
+    assert difference(here, there) <= run.tolerance
+
+
+def test_runs_of_bundles_have_all_handlers_but_that_of_several_processes():
+    texts = [Path(BUNDLES, run.bundle, "configs", f"{name}.json").read_text() for run in RUNS for name in run.configs]
+    used = set(re.findall(r"monai_advdefense\.handlers\.(\w+)", "".join(texts)))
+    assert used == {name for name in handlers.__all__ if name[0].isupper()} - {"SyncBuffers"}

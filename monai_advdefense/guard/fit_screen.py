@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,8 +84,8 @@ def fit_screen(
         InputError: a number is not finite, or the rate is not between 0 and 1.
         CalibrationError: there are fewer subjects than the rate needs, more than 1000, or too few slices.
     """
-    # Files may come in any order.
-    volumes = sorted(volumes, key=lambda volume: volume.subject)
+    # Files may come in any order, and numbers from any device; what is fitted is copied back to that of the screen.
+    volumes = [_on_cpu(volume) for volume in sorted(volumes, key=lambda volume: volume.subject)]
     subjects = [volume.subject for volume in volumes]
     volume_rate = false_positive_rate if volume_rate is None else volume_rate
     check_subjects(len(set(subjects)), volume_rate)
@@ -109,6 +109,17 @@ def fit_screen(
     rates = {"false_positive_rate": false_positive_rate, "volume_rate": volume_rate}
     about_dice = {"predicted_dice": not reason, "predicted_dice_reason": reason}
     return rates | _record(screen, subjects, rejected, reference) | about_dice
+
+
+def _on_cpu(numbers: Any) -> Any:
+    """Numbers with all their tensors on the CPU."""
+    if isinstance(numbers, Tensor):
+        return numbers.cpu()
+    if isinstance(numbers, dict):
+        return {name: _on_cpu(value) for name, value in numbers.items()}
+    if is_dataclass(numbers) and not isinstance(numbers, type):
+        return replace(numbers, **{each.name: _on_cpu(getattr(numbers, each.name)) for each in fields(numbers)})
+    return numbers
 
 
 def _fit_dice(screen: Screen, volumes: Sequence[CleanVolume]) -> str:

@@ -1,12 +1,8 @@
-"""Whether a GPU gives what the CPU gives: scores, labels, attacks and transforms, by ``make device-check``.
-
-Without a GPU it compares the CPU with itself, which shows that the script runs and no more, and says so.
-"""
+"""Scores, labels, attacks and transforms on a device, each by one function."""
 
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +11,7 @@ from monai.engines import SupervisedEvaluator
 from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 
+from benchmarks.device_check.difference import difference
 from monai_advdefense.attacks import dag, erase_structure, fgsm, pgd, selective_pgd
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector, Reformer, Screen
 from monai_advdefense.guard.decision import Decision
@@ -24,7 +21,6 @@ from monai_advdefense.inferers import GuardedSliceInferer, ScreenedSliceInferer
 from monai_advdefense.transforms import DetectAdversarial, FFTShiftMagnitude, Reform
 
 CLASSES, SIDE = 5, 64
-TOLERANCE = 1e-4
 FEATURES = (8, 8, 16, 16, 16, 8)
 
 Check = Callable[[DefendedSegmenter, Screen, Tensor], Any]
@@ -129,14 +125,6 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def _difference(one: Tensor, other: Tensor) -> float:
-    """Largest difference as a share of the largest value; of labels and decisions the share that differ."""
-    one, other = torch.as_tensor(one).detach().cpu(), torch.as_tensor(other).detach().cpu()
-    if not one.is_floating_point():
-        return float((one != other).double().mean())
-    return float((one - other).abs().max() / one.abs().max().clamp_min(1e-6))
-
-
 def compared(device: torch.device) -> Iterator[tuple[str, float]]:
     """Name and difference of each check between the CPU and a device."""
     torch.manual_seed(0)
@@ -144,41 +132,4 @@ def compared(device: torch.device) -> Iterator[tuple[str, float]]:
     image = torch.rand(6, 1, SIDE, SIDE) * (torch.arange(SIDE) > 8)
     there = copy.deepcopy(guard).to(device), copy.deepcopy(screen).to(device), image.to(device)
     for name, check in CHECKS.items():
-        yield name, _difference(check(guard, screen, image), check(*there))
-
-
-def _measure(device: torch.device) -> None:
-    """Time and memory of a volume of 256 slices of 256 x 256, with autocast and without."""
-    guard, image = random_guard(CombinedDecision()).to(device), torch.rand(256, 1, 256, 256, device=device)
-    for name, enabled in {"float32": False, "autocast": True}.items():
-        torch.cuda.reset_peak_memory_stats()
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        with torch.no_grad(), torch.autocast(device.type, enabled=enabled):
-            for batch in image.split(16):
-                guard.labels(batch)
-        torch.cuda.synchronize()
-        seconds, peak = time.perf_counter() - start, torch.cuda.max_memory_allocated() / 2**30
-        print(f"| volume of 256^3, {name} | {seconds:.2f} s, {peak:.2f} GiB |")
-
-
-def main() -> None:
-    """Print the table; exit with 1 if a device differs."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.type == "cpu":
-        print("no GPU here: the CPU is compared with itself, which only shows that the checks run")
-    # Reduced precision of matrix products would be seen as a difference.
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    print(f"| {device} against the CPU | largest difference |\n| --- | --- |")
-    differ = []
-    for name, difference in compared(device):
-        print(f"| {name} | {difference:.1e} |")
-        differ += [name] if not difference <= TOLERANCE else []
-    if device.type == "cuda":
-        _measure(device)
-    if differ:
-        raise SystemExit(f"differ by more than {TOLERANCE}: {', '.join(differ)}")
-
-
-if __name__ == "__main__":
-    main()
+        yield name, difference(check(guard, screen, image), check(*there))

@@ -1,0 +1,1 @@
+"""Whether a GPU gives what the CPU gives: components, attacks and whole bundles, by ``make device-check``."""
