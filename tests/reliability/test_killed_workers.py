@@ -80,7 +80,7 @@ def _peaks(process, out):
 
 def test_killed_workers_do_every_volume_once(write_volumes, quick_bundle, tmp_path, full, figure):  # noqa: F811
     chance = random.Random(0)
-    count, kills = (150, 10) if full else (6, 3)
+    count, kills = (1000, 10) if full else (6, 3)
     volumes, unbroken, out = write_volumes(count), tmp_path / "unbroken", tmp_path / "out"
     screen(volumes, unbroken, bundle=quick_bundle, device="cpu")
     moments = sorted(chance.sample(range(count - WORKERS), kills))
