@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InputError("/proc/self/status: expected it for the peak memory, found no such file: run this on Linux")
     given = {name: getattr(options, name) for name in ("repeats", "steps", "volumes")}
     changed = [f" --{name} {value}" for name, value in given.items() if value != parser.get_default(name)]
-    changed += [f" --baseline {options.baseline.name}"] if options.baseline else []
+    changed += [f" --baseline CHECKOUT_OF_{release.commit_of(options.baseline)}"] if options.baseline else []
     command = "python -m benchmarks" + "".join(changed)
     sections = _beside(options.baseline, options.repeats) if options.baseline else {}
     text = page({**sections, **_sections(options.bundle_root.resolve(), **given)}, command)
@@ -53,7 +53,12 @@ def _beside(baseline: Path, repeats: int) -> dict[str, tuple[str, list[Row]]]:
         print("an earlier release ...", flush=True)
         rows = release.measure(baseline.resolve(), sample, repeats=repeats)
     print(*rows, sep="\n", flush=True)
-    return {"Beside an earlier release": (release.EXPLANATION.format(name=baseline.name, repeats=repeats), rows)}
+    return {
+        "Beside an earlier release": (
+            release.EXPLANATION.format(commit=release.commit_of(baseline), repeats=repeats),
+            rows,
+        )
+    }
 
 
 def _sections(bundle_root: Path, *, repeats: int, steps: int, volumes: int) -> dict[str, tuple[str, list[Row]]]:

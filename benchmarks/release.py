@@ -16,15 +16,18 @@ from monai.transforms import LoadImage, SaveImage, Spacing, SpatialPad
 from benchmarks.memory import peak
 from benchmarks.table import Row
 from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
-__all__ = ["EXPLANATION", "measure"]
+__all__ = ["EXPLANATION", "commit_of", "measure"]
 
 EXPLANATION = (
-    "This checkout beside that of an earlier release ({name}), each in processes of its own, with its own bundle, on "
+    "This checkout beside that of an earlier release ({commit}), each in processes of its own, with its own bundle, on "
     "one sample brain. *Inferer*: from the preprocessed volume to the labels on the grid of the input, all scores; "
     "both take turns, medians over {repeats} turns after one that is not counted. *Start*: seconds of processor to "
     "the first convolution, the fewest of three runs: `python -m monai.bundle run` of the release, `advdefense screen` "
-    "here, and the imports of torch and MONAI alone, which both need. *Memory*: highest resident memory of "
+    "here, and the imports of torch and MONAI alone, which both need. `import monai` imports all of its submodules, "
+    "whichever is asked for, and with them SciPy, matplotlib, pandas, scikit-learn and TensorBoard: no process with "
+    "MONAI starts sooner than these imports end. *Memory*: highest resident memory of "
     "`python -m monai.bundle run` on the brain, and on a copy of half the voxel size with 512 x 512 x 512 voxels. "
     "Labels are compared where neither rejects a slice."
 )
@@ -32,6 +35,19 @@ _HERE = Path(__file__).resolve().parents[1]
 _BUNDLE = Path("bundles", "brain_mri_defended_segmentation")
 _REJECTED = 28
 _BARS = {"time": 0.5, "labels": 1.0, "start": 0.6, "memory": 0.5, "memory of half the voxel size": 0.35}
+
+
+def commit_of(checkout: Path) -> str:
+    """Commit that is checked out in a folder.
+
+    Raises:
+        InputError: it is no checkout.
+    """
+    command = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    if asked.returncode:
+        raise broken_rule("--baseline", "a checkout", f"none in {checkout}", "give that of a release")
+    return asked.stdout.strip()
 
 
 def measure(baseline: Path, sample: Path, *, repeats: int) -> list[Row]:
