@@ -14,6 +14,7 @@ import torch
 
 from monai_advdefense.bundle_tools.find_bundle import find_bundle
 from monai_advdefense.commands.main import main
+from tests.cluster.conftest import quick_bundle  # noqa: F401
 
 BUNDLE = "brain_mri_defended_segmentation"
 
@@ -102,6 +103,7 @@ def _last_line(words, capfd):
         ("screen nowhere -o out", r"\S+/nowhere: expected a file or a folder of inputs, found no such file or fol"),
         ("screen empty -o out", r"\S+/empty: expected NIfTI files .*, found none: check"),
         ("screen scans -o notes.txt/out", r"output_dir: expected a folder that can be written, found Not a directory"),
+        ("screen scans -o /proc/out", r"output_dir: expected a folder that can be written, found No such file or direct"),
         ("screen scans/a.nii.gz scans/a.nii.gz -o out", r"\S+a.nii.gz: expected each input once, found it twice: name"),
         ("screen scans scans/a.nii.gz -o out", r"\S+a.nii.gz: expected each volume once, found it in two of the inp"),
         ("screen @list.txt -o out", r"\S+a.nii.gz: expected each input once, found it twice: name it once"),
@@ -176,3 +178,10 @@ def test_a_guard_that_is_not_calibrated_is_refused(place, capfd):
         torch.save(state, path)
     line = _last_line("screen scans -o out --bundle ./bundle", capfd)
     assert re.match(r"error: \S+model.pt: expected a calibrated threshold, found no .*: run configs/calib", line), line
+
+
+def test_images_of_another_kind_are_told_with_the_way_out(place, quick_bundle, capfd):  # noqa: F811
+    assert main(["screen", "scans", "-o", "out", "--bundle", str(quick_bundle), "--device", "cpu"]) == 0
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith("a.nii.gz: ")]
+    assert line.startswith("a.nii.gz: reject, ")
+    assert line.endswith("; if your clean volumes look so too, these images are foreign to the guard: calibrate")
