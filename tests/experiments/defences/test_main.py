@@ -7,12 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.bundles import BUNDLES
 from experiments.defences.__main__ import main, measure
-from experiments.defences.listed import defences_of, submitted
 from experiments.defences.threats import Threat
 from experiments.tables import read_table
-from monai_advdefense.errors import InputError
 
 THREATS = (
     Threat("L2", (0.1, 3.0), "l2", ("apgd_dice",)),
@@ -80,25 +77,6 @@ def test_what_rejects_everything_has_no_dice_and_nothing_bad(run, tmp_path):
     assert all(row["accepted"] == 1 for row in guard)
 
 
-def test_the_listed_defences_take_slices_and_have_gradients():
-    image = torch.rand(1, 1, 32, 32, requires_grad=True)
-    for name, defence in defences_of(BUNDLES).items():
-        network = defence(BUNDLES)
-        logits = getattr(network, "segmenter", network)(image)
-        assert logits.shape == (1, 28, 32, 32), name
-        (gradient,) = torch.autograd.grad(logits.square().mean(), image)
-        assert gradient.abs().sum() > 0, name
-
-
-def test_defences_without_weights_are_no_rows(tmp_path):
-    shipped = set(defences_of(tmp_path))
-    for name, more in (("brain_mri_reformer", 2), ("brain_mri_segmentation", 4)):
-        folder = tmp_path / name / "models" / "adversarial"
-        folder.mkdir(parents=True)
-        (folder / "model.pt").touch()
-        assert len(defences_of(tmp_path)) == len(shipped) + more
-
-
 def test_a_row_that_is_not_there_is_named(capsys):
     with pytest.raises(SystemExit):
         main(["--dataset_dir", "nowhere", "--only", "none", "--only", "nothing"])
@@ -114,11 +92,3 @@ def test_a_part_does_not_replace_the_published_table(capsys, options):
         "--output: expected a file of your own with --only or --split, found docs/defences.md"
         in capsys.readouterr().err
     )
-
-
-def test_rows_from_outside():
-    name, defence = submitted("mine=experiments.defences.listed:defences_of")
-    assert (name, defence) == ("mine", defences_of)
-    for text in ("mine", "mine=nowhere:build", "mine=experiments.defences.listed:nothing"):
-        with pytest.raises(InputError, match="--add: expected NAME=package.module:function"):
-            submitted(text)
