@@ -103,7 +103,7 @@ def _last_line(words, capfd):
         ("screen nowhere -o out", r"\S+/nowhere: expected a file or a folder of inputs, found no such file or fol"),
         ("screen empty -o out", r"\S+/empty: expected NIfTI files .*, found none: check"),
         ("screen scans -o notes.txt/out", r"output_dir: expected a folder that can be written, found Not a directory"),
-        ("screen scans -o /proc/out", r"output_dir: expected a folder that can be written, found No such file or direct"),
+        ("screen scans -o /proc/out", r"output_dir: expected a folder that can be written, found No such file"),
         ("screen scans/a.nii.gz scans/a.nii.gz -o out", r"\S+a.nii.gz: expected each input once, found it twice: name"),
         ("screen scans scans/a.nii.gz -o out", r"\S+a.nii.gz: expected each volume once, found it in two of the inp"),
         ("screen @list.txt -o out", r"\S+a.nii.gz: expected each input once, found it twice: name it once"),
