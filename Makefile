@@ -89,7 +89,7 @@ build/audit/.installed: Makefile
 audit: $(READY) build/audit/.installed
 	mkdir -p dist
 	build/audit/bin/cyclonedx-py environment --output-reproducible --output-file dist/sbom.json $(BIN)/python
-	build/audit/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
+	build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 licences: $(READY)
 	$(BIN)/python docs/dependencies.py
