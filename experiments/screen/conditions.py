@@ -15,12 +15,14 @@ from experiments.screen.smooth_attacks import LOWEST, bias_field_attack, soft_di
 from experiments.screen.spoilt_volumes import CAUSES, SPOILT_VOLUMES
 from monai_advdefense.attacks import erase_structure
 from monai_advdefense.guard.scores.native_resolution import as_from_spacing
+from monai_advdefense.guard.screen import SCREEN_SCORES
 
 __all__ = [
     "ATTACKS",
     "BLIND_ATTACKS",
     "CLEAN",
     "INFORMED_ATTACKS",
+    "PARTLY_INFORMED_ATTACKS",
     "SPOILT",
     "VOXEL_SIZES",
     "Attack",
@@ -35,6 +37,8 @@ SLICES = 3
 EVADING_SLICES = 2
 NORMS = (4.37, 1.46, 0.44)
 """L2 norms of the attackers who know the guard: of DAG A at full strength, a third and a tenth of it."""
+SHORT_NORM, SHORT_STEPS = 1.46, 12
+"""Of the attackers to whom one score is unknown."""
 
 VOXEL_SIZES: Mapping[str, tuple[float, float, float]] = {
     **{f"voxels of {size:g} mm": (size, size, size) for size in (0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)},
@@ -63,12 +67,14 @@ class Attack:
         craft: from what is attacked to attacked images ``(B, 1, X, Z)``.
         structure: whether it goes for one structure.
         knows_scores: whether it looks at the scores of the screen: another screen is then attacked anew.
+        one_volume: of each subject the first volume alone is attacked.
     """
 
     slices: int
     craft: Callable[[Attackable], Tensor]
     structure: bool = False
     knows_scores: bool = False
+    one_volume: bool = False
 
 
 def _dag(kind: str, strength: float) -> Attack:
@@ -106,6 +112,13 @@ def _evade(radius: float) -> Attack:
     return Attack(EVADING_SLICES, lambda on: evade_scores(on, radius=radius), knows_scores=True)
 
 
+def _evade_shortly(unknown: str = "") -> Attack:
+    def attack(on: Attackable) -> Tensor:
+        return evade_scores(on, radius=SHORT_NORM, steps=SHORT_STEPS, starts=1, unknown=unknown)
+
+    return Attack(1, attack, knows_scores=True, one_volume=True)
+
+
 BLIND_ATTACKS: Mapping[str, Attack] = {
     "DAG A, γ/8": _dag("A", 1 / 8),
     "DAG C, γ/8": _dag("C", 1 / 8),
@@ -125,7 +138,13 @@ INFORMED_ATTACKS: Mapping[str, Attack] = {
 }
 """They know reformer and segmenter; the last ones the scores too."""
 
-ATTACKS: Mapping[str, Attack] = {**BLIND_ATTACKS, **INFORMED_ATTACKS}
+PARTLY_INFORMED_ATTACKS: Mapping[str, Attack] = {
+    "knows every score": _evade_shortly(),
+    **{f"knows every score but {name.replace('_', ' ')}": _evade_shortly(name) for name in SCREEN_SCORES},
+}
+"""They know all but one score, with a short attack on few slices; the first one knows all, for comparison."""
+
+ATTACKS: Mapping[str, Attack] = {**BLIND_ATTACKS, **INFORMED_ATTACKS, **PARTLY_INFORMED_ATTACKS}
 
 
 def causes_of(name: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.guard.prediction_typicality import prediction_numbers
 from monai_advdefense.guard.scores.neighbour_change import neighbour_area
 from monai_advdefense.guard.scores.slice_features import slice_features
-from monai_advdefense.guard.screen import Screen
+from monai_advdefense.guard.screen import SCREEN_SCORES, Screen
 from monai_advdefense.guard.typicality import REACH
 from monai_advdefense.metrics import dice_from_counts, overlap_counts
 
@@ -54,12 +54,17 @@ def through_reformer(guard: DefendedSegmenter) -> nn.Sequential:
     return nn.Sequential(guard.reformer, guard.segmenter)
 
 
-def screen_excess(on: Attackable) -> Callable[[Tensor], Tensor]:
+def screen_excess(on: Attackable, *, unknown: str = "") -> Callable[[Tensor], Tensor]:
     """How far each score of the screen lies above its threshold, for one slice attacked among clean ones.
+
+    Args:
+        on: the slices and who judges them.
+        unknown: name of a score that is left out.
 
     Returns:
         Differentiable map from images ``(B, 1, X, Z)`` at the places of ``on`` to ``(B, K)``.
     """
+    known = [column for column, name in enumerate(SCREEN_SCORES) if name != unknown]
     screen, clean = on.screen, on.clean
     position, beside = clean.prediction.position, neighbour_area(clean.prediction.area)[on.index]
 
@@ -77,21 +82,24 @@ def screen_excess(on: Attackable) -> Callable[[Tensor], Tensor]:
         alone, behind = on.guard.segmenter(image), through_reformer(on.guard)(image)
         log_area = features["area"].clamp_min(1).log()
         numbers = prediction_numbers(alone, behind, image, position[on.index], log_area)
-        both = torch.cat([scores, screen.prediction(numbers, neighbours=beside)], dim=1)
+        both = torch.cat([scores, screen.prediction(numbers, neighbours=beside)], dim=1)[:, known]
         return both - (1 - MARGIN) * screen.threshold
 
     return excess
 
 
-def evade_scores(on: Attackable, *, radius: float, steps: int = STEPS) -> Tensor:
+def evade_scores(
+    on: Attackable, *, radius: float, steps: int = STEPS, starts: int = STARTS, unknown: str = ""
+) -> Tensor:
     """Damage the segmentation with no score above its threshold: selective PGD through all of them at once.
 
     From the clean image and from random points of the ball; of each slice the accepted one of lowest Dice is kept, and
-    one that is rejected only where none is accepted.
+    one that is rejected only where none is accepted. A score that is ``unknown`` has no say in what is accepted.
     """
-    behind, excess, generator = through_reformer(on.guard), screen_excess(on), torch.Generator().manual_seed(0)
+    behind, excess = through_reformer(on.guard), screen_excess(on, unknown=unknown)
+    generator = torch.Generator().manual_seed(0)
     best, lowest = on.image, torch.full((len(on.image),), torch.inf)
-    for start in range(STARTS):
+    for start in range(starts):
         found = selective_pgd(
             behind,
             on.image,

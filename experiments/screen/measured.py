@@ -213,10 +213,16 @@ class Measured:
         found = examine(image, num_classes=self.num_classes, **place)
         return predicted(found, self.guard, image, label, ~found.blank)
 
+    def cases_of(self, name: str) -> list[dict[str, str]]:
+        """The volumes that a condition is measured on."""
+        if name not in ATTACKS or not ATTACKS[name].one_volume:
+            return self.cases
+        return list({case["subject"]: case for case in reversed(self.cases)}.values())[::-1]
+
     def is_kept(self, name: str) -> bool:
-        """Whether a condition was measured on all volumes."""
+        """Whether a condition was measured on all its volumes."""
         file = self._attack_file if name in ATTACKS else _file
-        return all(self.has(file(name, case)) for case in self.cases)
+        return all(self.has(file(name, case)) for case in self.cases_of(name))
 
     def has(self, name: str) -> bool:
         """Whether something was kept under a name."""

@@ -56,6 +56,7 @@ _COLUMNS = {
     "voxel size": ("volumes_not_clean", "clean_or_low_resolution", "rejected", "accepted_and_bad", "base_rate"),
     "attack": _ATTACK,
     "informed attack": _ATTACK,
+    "partly informed attack": ("rejected", "accepted_and_bad", "structures_accepted_and_bad", "bad", "cause_right"),
 }
 _TITLES = {
     "severe accident": "Severe accidents",
@@ -65,6 +66,7 @@ _TITLES = {
     "phantom": "Contrast agent and a lesion",
     "attack": "Attacks on single slices",
     "informed attack": "Attacks by one who knows reformer and segmenter",
+    "partly informed attack": "What the attacker loses who does not know a score",
 }
 
 

@@ -45,7 +45,9 @@ def screen_table(measured: Measured, left_out: Sequence[str], *, resamples: int,
                     row["left_out_volumes"] = len(left_out)
                     row["left_out_not_clean"] = sum(verdict != "clean" for verdict in left_out)
             else:
-                found = [_found(measured, *item, name) for item in zip(cases, numbers, clean, strict=True)]
+                chosen = measured.cases_of(name)
+                items = zip(cases, numbers, clean, strict=True)
+                found = [_found(measured, *item, name) for item in items if item[0] in chosen]
                 row = found_row(name, found, resamples, comparable=group != "pose")
             rows.append({"group": group, "condition": name, **row, **_wanted(name, row)})
     return pd.DataFrame(rows)

@@ -6,7 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from experiments.screen.conditions import BLIND_ATTACKS, CLEAN, INFORMED_ATTACKS, VOXEL_SIZES
+from experiments.screen.conditions import (
+    BLIND_ATTACKS,
+    CLEAN,
+    INFORMED_ATTACKS,
+    PARTLY_INFORMED_ATTACKS,
+    VOXEL_SIZES,
+)
 
 __all__ = ["GROUPS", "OTHER_ORGAN", "TARGETS", "Target"]
 
@@ -30,6 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "phantom": _PHANTOMS,
     "attack": tuple(BLIND_ATTACKS),
     "informed attack": tuple(INFORMED_ATTACKS),
+    "partly informed attack": tuple(PARTLY_INFORMED_ATTACKS),
 }
 """Conditions by kind, in the order of the page."""
 

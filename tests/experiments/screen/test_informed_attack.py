@@ -7,6 +7,7 @@ from experiments.screen.conditions import ATTACKS
 from experiments.screen.informed_attack import Attackable, evade_scores, screen_excess
 from experiments.screen.judged import judge_among_clean
 from experiments.screen.measured import Measured
+from monai_advdefense.guard.screen import SCREEN_SCORES
 from monai_advdefense.weights import save_weights
 from tests.guard.phantom_screen import fitted_screen
 
@@ -46,6 +47,27 @@ def test_every_score_has_a_gradient(attackable):
     for column in screen_excess(on)(image).unbind(dim=1):
         (gradient,) = torch.autograd.grad(column.sum(), image, retain_graph=True)
         assert torch.isfinite(gradient).all()
+
+
+def test_an_unknown_score_is_left_out_and_no_other(attackable):
+    on = attackable
+    every = screen_excess(on)(on.image)
+    for column, name in enumerate(SCREEN_SCORES):
+        kept = [place for place in range(len(SCREEN_SCORES)) if place != column]
+        torch.testing.assert_close(screen_excess(on, unknown=name)(on.image), every[:, kept])
+
+
+def test_a_score_that_is_unknown_has_no_say_in_what_is_accepted(attackable, monkeypatch):
+    def excess(on, *, unknown=""):
+        offset = -9.0 if unknown == "bias" else 9.0
+        return lambda image: (image - on.image).flatten(1).mean(1, keepdim=True) + offset
+
+    monkeypatch.setattr("experiments.screen.informed_attack.screen_excess", excess)
+    on, inside = attackable, attackable.image > 0
+    known, unknown = (evade_scores(on, radius=0.5, steps=2, starts=1, unknown=name) for name in ("", "bias"))
+    # All that is left to who is rejected is a darker image.
+    assert (known[inside] < on.image[inside]).all()
+    assert not (unknown[inside] < on.image[inside]).all()
 
 
 def test_the_attacker_stays_in_the_ball_and_is_accepted_where_the_clean_slice_is(attackable):

@@ -102,3 +102,13 @@ def test_another_screen_gets_the_predictions_that_it_needs_and_keeps_the_others(
     assert (first.predicted <= second.predicted).all()
     assert torch.equal(second.predicted, ~second.blank)
     assert torch.equal(second.reformed[first.predicted], first.reformed[first.predicted])
+
+
+def test_short_attacks_are_made_on_the_first_volume_of_each_subject(measured):
+    every = measured.cases
+    again = [every[0], {**every[0], "scan": "again"}, *every[1:]]
+    twice = replace(measured)
+    twice.__dict__["cases"] = again
+    assert twice.cases_of("knows every score but bias") == every
+    assert twice.cases_of("DAG A, γ/8") == again
+    assert len({case["subject"] for case in every}) == len(every) > 1
