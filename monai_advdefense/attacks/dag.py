@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
 from monai_advdefense.attacks.task import Outputs, Task, class_rows, make_task
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.networks.decoded_in_box import Box, can_decode_in_box, decoded_in_box
 
 __all__ = ["dag", "step_size_for"]
 
@@ -128,7 +130,7 @@ def dag(
         # How many targeted pixels of `adversarial` keep their label; worse than any iterate before the first one.
         remaining, clean = pixels + 1, torch.zeros_like(pixels)
         # A sample without a targeted pixel has no direction to move in: it does not enter the batch.
-        batch = batch.select(pixels > 0)
+        batch = batch.select(pixels > 0).cropped(network)
         cotangent: Tensor | None = None
         for step in range(steps + 1):
             if not len(batch.index):
@@ -198,6 +200,18 @@ class _Batch:
             mask=self.mask if self.mask is None or len(self.mask) == 1 else self.mask[keep],
         )
 
+    def cropped(self, network: nn.Module) -> _Batch:
+        """Leave out what lies around all targeted pixels, if the network can."""
+        whole = self.task.outputs.logits_of is None and self.task.network is network
+        if not (whole and len(self.index) and can_decode_in_box(network, self.image)):
+            return self
+        box = _box_of(self.task.targets != NOT_TARGETED)
+        forward = partial(decoded_in_box, network, box=box)
+        ignored = self.task.ignored if self.task.ignored is None else self.task.ignored[(..., *box)]
+        label, targets = self.task.label[(..., *box)], self.task.targets[(..., *box)]
+        task = replace(self.task, network=forward, label=label, targets=targets, ignored=ignored, box=box)
+        return replace(self, task=task, target=self.target[(..., *box)])
+
     def still_label(self, logits: Tensor) -> Tensor:
         """Tell which targeted pixels ``(R, 1, *spatial)`` are predicted as their label."""
         targeted = (self.task.targets != NOT_TARGETED).unsqueeze(1)
@@ -217,6 +231,12 @@ class _Batch:
         (gradient,) = torch.autograd.grad(logits, self.image, cotangent)
         check_gradient("network", gradient)
         return gradient if self.mask is None else torch.where(self.mask, gradient, 0.0)
+
+
+def _box_of(chosen: Tensor) -> Box:
+    """The smallest box around all that is true in ``(R, *spatial)``."""
+    places = chosen.any(0).nonzero()
+    return tuple(map(slice, places.amin(0).tolist(), (places.amax(0) + 1).tolist()))
 
 
 def _start(

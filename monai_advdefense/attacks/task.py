@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from monai_advdefense.attacks.logits import check_classes, check_logits
 from monai_advdefense.attacks.no_effect import warn_of_empty_mask
 from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.networks.decoded_in_box import Box
 
 __all__ = ["ACTIVATIONS", "Outputs", "Task", "class_rows", "make_task"]
 
@@ -52,6 +53,7 @@ class Task:
         targets: the same, -100 where a pixel is not targeted.
         ignored: ``(B * L, *spatial)``, pixels that do not count, or None.
         rows: L, the rows of an image.
+        box: the part of an image that label and targets show, if not all of it; the network then gives logits of it.
     """
 
     network: Callable[[Tensor], Any]
@@ -60,6 +62,7 @@ class Task:
     targets: Tensor
     ignored: Tensor | None = None
     rows: int = field(default=1)
+    box: Box | None = None
 
     @property
     def pixels(self) -> Tensor:
@@ -79,7 +82,7 @@ class Task:
             remedy = "give logits_of, which picks them"
             raise broken_rule("network", expected, f"a {type(logits).__name__}", remedy)
         logits = logits.as_subclass(Tensor)
-        check_logits(logits, image)
+        check_logits(logits, image if self.box is None else image[(..., *self.box)])
         logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
         logits = self._two_classes(logits) if self.outputs.activation == "sigmoid" else logits
         _check_classes(logits, self.label)
@@ -93,7 +96,7 @@ class Task:
         """The task of the images where ``keep`` ``(B,)`` is true."""
         rows = keep.repeat_interleave(self.rows)
         ignored = None if self.ignored is None else self.ignored[rows]
-        return Task(self.network, self.outputs, self.label[rows], self.targets[rows], ignored, self.rows)
+        return replace(self, label=self.label[rows], targets=self.targets[rows], ignored=ignored)
 
     def _two_classes(self, logits: Tensor) -> Tensor:
         """A sigmoid of z is a softmax of 0 and z."""

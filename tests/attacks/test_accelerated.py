@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from monai.networks.nets import BasicUNet, UNet
@@ -46,6 +48,25 @@ def test_attack_gives_the_labels_of_the_network_in_two_and_three_dimensions():
         )
         torch.testing.assert_close(slow.image, fast.image, atol=1e-3, rtol=0)
         assert (network(slow.image).argmax(1) == network(fast.image).argmax(1)).float().mean() > 0.999
+
+
+@pytest.mark.parametrize("options", [{}, {"target_term": True, "ignore_index": 3, "norm": "linf"}])
+def test_dag_that_computes_the_box_of_its_pixels_alone_flips_the_same_at_the_same_step(monkeypatch, options):
+    network = accelerated(basic_unet()).double()
+    image = torch.rand(3, 1, 48, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    network.final_conv.bias -= network(image).mean((0, 2, 3))  # all classes appear
+    label = network(image).argmax(1)
+    label[..., :13], label[..., 40:], label[:, 30:], label[0, 14:20] = 0, 0, 0, 3
+    label[2] = 0  # an image with nothing to flip
+    step_size = 0.1 if options else 1.0
+    settings = {"step_size": step_size, "steps": 30, "stop": "all_flipped", "stop_share": 0.7, **options}
+    found = dag(network, image, label, target=all_background(label), **settings)
+    monkeypatch.setattr(sys.modules["monai_advdefense.attacks.dag"], "can_decode_in_box", lambda *_: False)
+    expected = dag(network, image, label, target=all_background(label), **settings)
+    assert found.iterations.tolist() == expected.iterations.tolist()
+    assert found.flipped.tolist() == expected.flipped.tolist()
+    assert (found.flipped[:2] >= 0.7).all()
+    torch.testing.assert_close(found.image, expected.image, atol=1e-9, rtol=0)
 
 
 def test_the_network_stays_as_it_was_and_its_copy_has_no_normalization():
