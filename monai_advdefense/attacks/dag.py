@@ -25,7 +25,7 @@ from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
 from monai_advdefense.attacks.task import Outputs, Task, class_rows, make_task
 from monai_advdefense.messages import broken_rule
-from monai_advdefense.networks.decoded_in_box import Box, can_decode_in_box, decoded_in_box
+from monai_advdefense.networks.decoded_in_box import Box, can_decode_in_box, decoded_in_box, part_in
 
 __all__ = ["dag", "step_size_for"]
 
@@ -131,7 +131,7 @@ def dag(
         remaining, clean = pixels + 1, torch.zeros_like(pixels)
         # A sample without a targeted pixel has no direction to move in: it does not enter the batch.
         batch = batch.select(pixels > 0).cropped(network)
-        cotangent: Tensor | None = None
+        direction: Tensor | None = None
         for step in range(steps + 1):
             if not len(batch.index):
                 break
@@ -149,16 +149,16 @@ def dag(
             going_on = (flipped < stop_share * pixels[batch.index].double()) | (stop == "never")
             if step == steps or not going_on.any():
                 break
-            if cotangent is None:
-                # Every step of the same samples writes to the same places; a new one would cost a pass over memory.
-                cotangent = torch.zeros_like(logits)
-            gradient = batch.gradient(logits, active, target_term, cotangent)
+            if direction is None:
+                # Scattering costs several times the product with what is still active.
+                direction = batch.direction(logits, target_term)
+            gradient = batch.gradient(logits, direction * active)
             moved = batch.image.detach() + step_size * unit(gradient, norm)
             # The next pass is faster and peaks lower in memory when it can take the place of these.
             del logits
             batch = replace(batch, image=moved if bounds is None else moved.clamp(*bounds))
             if not going_on.all():
-                batch, cotangent = batch.select(going_on), None
+                batch, direction = batch.select(going_on), None
             iterations[batch.index] += 1
 
     change = adversarial - image
@@ -206,28 +206,30 @@ class _Batch:
         if not (whole and len(self.index) and can_decode_in_box(network, self.image)):
             return self
         box = _box_of(self.task.targets != NOT_TARGETED)
-        forward = partial(decoded_in_box, network, box=box)
-        ignored = self.task.ignored if self.task.ignored is None else self.task.ignored[(..., *box)]
-        label, targets = self.task.label[(..., *box)], self.task.targets[(..., *box)]
-        task = replace(self.task, network=forward, label=label, targets=targets, ignored=ignored, box=box)
-        return replace(self, task=task, target=self.target[(..., *box)])
+        cut = partial(part_in, box)
+        task = replace(
+            self.task,
+            network=partial(decoded_in_box, network, box=box),
+            label=cut(self.task.label),
+            targets=cut(self.task.targets),
+            ignored=None if self.task.ignored is None else cut(self.task.ignored),
+            box=box,
+        )
+        return replace(self, task=task, target=cut(self.target))
 
     def still_label(self, logits: Tensor) -> Tensor:
         """Tell which targeted pixels ``(R, 1, *spatial)`` are predicted as their label."""
         targeted = (self.task.targets != NOT_TARGETED).unsqueeze(1)
         return targeted & predicted_as(logits, self.task.label.unsqueeze(1))
 
-    def gradient(self, logits: Tensor, active: Tensor, target_term: bool, cotangent: Tensor) -> Tensor:
-        """Give the gradient of the objective over the active pixels with respect to the image, within the mask.
+    def direction(self, logits: Tensor, target_term: bool) -> Tensor:
+        """Give the derivative of the objective of every pixel with respect to ``logits``, as large as they are."""
+        known = torch.zeros_like(logits).scatter_(1, self.task.label.unsqueeze(1), -1.0)
+        # A pixel where target == label is never active, so overwriting is right.
+        return known.scatter_(1, self.target.unsqueeze(1), 1.0) if target_term else known
 
-        ``cotangent``, of the shape of the logits, is 0 but for what an earlier call for the same samples has written.
-        """
-        # The derivative of the objective with respect to the logits is known: -1 at the label, +1 at the target.
-        push = active.to(logits.dtype)
-        cotangent.scatter_(1, self.task.label.unsqueeze(1), -push)
-        if target_term:
-            # A pixel that is not active may have target == label; its push is 0, so overwriting is right.
-            cotangent.scatter_(1, self.target.unsqueeze(1), push)
+    def gradient(self, logits: Tensor, cotangent: Tensor) -> Tensor:
+        """Give the gradient with respect to the image, within the mask, for one with respect to the logits."""
         (gradient,) = torch.autograd.grad(logits, self.image, cotangent)
         check_gradient("network", gradient)
         return gradient if self.mask is None else torch.where(self.mask, gradient, 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -41,12 +43,17 @@ def predicted_as(logits: Tensor, classes: Tensor) -> Tensor:
     # argmax costs several times amax on CPU, and only this one comparison is needed.
     highest = logits.amax(1, keepdim=True)
     # A comparison with NaN is false and would count as another prediction.
-    if not torch.isfinite(highest).all():
+    if not _all_finite(highest):
         raise broken_rule("network", "finite logits", "NaN or infinity", "look for broken weights or inputs")
     return logits.gather(1, classes) >= highest
 
 
 def check_gradient(name: str, gradient: Tensor) -> None:
     """Raise InputError unless the gradient ``(B, C, *spatial)`` of argument ``name`` by the image is finite."""
-    if not torch.isfinite(gradient).all():
+    if not _all_finite(gradient):
         raise broken_rule(name, "finite gradients of the image", "NaN or infinity", "look for broken weights or inputs")
+
+
+def _all_finite(values: Tensor) -> bool:
+    """Whether no value is NaN or infinite; on CPU in a tenth of the time that ``torch.isfinite`` takes."""
+    return not values.numel() or all(map(math.isfinite, map(float, torch.aminmax(values))))

@@ -14,7 +14,7 @@ from monai_advdefense.attacks.logits import check_classes, check_logits
 from monai_advdefense.attacks.no_effect import warn_of_empty_mask
 from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
 from monai_advdefense.messages import broken_rule
-from monai_advdefense.networks.decoded_in_box import Box
+from monai_advdefense.networks.decoded_in_box import Box, part_in
 
 __all__ = ["ACTIVATIONS", "Outputs", "Task", "class_rows", "make_task"]
 
@@ -82,7 +82,7 @@ class Task:
             remedy = "give logits_of, which picks them"
             raise broken_rule("network", expected, f"a {type(logits).__name__}", remedy)
         logits = logits.as_subclass(Tensor)
-        check_logits(logits, image if self.box is None else image[(..., *self.box)])
+        check_logits(logits, image if self.box is None else part_in(self.box, image))
         logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
         logits = self._two_classes(logits) if self.outputs.activation == "sigmoid" else logits
         _check_classes(logits, self.label)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from monai_advdefense.networks.split_up_cat import SplitUpCat
 
-__all__ = ["Box", "can_decode_in_box", "decoded_in_box"]
+__all__ = ["Box", "can_decode_in_box", "decoded_in_box", "part_in"]
 
 Box = tuple[slice, ...]
 """A start and a stop along each spatial axis."""
@@ -20,6 +20,12 @@ _REACH = 2
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Dropout, nn.Identity)
+
+
+def part_in(box: Box, image: Tensor) -> Tensor:
+    """View ``(..., *box)`` of ``image`` ``(..., *spatial)``."""
+    places: Any = (..., *box)
+    return image[places]
 
 
 def can_decode_in_box(network: nn.Module, image: Tensor) -> bool:
@@ -54,13 +60,14 @@ def _decoded(network: nn.Module, features: list[Tensor], level: int, box: Box) -
     """What the decoder hands on from ``level``, in ``box`` of its size."""
     encoded = features[level]
     if level == _LEVELS - 1:
-        return encoded[(..., *box)]
+        return part_in(box, encoded)
     entered = tuple(_grown(one, side) for one, side in zip(box, encoded.shape[2:], strict=True))
     halved = tuple(slice(one.start // 2, one.stop // 2) for one in entered)
-    values = _block(network, level)(_decoded(network, features, level + 1, halved), encoded[(..., *entered)])
-    inner = (slice(one.start - outer.start, one.stop - outer.start) for one, outer in zip(box, entered, strict=True))
-    decoded: Tensor = values[(..., *inner)]
-    return decoded
+    values = _block(network, level)(_decoded(network, features, level + 1, halved), part_in(entered, encoded))
+    inner = tuple(
+        slice(one.start - outer.start, one.stop - outer.start) for one, outer in zip(box, entered, strict=True)
+    )
+    return part_in(inner, values)
 
 
 def _grown(one: slice, side: int) -> slice:
