@@ -72,13 +72,16 @@ def _lines(folder):
 
 def test_a_run_that_is_killed_again_and_again_ends_as_an_unbroken_one(inputs, tmp_path):
     _run(inputs, tmp_path / "unbroken")
-    context, chance = multiprocessing.get_context("fork"), random.Random(0)
-    while len(_lines(tmp_path / "killed")) < VOLUMES // 2:
+    context, chance, wait = multiprocessing.get_context("fork"), random.Random(0), 0.1
+    while len(done := _lines(tmp_path / "killed")) < VOLUMES // 2:
         process = context.Process(target=_run, args=(inputs, tmp_path / "killed", 0.02), daemon=True)
         process.start()
-        time.sleep(chance.uniform(0.05, 0.15))
+        time.sleep(wait * chance.uniform(0.5, 1.5))
         process.kill()
         process.join(10)
+        # A slow machine writes nothing in so short a time, and would never end.
+        wait *= 1.5 if len(_lines(tmp_path / "killed")) == len(done) else 1
+        assert wait < 100
     before = _lines(tmp_path / "killed")
     assert len(before) < VOLUMES
     read = []
