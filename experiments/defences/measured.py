@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from experiments.defences.threats import Threat
+from experiments.defences.watched import Watched
 from experiments.slices import Slices
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks import ladder, mean_dice, measured_quality, selective_pgd
+from monai_advdefense.attacks.quality import Quality
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.networks import fold_batch_norm
 from monai_advdefense.robustness.cells import Cells
@@ -63,8 +65,9 @@ def attack_slices(
 ) -> Measured:
     """Attack slices by one who knows the defence from end to end, within the brain.
 
-    Each budget of a threat begins where the one before ended. In the L2 norm a defence that rejects is attacked through
-    its score as well; under the other threats its score is not looked at.
+    Each budget of a threat begins where the one before ended. A defence that rejects is attacked as if it did not, and
+    so that of all steps the worst that passes is kept; in the L2 norm through its score as well. Copies of a smaller
+    budget count for a larger one.
 
     Args:
         network: from slices to logits; a :class:`~monai_advdefense.guard.DefendedSegmenter` may reject.
@@ -126,24 +129,34 @@ class _Defence:
         """Lowest Dice and acceptance of each slice at each budget, as JSON."""
         key = {"threat": repr(threat), "slices": _sha256(slices)}
         measure = partial(self._attack, threat, slices, self.images.path(key).with_suffix(".pt"))
-        budgets: list[dict[str, Any]] = self.cells.make(key, measure)["budgets"]
+        cell = key if self.guard is None else {**key, "kept": "accepted"}
+        budgets: list[dict[str, Any]] = self.cells.make(cell, measure)["budgets"]
         return budgets
 
     def _attack(self, threat: Threat, slices: Slices, stored: Path) -> dict[str, Any]:
         if not stored.is_file():
             with atomic_path(stored) as temporary:
-                torch.save(self._curves(threat, slices), temporary)
+                torch.save(self._curves(threat, slices, self.network, mean_dice), temporary)
+        curves = torch.load(stored, weights_only=True)
+        if self.guard is not None:
+            watched = Watched(self.guard)
+            accepted = self._curves(threat, slices, watched, watched.dice_of_accepted)
+            curves = [first + second for first, second in zip(curves, accepted, strict=True)]
         found: list[dict[str, Any]] = []
-        for budget, images in zip(threat.budgets, torch.load(stored, weights_only=True), strict=True):
-            through = [self._through_guard(self.guard, slices, budget)] if self.guard and threat.name == "L2" else []
-            found.append(self._lowest(slices, [slices.image, *images, *through]))
+        copies = [slices.image]
+        for budget, images in zip(threat.budgets, curves, strict=True):
+            # What is within a smaller budget is within this one.
+            copies += images
+            if self.guard is not None and threat.name == "L2":
+                copies.append(self._through_guard(self.guard, slices, budget))
+            found.append(self._lowest(slices, copies))
         return {"budgets": found}
 
-    def _curves(self, threat: Threat, slices: Slices) -> list[list[Tensor]]:
-        """Slices attacked by all attacks, for each budget; no score is looked at."""
-        options: dict[str, Any] = {"mask": slices.image > 0, "budgets": threat.budgets, "quality": mean_dice}
+    def _curves(self, threat: Threat, slices: Slices, network: nn.Module, quality: Quality) -> list[list[Tensor]]:
+        """Slices attacked by all attacks, for each budget: of all steps the one of lowest quality."""
+        options: dict[str, Any] = {"mask": slices.image > 0, "budgets": threat.budgets, "quality": quality}
         curves = [
-            ladder(self.network, slices.image, slices.label, attack=attack, **options)
+            ladder(network, slices.image, slices.label, attack=attack, **options)
             for attack in threat.chosen(self.steps).values()
         ]
         return [[result.image for result in results] for results in zip(*curves, strict=True)]

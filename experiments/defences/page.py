@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +21,16 @@ BAD = 0.1
 """A slice whose Dice has fallen by more is bad."""
 _CLEAN = "none"
 
+_KEPT = {
+    True: "Of a defence that rejects, it is the lowest of all steps that pass, at this or a smaller budget.",
+    False: "A defence that rejects is asked whether that copy passes; what its earlier steps or copies of smaller "
+    "budgets would have passed with is not looked for, which flatters it.",
+}
+"""By whether the measurements kept the worst copy that passes."""
 _INTRODUCTION = (
     "Every attack knows the defence from end to end and changes voxels of the brain alone: Auto-PGD on the soft Dice, "
-    "each budget begun where the one before ended. Of all steps on a slice the one with the lowest Dice counts. A "
-    "defence that rejects is asked whether that copy passes; what its earlier steps or copies of smaller budgets would "
-    "have passed with is not looked for, which flatters it. This is what the attack reaches at least; more steps reach "
+    "each budget begun where the one before ended. Of all steps on a slice the one with the lowest Dice counts. {kept} "
+    "This is what the attack reaches at least; more steps reach "
     "more.",
     "The budgets in percent of the range of gray values: a norm of 0.44, 1.46 and 4.37 spread over the 10,000 pixels "
     "of a brain slice changes each by 0.4, 1.5 and 4.4 %; 4/255 and 8/255 are 1.6 and 3.1 % of every pixel. Low "
@@ -40,7 +46,7 @@ _INTRODUCTION = (
 _ACCEPTED = (
     "The share of slices of which a copy passes whose Dice is more than 0.1 below that of the same slice without an "
     "attack. What rejects nothing accepts everything. In the L2 norm a defence that rejects is attacked by selective "
-    "PGD through its score as well; under the other threats nobody looks at it.",
+    "PGD through its score as well; under the other threats the score steers nobody.",
 )
 _SUBMIT = (
     "A defence is a Python function from the folder of the bundles to a network, from slices `(B, 1, 192, 192)` in "
@@ -89,7 +95,7 @@ def page(results: Path, threats: Sequence[Threat]) -> str:
     def cells(quantity: str, wanted: Sequence[tuple[str, float]]) -> list[list[str]]:
         places = [(threat, round(budget, 4)) for threat, budget in wanted]
         figures = numbers.pivot(keyed, quantity, ("defence", names), ("column", places))  # type: ignore[arg-type]
-        return [[name, *line] for name, line in zip(names, figures, strict=True)]
+        return [[name, *map(_narrow, line)] for name, line in zip(names, figures, strict=True)]
 
     header = [_heading(*column) for column in columns]
     clean = (_CLEAN, 0.0)
@@ -114,11 +120,16 @@ def page(results: Path, threats: Sequence[Threat]) -> str:
         "results/defences.csv",
     )
     sections = [
-        Section("Dice", [*_INTRODUCTION, dice]),
+        Section("Dice", [*(text.replace("{kept}", _KEPT["kept" in facts]) for text in _INTRODUCTION), dice]),
         Section("What passes", [*_ACCEPTED, bad]),
         Section("Submit a row", _SUBMIT),
     ]
     return to_markdown("Defences and attacks", sections)
+
+
+def _narrow(cell: str) -> str:
+    """The figure above its interval: the columns fit a page then."""
+    return re.sub(r" \[(\S+), (\S+)\]", "<br>\\1\N{EN DASH}\\2", cell)
 
 
 def _heading(threat: str, budget: float) -> str:
