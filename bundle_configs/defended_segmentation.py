@@ -33,6 +33,7 @@ def configs() -> dict[str, Entries]:
         "combined": _WITHOUT_SCREEN,
         "spectral": {"network_def#decision#_target_": "monai_advdefense.guard.SpectralDecision", **_WITHOUT_SCREEN},
         "attack": _attack(),
+        "adversarial": _ADVERSARIAL,
         "certified": _certified(),
         "guard": guard(),
         "guard_calibrate": guard_calibrate(),
@@ -123,6 +124,11 @@ _WITHOUT_SCREEN: Entries = {
     "screen": None,
     "inferer": {**slice_inferer(2), **own("inferers.GuardedSliceInferer")},
     "stop_rule": None,
+}
+# The segmenter that was trained against attackers, and the scores fitted to it.
+_ADVERSARIAL = {
+    "ckpt_path": "$os.path.join(@bundle_root, 'models', 'adversarial', 'model.pt')",
+    "screen_path": "$os.path.join(@bundle_root, 'models', 'adversarial', 'screen', 'model.pt')",
 }
 _INVERT_LABELS = own("transforms.InvertLabelsd", keys="pred", transform="@preprocessing", orig_keys="image")
 _SLICE_DECISIONS = own(
