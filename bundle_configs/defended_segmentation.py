@@ -295,7 +295,8 @@ def _metadata() -> Entries:
     return metadata(
         texts,
         changes="decides by a screen fitted on clean volumes (combined.json: by the sum of spectral and divergence "
-        "score; spectral.json: by the spectral one alone; calibrate.json); group report (report.html, report.csv); "
+        "score; spectral.json: by the spectral one alone; calibrate.json); segmenter trained against attackers "
+        "(adversarial.json); group report (report.html, report.csv); "
         "inference by several processes (multi_gpu_inference.json); guard in front of other bundles (guard.json, "
         "guard_calibrate.json, guard_spectral.json); channels-last layout; faster inference",
         references=["Park", "Meng", "Xie", "Ronneberger", "Roy", "Landman", "Marcus"],

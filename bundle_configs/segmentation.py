@@ -154,7 +154,8 @@ def _metadata() -> Entries:
     }
     return metadata(
         texts,
-        changes="SegNet trained for 16 epochs, FC-DenseNet56 has weights (without dropout); channels-last layout; "
+        changes="SegNet trained for 16 epochs, FC-DenseNet56 has weights (without dropout); weights trained against "
+        "attackers (adversarial.json); channels-last layout; "
         "unknown labels and broken training files are refused by name",
         references=["Park", "Ronneberger", "Badrinarayanan", "Jegou", "Roy", "Landman", "Marcus"],
         multiple=32,

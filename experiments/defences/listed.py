@@ -65,6 +65,10 @@ def _adversarial_reformer(bundles: Path) -> nn.Sequential:
     return nn.Sequential(reformer, _guard(bundles).segmenter)
 
 
+def _adversarial_guard(bundles: Path) -> nn.Module:
+    return _loaded(bundles / _COMPOSITE, _trained(bundles, _COMPOSITE))
+
+
 def _both(bundles: Path) -> nn.Sequential:
     return nn.Sequential(_adversarial_reformer(bundles)[0], _adversarial_segmenter(bundles))
 
@@ -84,16 +88,21 @@ _OF_REFORMER: Mapping[str, Defence] = {
     "the same and spectral score": _spectral_and_adversarial,
 }
 _OF_SEGMENTER: Mapping[str, Defence] = {"segmenter trained against attacks": _adversarial_segmenter}
+_OF_COMPOSITE: Mapping[str, Defence] = {
+    "reformer, segmenter trained against attacks, sum of scores": _adversarial_guard
+}
 _OF_BOTH: Mapping[str, Defence] = {"reformer and segmenter trained against attacks": _both}
 
 
 def defences_of(bundles: Path) -> dict[str, Defence]:
     """By the name of the row; those trained against attacks where their weights are."""
-    reformer, segmenter = (_trained(bundles, name).is_file() for name in (_REFORMER, _SEGMENTATION))
+    names = (_REFORMER, _SEGMENTATION, _COMPOSITE)
+    reformer, segmenter, composite = (_trained(bundles, name).is_file() for name in names)
     return {
         **_SHIPPED,
         **(_OF_REFORMER if reformer else {}),
         **(_OF_SEGMENTER if segmenter else {}),
+        **(_OF_COMPOSITE if composite else {}),
         **(_OF_BOTH if reformer and segmenter else {}),
     }
 
