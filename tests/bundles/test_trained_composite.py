@@ -58,8 +58,10 @@ def test_the_shipped_weights_decide_by_the_sum_and_by_the_spectral_score(overlay
     assert seen[0].accepted.tolist() == (labels != REJECTED).flatten(1).all(1).tolist() == [True, False, False]
 
 
-def test_the_shipped_screen_is_calibrated_and_its_record_agrees():
-    parser = ConfigParser(ConfigParser.load_config_file(BUNDLE / "configs" / "inference.json"))
+@pytest.mark.parametrize("overlays", [[], ["adversarial"]])
+def test_the_shipped_screens_are_calibrated_and_their_records_agree(overlays):
+    parser = ConfigParser()
+    parser.read_config([str(BUNDLE / "configs" / f"{name}.json") for name in ["inference", *overlays]])
     parser.update({"bundle_root": str(BUNDLE)})
     screen, path = (parser.get_parsed_content(name) for name in ("screen", "screen_path"))
     path = Path(path)
@@ -70,6 +72,20 @@ def test_the_shipped_screen_is_calibrated_and_its_record_agrees():
     assert record["volume_rate"] == reference.rate == 0.05
     assert record["false_positive_rate"] == 0.03
     assert path.stat().st_size < 4_000_000
+
+
+def test_the_overlay_against_attackers_changes_nothing_but_the_segmenter():
+    plain = torch.load(BUNDLE / "models" / "model.pt", weights_only=True)
+    hardened = torch.load(BUNDLE / "models" / "adversarial" / "model.pt", weights_only=True)
+    trained = ROOT / "bundles" / "brain_mri_segmentation" / "models" / "adversarial" / "model.pt"
+    segmenter = torch.load(trained, weights_only=True)
+    assert hardened.keys() == plain.keys()
+    for key, value in hardened.items():
+        part, _, rest = key.partition(".")
+        if part in ("detector", "reformer"):
+            assert torch.equal(value, plain[key]), key
+        elif part == "segmenter":
+            assert torch.equal(value, segmenter[rest]), key
 
 
 def with_skull(brain: np.ndarray) -> np.ndarray:
