@@ -68,7 +68,6 @@ def measure(
         "volumes": str(len(np.unique(slices.volume))),
         "subjects": str(len(np.unique(slices.subject))),
         "steps": str(steps),
-        "kept": "the worst copy that passes",
         "seed": "0",
         "resamples": str(RESAMPLES),
     }
