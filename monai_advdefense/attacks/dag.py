@@ -130,14 +130,19 @@ def dag(
         # How many targeted pixels of `adversarial` keep their label; worse than any iterate before the first one.
         remaining, clean = pixels + 1, torch.zeros_like(pixels)
         # A sample without a targeted pixel has no direction to move in: it does not enter the batch.
-        batch = batch.select(pixels > 0).cropped(network)
+        batch = batch.select(pixels > 0)
+        # What lies outside of the box of the targeted pixels is checked as well.
+        labels, targets = batch.task.label, batch.target
+        batch = batch.cropped(network)
         direction: Tensor | None = None
         for step in range(steps + 1):
             if not len(batch.index):
                 break
             logits = batch.task.logits(batch.image.requires_grad_(step < steps))
+            if step == 0:
+                check_classes("label", labels, logits)
             if step == 0 and target_term:
-                check_classes("target", batch.target, logits)
+                check_classes("target", targets, logits)
             active = batch.still_label(logits.detach())
             left = batch.task.of_images(active.flatten(1).sum(1))
             if step == 0:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from monai_advdefense.attacks import accelerated, all_background, dag
+from monai_advdefense.errors import InputError
 from monai_advdefense.networks.pointwise import Pointwise
 from monai_advdefense.networks.split_up_cat import SplitUpCat
 
@@ -67,6 +68,19 @@ def test_dag_that_computes_the_box_of_its_pixels_alone_flips_the_same_at_the_sam
     assert found.flipped.tolist() == expected.flipped.tolist()
     assert (found.flipped[:2] >= 0.7).all()
     torch.testing.assert_close(found.image, expected.image, atol=1e-9, rtol=0)
+
+
+def test_classes_outside_of_the_box_of_the_pixels_are_checked_as_well():
+    label = torch.zeros(1, 32, 32, dtype=torch.long)
+    label[:, 10:14, 10:14] = 1
+    target = all_background(label)
+    label[:, 0, 0] = target[:, 0, 0] = 99
+    settings = {"step_size": 1.0, "steps": 1}
+    with pytest.raises(InputError, match="label: expected classes below 4"):
+        dag(accelerated(basic_unet()), torch.rand(1, 1, 32, 32), label, target=target, **settings)
+    label[:, 0, 0] = 0
+    with pytest.raises(InputError, match="target: expected classes below 4"):
+        dag(accelerated(basic_unet()), torch.rand(1, 1, 32, 32), label, target=target, target_term=True, **settings)
 
 
 def test_the_network_stays_as_it_was_and_its_copy_has_no_normalization():
