@@ -66,14 +66,17 @@ def _segmentation(view: SliceView, plane: Plane, colors: Mapping[int, str]) -> I
         words = "rejected" if view.record.decision == "rejected" else "not checked"
         return _of_image(_gray(_hatched(0.35 * gray)), 256, plane, (words, "no segmentation"))
     labels = view.labels[plane.window]
-    shown = [label for label in np.unique(labels).tolist() if label in colors]
+    # Labels of one color share its shades: there are more labels than shades, and few colors.
+    shown: dict[str, list[int]] = {}
+    for label in np.unique(labels).tolist():
+        if label in colors:
+            shown.setdefault(colors[label], []).append(label)
     shades = _OTHERS // max(len(shown), 1)
     pixels, palette = _levels(gray, _GRAYS), [_ramp(_GRAYS)]
-    for place, label in enumerate(shown):
-        here = labels == label
+    for place, (color, alike) in enumerate(shown.items()):
+        here = np.isin(labels, alike)
         pixels[here] = _GRAYS + place * shades + _levels(gray[here], shades)
-        color = np.array(ImageColor.getrgb(colors[label]))
-        palette.append(np.rint(0.45 * _ramp(shades) + 0.55 * color))
+        palette.append(np.rint(0.45 * _ramp(shades) + 0.55 * np.array(ImageColor.getrgb(color))))
     return _with_palette(_of_image(pixels, _GRAYS, plane), np.concatenate(palette))
 
 

@@ -75,6 +75,16 @@ def test_many_labels_and_grays_keep_their_colors(make_case):
     assert np.abs(shown - expected).max() < 14
 
 
+def test_labels_of_one_color_share_its_shades(make_case):
+    rng = np.random.default_rng(0)
+    labels, image = rng.integers(1, 300, (100, 100)), rng.random((100, 100), np.float32)
+    view = SliceView(make_case([0.5]).slices[0], image, image, labels=labels)
+    picture = slice_panels(view, LARGE, dict.fromkeys(range(1, 300), "#4477AA"))["segmentation"]
+    gray = np.rot90(image)[40:60].repeat(2, 0)[:, 30:70, None]
+    expected = 0.45 * 255 * gray + 0.55 * np.array([0x44, 0x77, 0xAA])
+    assert np.abs(_colors(picture)[80:120, 60:140:2] - expected).max() < 2
+
+
 @pytest.mark.parametrize(("threshold", "words"), [(1.0, "rejected"), (math.nan, "not checked")])
 def test_refused_slice_says_so_and_shows_no_label(make_case, threshold, words):
     record = make_case([3.0], threshold).slices[0]
