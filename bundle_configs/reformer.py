@@ -12,7 +12,7 @@ from bundle_configs.inference import END_RUN, inference, invert, load_weights, w
 from bundle_configs.metadata import GUARD_LIMITS, MALC, TEMPLATE, USE, magnitude, metadata
 from bundle_configs.networks import REFORMER, SEGMENTER
 from bundle_configs.segmentation import NUM_CLASSES, SEGMENTATION_TRAINING
-from bundle_configs.training import ATTACK_SETTINGS, TRAIN_SIZE, TRAINING_ATTACK, Training, branch, changes, rates
+from bundle_configs.training import TRAIN_SIZE, TRAINING_ATTACK, Training, branch, changes, rates
 
 __all__ = ["configs"]
 
@@ -41,7 +41,7 @@ def configs() -> dict[str, Entries]:
     return {
         "train": base,
         "denoise": _through_segmenter(base, "denoiser", _NOISE_IN_BRAIN, noise_std=0.25),
-        "adversarial": _through_segmenter(base, "adversarial", {}, **ATTACK_SETTINGS),
+        "adversarial": _through_segmenter(base, "adversarial", {}, **_ATTACKS),
         "multi_gpu_train": training.multi_gpu(),
         "evaluate": evaluate_slices(load_weights()),
         "inference": inference(
@@ -65,6 +65,11 @@ _TARGET = {
 _NOISE_IN_BRAIN = {
     "add_noise": _NOISE["add_noise"],
     "mask_noise": component("MaskIntensityd", keys="image", mask_key="clean"),
+}
+_ATTACKS = {
+    "norms": [0.22, 0.44, 0.9, 1.46, 2.5],
+    "low_frequency_norms": [0.9, 1.8, 3.5, 7.0],
+    "attack_steps": 2,
 }
 _ATTACKED = own("engines.AttackedReformerBatch", reformer="@network", segmenter="@segmenter", attack=TRAINING_ATTACK)
 

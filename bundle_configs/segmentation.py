@@ -10,7 +10,7 @@ from bundle_configs.evaluation import evaluate_volumes
 from bundle_configs.inference import END_RUN, inference, invert, load_weights, write_volume
 from bundle_configs.metadata import LABEL_CLASSES, MALC, STRUCTURES, USE, labels, metadata, tensor
 from bundle_configs.networks import SEGMENTER
-from bundle_configs.training import ATTACK_SETTINGS, TRAIN_SIZE, TRAINING_ATTACK, Training, branch, changes, rates
+from bundle_configs.training import TRAIN_SIZE, TRAINING_ATTACK, Training, branch, changes, rates
 
 __all__ = ["NUM_CLASSES", "SEGMENTATION_TRAINING", "configs"]
 
@@ -82,10 +82,8 @@ def _adversarial(base: Entries) -> Entries:
     settings = {
         **training.settings,
         "epochs": 16,
-        "learning_rate": 0.001,
         "start_path": WEIGHTS,
         **branch("adversarial"),
-        **ATTACK_SETTINGS,
         # Clean slices among them keep what the network knew; the strongest norm is that of the paper's attack.
         "norms": [0.0, 0.44, 0.9, 1.46, 2.5, 4.37],
         "low_frequency_norms": [0.9, 1.8, 4.4],

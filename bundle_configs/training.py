@@ -11,7 +11,6 @@ from bundle_configs.networks import FEATURES, NETWORK
 from bundle_configs.preprocessing import volume_transforms
 
 __all__ = [
-    "ATTACK_SETTINGS",
     "DATA",
     "METRICS",
     "RUN_VALIDATION",
@@ -27,11 +26,6 @@ DATA = "$import monai_advdefense.data as data"
 METRICS = "$import monai_advdefense.metrics as metrics"
 RUN_VALIDATION = {"run": ["$@validate#evaluator.run()"]}
 # Of a training against who attacks.
-ATTACK_SETTINGS = {
-    "norms": [0.22, 0.44, 0.9, 1.46, 2.5],
-    "low_frequency_norms": [0.9, 1.8, 3.5, 7.0],
-    "attack_steps": 2,
-}
 TRAINING_ATTACK = own("defences.TrainingAttack", **same("norms", "low_frequency_norms"), steps="@attack_steps")
 TRAIN_SIZE = {"train_size": [144, 144]}
 _EVENTS = "$os.path.join(@run_dir, 'events')"
