@@ -45,6 +45,12 @@ def test_results_of_the_other_device_lie_there_until_they_are_copied():
         assert torch.zeros_like(there).device == torch.tensor(1.0, device=device).device == device
 
 
+def test_what_is_no_number_on_one_device_alone_differs():
+    here = {"first": torch.zeros(2), "second": torch.ones(2)}
+    assert difference(here, here) == 0
+    assert difference(here, {**here, "second": torch.tensor([1.0, torch.nan])}) == torch.inf
+
+
 @pytest.fixture(scope="module")
 def brains(tmp_path_factory):
     return write_brains(tmp_path_factory.mktemp("brains") / "brains")

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -56,8 +57,8 @@ def main() -> None:
     print(f"| {device} against the CPU | largest difference |\n| --- | --- |")
     differ = []
     with tempfile.TemporaryDirectory() as folder:
-        found = [(name, value, TOLERANCE) for name, value in compared(device)]
-        for name, value, tolerance in [*found, *_bundles(device, Path(folder))]:
+        found = ((name, value, TOLERANCE) for name, value in compared(device))
+        for name, value, tolerance in chain(found, _bundles(device, Path(folder))):
             print(f"| {name} | {value:.1e} |", flush=True)
             differ += [] if value <= tolerance else [name]
     if device.type == "cuda":

@@ -14,6 +14,8 @@ __all__ = ["difference"]
 def difference(one: Any, other: Any) -> float:
     """Largest difference as a share of the largest value; of labels, decisions and words the share that differ.
 
+    What cannot be compared, and a difference that is no number, is infinite.
+
     Args:
         one: a tensor, or tensors by name of which the worst counts.
         other: what another device gave.
@@ -29,4 +31,6 @@ def difference(one: Any, other: Any) -> float:
         return 0.0
     if not one.is_floating_point():
         return float((one != other).double().mean())
-    return float((one - other).abs().max() / one.abs().max().clamp_min(1e-6))
+    largest = float((one - other).abs().max() / one.abs().max().clamp_min(1e-6))
+    # max() over tensors would pass over NaN.
+    return math.inf if math.isnan(largest) else largest
