@@ -43,11 +43,13 @@ def commit_of(checkout: Path) -> str:
     Raises:
         InputError: it is no checkout.
     """
-    command = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+    command = ["git", "-C", str(checkout), "rev-parse", "--show-toplevel", "--short", "HEAD"]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    if asked.returncode:
+    top, _, commit = asked.stdout.partition("\n")
+    # A folder within another checkout has the commit of that one.
+    if asked.returncode or Path(top) != checkout.resolve():
         raise broken_rule("--baseline", "a checkout", f"none in {checkout}", "give that of a release")
-    return asked.stdout.strip()
+    return commit.strip()
 
 
 def measure(baseline: Path, sample: Path, *, repeats: int) -> list[Row]:

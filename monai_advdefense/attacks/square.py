@@ -112,8 +112,8 @@ def _search(
 ) -> Reached:
     """Ask about the image, then about one change after the other; a change stays if it raises the objective."""
     point = ball.center
-    loss, reached = _asked(task, ball, point, objective, quality, 0)
     check_start(start, point)
+    loss, reached = _asked(task, ball, point, objective, quality, 0)
     changed = _stripes(ball, draws) if start is None else ball.project(start.to(point))
     for query in range(1, n_queries + 1):
         if not (reached.quality > 0).any():

@@ -59,7 +59,8 @@ def score_curve(case: Case, *, narrow: bool = False) -> str:
     scores = _range([record.score for record in finite] + threshold)
     frame = _Frame(58, width - 14, below + 54, height - 46, len(case.slices), scores)
     intervals = 5 if narrow else 12
-    ends = (-1.0, float(max(len(case.slices), 1)))
+    # Whole numbers between these are slices.
+    ends = (-0.5, max(len(case.slices), 1) - 0.5)
     return page_template("score_curve.svg.j2").render(
         width=width,
         height=height,
