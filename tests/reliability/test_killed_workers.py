@@ -98,7 +98,7 @@ def test_killed_workers_do_every_volume_once(write_volumes, quick_bundle, tmp_pa
 def test_memory_is_flat(write_volumes, quick_bundle, tmp_path, full, figure):  # noqa: F811
     if not full:
         pytest.skip("minutes: make reliability")
-    count, out = 100, tmp_path / "out"
+    count, out = 1000, tmp_path / "out"
     peaks = _peaks(_start(write_volumes(count), out, quick_bundle, "1/1"), out)
     # By then all has been loaded that is loaded once.
     early, late = (max(peaks[done] for done in part) for part in (range(10, 20), range(count - 10, count)))
