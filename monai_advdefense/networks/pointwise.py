@@ -45,7 +45,11 @@ class Pointwise(nn.Module):
     """A convolution that is computed by :func:`pointwise`; all else of it is as before."""
 
     def forward(self, image: Tensor) -> Tensor:
-        """Output ``(B, K, *spatial)`` for ``image`` ``(B, C, *spatial)``."""
+        """Output ``(B, K, *spatial)`` for ``image`` ``(B, C, *spatial)``, or both without B."""
+        weight: Any = self.weight
+        # Torch's own takes one image alone, and says what does not fit.
+        if image.ndim != weight.ndim or image.shape[1] != weight.shape[1]:
+            return super().forward(image)  # type: ignore[no-any-return]
         return pointwise(self, image)
 
 

@@ -48,3 +48,22 @@ def test_a_convolution_with_a_hook_is_left_alone():
     convolution = nn.Conv2d(2, 3, 1)
     convolution.register_forward_hook(lambda *_: None)
     assert not is_pointwise(convolution)
+
+
+@pytest.mark.parametrize("spatial_dims", CONVOLUTIONS)
+def test_an_image_without_a_batch_gives_what_the_convolution_gives(spatial_dims):
+    convolution = CONVOLUTIONS[spatial_dims](3, 5, 1)
+    image = torch.rand(3, *range(4, 4 + spatial_dims))
+    # As many slices as channels: taken for a batch, it would fit as well.
+    for one in (image, torch.rand(3, 3, *range(4, 3 + spatial_dims))):
+        torch.testing.assert_close(as_pointwise(convolution)(one), convolution(one))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (2, 1, 4, 5), (1, 2, 3, 4, 5)])
+def test_what_does_not_fit_is_refused_as_the_convolution_refuses_it(shape):
+    convolution, image = nn.Conv2d(3, 5, 1), torch.rand(shape)
+    with pytest.raises(RuntimeError) as expected:
+        convolution(image)
+    with pytest.raises(RuntimeError) as found:
+        as_pointwise(convolution)(image)
+    assert str(found.value) == str(expected.value)
