@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from monai_advdefense.attacks.arguments import check_tensor
 from monai_advdefense.attacks.frozen import frozen
 
 __all__ = ["attacking", "without_mixing"]
@@ -23,8 +24,10 @@ def attacking(network: nn.Module, image: Tensor) -> Iterator[Callable[[Tensor], 
     output for one image depends on the others of its batch, is called image by image.
 
     Raises:
-        InputError: if the network has no modes, see :func:`~monai_advdefense.attacks.frozen`.
+        InputError: if the network has no modes, see :func:`~monai_advdefense.attacks.frozen`, or the image is no
+            tensor.
     """
+    check_tensor("image", image)
     autocast = torch.autocast(image.device.type, enabled=False)
     with frozen(network), torch.inference_mode(False), torch.enable_grad(), autocast:
         yield without_mixing(network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,7 @@ from monai_advdefense.attacks.arguments import (
     check_choice,
     check_image,
     check_mask,
+    check_positive,
 )
 from monai_advdefense.attacks.attacking import attacking
 from monai_advdefense.attacks.balls.norm_ball import NORMS, unit
@@ -118,8 +120,8 @@ def dag(
         tensor([True])
     """
     _check_options(step_size, steps, norm, stop, stop_share, result)
-    image = image.detach().as_subclass(Tensor)
     check_image(image)
+    image = image.detach().as_subclass(Tensor)
     check_bounds(bounds, image)
     check_mask(mask, image)
     outputs = Outputs(activation, logits_of, ignore_index)
@@ -167,7 +169,7 @@ def dag(
             iterations[batch.index] += 1
 
     change = adversarial - image
-    pixel = step_size * steps / (1 if norm == "linf" else image[:1].numel() ** 0.5)
+    pixel = step_size * steps / (1 if norm == "linf" else math.prod(image.shape[1:]) ** 0.5)
     warn_of_no_effect(
         image,
         size=torch.full_like(clean, pixel, dtype=image.dtype),
@@ -267,8 +269,7 @@ def _start(
 
 def _check_options(step_size: float, steps: int, norm: str, stop: str, stop_share: float, result: str) -> None:
     """Raise InputError for an option that is out of range or unknown."""
-    if not 0 <= step_size < float("inf"):
-        raise broken_rule("step_size", "a finite number >= 0", step_size, "step_size_for(side) gives the paper's")
+    check_positive("step_size", step_size, zero=True)
     check_at_least("steps", steps, 1)
     check_choice("norm", norm, NORMS)
     check_choice("stop", stop, STOPS)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.arguments import check_at_least
+from monai_advdefense.attacks.arguments import check_at_least, check_image, check_positive
 from monai_advdefense.attacks.attack import Attack
 from monai_advdefense.attacks.no_effect import NoEffectWarning
 from monai_advdefense.attacks.result import AttackResult
@@ -70,8 +70,8 @@ def smallest_budget(
     check_at_least("n_tries", n_tries, 1)
     if not 0 < lost <= 1:
         raise broken_rule("lost", "a share in (0, 1]", lost, "0.99 is usual")
-    if not highest > 0:
-        raise broken_rule("highest", "a budget above 0", highest, "give one in units of the image")
+    check_positive("highest", highest)
+    check_image(image)
     failed = torch.zeros(len(image), dtype=torch.float64)
     least = torch.full_like(failed, torch.inf)
     attacked, warm = image.detach().as_subclass(Tensor).clone(), None

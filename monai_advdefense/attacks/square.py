@@ -114,11 +114,13 @@ def _search(
     point = ball.center
     check_start(start, point)
     loss, reached = _asked(task, ball, point, objective, quality, 0)
-    changed = _stripes(ball, draws) if start is None else ball.project(start.to(point))
     for query in range(1, n_queries + 1):
         if not (reached.quality > 0).any():
             break
-        candidate = changed if query == 1 else _with_square(point, ball, draws, query, n_queries)
+        if query > 1:
+            candidate = _with_square(point, ball, draws, query, n_queries)
+        else:
+            candidate = _stripes(ball, draws) if start is None else ball.project(start.to(point))
         found_loss, found = _asked(task, ball, candidate, objective, quality, query)
         # The first one is taken in any case: it is at the surface, where squares are to be found.
         higher = (found_loss > loss) | (query == 1)

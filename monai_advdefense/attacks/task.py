@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from numbers import Real
+from types import NoneType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from monai_advdefense.attacks.arguments import check_choice, check_label
-from monai_advdefense.attacks.logits import check_classes, check_logits
+from monai_advdefense.attacks.arguments import check_choice, check_integers, check_label, check_tensor
+from monai_advdefense.attacks.logits import check_classes, check_logits, output_of, picked_logits
 from monai_advdefense.attacks.no_effect import warn_of_empty_mask
 from monai_advdefense.attacks.targeted_pixels import NOT_TARGETED
 from monai_advdefense.messages import broken_rule
@@ -40,6 +42,8 @@ class Outputs:
 
     def __post_init__(self) -> None:
         check_choice("activation", self.activation, ACTIVATIONS)
+        if not isinstance(self.ignore_index, (Real, NoneType)):
+            raise broken_rule("ignore_index", "a whole number or None", repr(self.ignore_index), "give a label's value")
 
 
 @dataclass(frozen=True)
@@ -73,17 +77,11 @@ class Task:
         """Logits ``(B * L, K, *spatial)`` of images ``(B, C, *spatial)``, in single precision or better.
 
         Raises:
-            InputError: if they do not fit the image or the label.
+            InputError: if they do not fit the image or the label, or the image does not fit the network.
         """
-        output = self.network(image)
-        logits = output if self.outputs.logits_of is None else self.outputs.logits_of(output)
-        if not isinstance(logits, Tensor):
-            expected = "logits as one tensor"
-            remedy = "give logits_of, which picks them"
-            raise broken_rule("network", expected, f"a {type(logits).__name__}", remedy)
-        logits = logits.as_subclass(Tensor)
+        logits = picked_logits(output_of(self.network, image), self.outputs.logits_of)
         check_logits(logits, image if self.box is None else part_in(self.box, image))
-        logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+        logits = logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
         logits = self._two_classes(logits) if self.outputs.activation == "sigmoid" else logits
         _check_classes(logits, self.label)
         return logits if self.ignored is None else _background_where(self.ignored, logits)
@@ -151,20 +149,20 @@ def class_rows(name: str, label: Tensor, image: Tensor, outputs: Outputs) -> tup
         rows = rows.masked_fill(ignored, 0)
     check_label(name, rows, tuple(rows.shape))
     if outputs.activation == "sigmoid" and rows.numel() and rows.max() > 1:
-        raise broken_rule(name, "0 and 1 for a sigmoid", int(rows.max()), "give one channel for each structure")
+        remedy = "give one channel for each structure, or ignore_index"
+        raise broken_rule(name, "0 and 1 for a sigmoid", int(rows.max()), remedy)
     return rows, ignored
 
 
 def _rows(name: str, label: Tensor, image: Tensor, outputs: Outputs) -> Tensor:
     """Labels ``(B, L, *spatial)`` as int64 that share nothing with ``label``."""
-    label = label.as_subclass(Tensor)
-    if outputs.activation == "sigmoid" and label.ndim == image.ndim:
-        check_label(name, label.abs(), (len(image), label.shape[1], *image.shape[2:]))
-        return label.long().clone()
-    # Ignored pixels may have a label below 0.
-    known = label if outputs.ignore_index is None else label.masked_fill(label == outputs.ignore_index, 0)
-    check_label(name, known, (len(image), *image.shape[2:]))
-    return label.long().unsqueeze(1).clone()
+    check_tensor(name, label)
+    several = outputs.activation == "sigmoid" and label.ndim == image.ndim
+    structures = (max(label.shape[1], 1),) if several else ()
+    check_integers(name, label, (len(image), *structures, *image.shape[2:]))
+    # Not all integer types can be filled; ignored pixels may have a label below 0.
+    rows = label.as_subclass(Tensor).to(torch.int64, copy=True)
+    return rows if several else rows.unsqueeze(1)
 
 
 def _check_classes(logits: Tensor, label: Tensor) -> None:

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from monai_advdefense.attacks.arguments import check_at_least, check_image
+from monai_advdefense.attacks.arguments import check_at_least, check_image, check_mask, check_tensor
 from monai_advdefense.attacks.attacking import without_mixing
 from monai_advdefense.attacks.balls.norm_ball import NormBall, ball_around
 from monai_advdefense.attacks.balls.parametric import ParametricBall
 from monai_advdefense.attacks.composed import composed_attack
+from monai_advdefense.attacks.logits import check_logits, output_of, picked_logits
 from monai_advdefense.attacks.objectives import Objective, soft_dice
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.attacks.steps import apgd
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["universal"]
 
@@ -74,6 +76,10 @@ def universal(
     """
     check_at_least("batch_size", batch_size, 1)
     check_image(image)
+    check_mask(mask, image)
+    check_tensor("label", label)
+    if not len(image):
+        raise broken_rule("image", "one image or more", "an empty batch", "leave the call out")
     found = composed_attack(
         _Stacked(network, logits_of, batch_size),
         _stacked(image),
@@ -111,8 +117,8 @@ class _Stacked(nn.Module):
         return _stacked(torch.cat([checkpoint(self._logits, part, use_reentrant=False) for part in parts]))
 
     def _logits(self, part: Tensor) -> Tensor:
-        output = without_mixing(self.network)(part)
-        logits: Tensor = output if self.logits_of is None else self.logits_of(output)
+        logits = picked_logits(output_of(without_mixing(self.network), part), self.logits_of)
+        check_logits(logits, part)
         return logits
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks.arguments import check_bounds, check_image
+from monai_advdefense.attacks.arguments import check_bounds, check_image, check_mask
 from monai_advdefense.attacks.attack import Attack
 from monai_advdefense.attacks.attacking import attacking
+from monai_advdefense.attacks.logits import highest_logits
 from monai_advdefense.attacks.quality import Quality, mean_dice, quality_of
 from monai_advdefense.attacks.task import Outputs, make_task
 from monai_advdefense.messages import broken_rule
@@ -19,6 +20,8 @@ from monai_advdefense.messages import broken_rule
 __all__ = ["WorstCase", "measured_quality", "worst_case", "worst_of"]
 
 CLEAN = "clean"
+_OF_THE_TASK = {"mask", "include_background", "activation", "logits_of", "ignore_index"}
+"""Options of attacks that say what is attacked; the others say how."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +74,11 @@ def worst_case(
     if not attacks or CLEAN in attacks:
         expected = f'one attack or more, none with the name "{CLEAN}"'
         raise broken_rule("attacks", expected, list(attacks), "give standard_attacks()")
-    options = {**options, "bounds": bounds, "quality": quality}
+    shared: dict[str, Any] = {"bounds": bounds, "quality": quality}
+    options |= shared
     images = {name: attack(network, image, label, budget=budget, **options).image for name, attack in attacks.items()}
-    return worst_of(network, image, label, attacked=images, **options)
+    shared |= {name: value for name, value in options.items() if name in _OF_THE_TASK}
+    return worst_of(network, image, label, attacked=images, **shared)
 
 
 def worst_of(
@@ -94,7 +99,9 @@ def worst_of(
     # Of attacks that are alike the first one counts, and the clean image before all of them.
     first = (torch.stack(list(qualities.values())) == lowest).int().argmax(0)
     names = list(images)
-    worst = torch.stack([images[names[index]][sample] for sample, index in enumerate(first.tolist())])
+    worst = image.detach().as_subclass(Tensor).clone()
+    for sample, index in enumerate(first.tolist()):
+        worst[sample] = images[names[index]][sample]
     return WorstCase(worst, lowest, [names[index] for index in first.tolist()], qualities)
 
 
@@ -110,14 +117,16 @@ def measured_quality(
     activation: str = "softmax",
     logits_of: Callable[[Any], Tensor] | None = None,
     ignore_index: int | None = None,
-    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Quality ``(B,)`` of what a network predicts on images ``(B, C, *spatial)``; arguments as of the attacks."""
-    image = image.detach().as_subclass(Tensor)
     check_image(image)
+    image = image.detach().as_subclass(Tensor)
     check_bounds(bounds, image)
+    check_mask(mask, image)
     allowed = None if mask is None else mask.as_subclass(Tensor).bool()
     outputs = Outputs(activation, logits_of, ignore_index)
     with attacking(network, image) as forward, torch.no_grad():
         task = make_task(forward, image, label, mask=allowed, include_background=include_background, outputs=outputs)
-        return quality_of(task, task.logits(image), quality)
+        logits = task.logits(image)
+        highest_logits(logits)
+        return quality_of(task, logits, quality)

@@ -2,8 +2,17 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
-from monai_advdefense.attacks.logits import check_classes, check_gradient, check_logits, predicted_as
+from monai_advdefense.attacks.logits import (
+    check_classes,
+    check_gradient,
+    check_logits,
+    highest_logits,
+    output_of,
+    picked_logits,
+    predicted_as,
+)
 from monai_advdefense.errors import InputError
 
 IMAGE = torch.rand(2, 1, 3, 4)
@@ -15,7 +24,15 @@ LOGITS = torch.rand(2, 5, 3, 4)
     [
         (check_logits, (LOGITS[:1], IMAGE), r"network: expected logits .* \(2, 1, 3, 4\), found \(1, 5, 3, 4\)"),
         (check_logits, (LOGITS[..., :3], IMAGE), r"found \(2, 5, 3, 3\)"),
-        (check_logits, ([LOGITS], IMAGE), "found list"),
+        (check_logits, (LOGITS.sum(), IMAGE), r"found \(\)"),
+        (check_logits, (LOGITS + 0j, IMAGE), r"found \(2, 5, 3, 4\) of torch.complex64"),
+        (picked_logits, ([LOGITS], None), "network: expected logits as one tensor, found a list: give logits_of"),
+        (picked_logits, (LOGITS, lambda logits: None), "found a NoneType"),
+        (output_of, (nn.Conv2d(3, 2, 1), IMAGE), r"network: expected one that takes images of shape \(2, 1, 3, 4\)"),
+        (output_of, (nn.Conv3d(1, 2, 1), IMAGE), "network: expected one that takes .* found Given groups=1"),
+        (output_of, (nn.BatchNorm3d(1), IMAGE), "network: expected one that takes .* found expected 5D"),
+        (output_of, (nn.Conv2d(1, 2, 1), IMAGE.half()), "torch.float16, found Input type"),
+        (highest_logits, (LOGITS * torch.nan,), "network: expected finite logits"),
         (check_logits, (LOGITS, IMAGE.clone().requires_grad_()), "found constants: leave out argmax, detach"),
         (check_classes, ("target", torch.tensor([[5]]), LOGITS), "target: expected classes below 5.*, found 5"),
         (check_gradient, ("excess", torch.tensor([1.0, torch.inf])), "excess: expected finite gradients of the image"),
@@ -58,3 +75,12 @@ def test_a_logit_of_minus_infinity_is_a_class_that_is_never_predicted():
     logits = LOGITS.clone()
     logits[:, 2] = -torch.inf
     assert not predicted_as(logits, torch.full((2, 1, 3, 4), 2)).any()
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no room"), InputError("a: expected b, found c: do d")])
+def test_what_is_no_fault_of_the_image_comes_through(error):
+    def network(image):
+        raise error
+
+    with pytest.raises(type(error), match=f"^{error}$"):
+        output_of(network, IMAGE)

@@ -120,7 +120,15 @@ def test_what_fails_with_the_highest_budget_fails_beside_others_too():
 
 
 @pytest.mark.parametrize(
-    "options", [{"lost": 0.0}, {"lost": 1.5}, {"highest": 0.0}, {"n_tries": 0}, {"highest": float("nan")}]
+    "options",
+    [
+        {"lost": 0.0},
+        {"lost": 1.5},
+        {"highest": 0.0},
+        {"n_tries": 0},
+        {"highest": float("nan")},
+        {"highest": float("inf")},
+    ],
 )
 def test_what_does_not_fit_is_named(options):
     network, image, label, _ = case(1)

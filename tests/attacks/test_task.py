@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.attacks import composed_attack, dag, fgsm, pgd, selective_pgd
+from monai_advdefense.attacks import composed_attack, dag, fgsm, ladder, pgd, selective_pgd, square, worst_case
 from monai_advdefense.attacks.task import Outputs, make_task
 from monai_advdefense.errors import InputError
 
 
 def pushed(network, image, label, **options):
     """DAG to the background, or from it."""
-    return dag(network, image, label, target=(label == 0).long(), step_size=0.3, steps=4, **options)
+    return dag(network, image, label, target=(torch.as_tensor(label) == 0).long(), step_size=0.3, steps=4, **options)
 
 
 ATTACKS = {
@@ -122,3 +122,87 @@ def test_a_selected_task_is_that_of_the_images_alone():
     assert torch.equal(part.targets, alone.targets)
     assert torch.equal(part.label, alone.label)
     assert part.pixels.tolist() == alone.pixels.tolist()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int32])
+@pytest.mark.parametrize("several", [False, True])
+def test_ignored_pixels_of_every_integer_type_are_those_of_int64(dtype, several):
+    network, image, label = case(channels=2)
+    label = torch.stack([label, 1 - label], 1) if several else label
+    label[..., 0] = 255
+    outputs = Outputs("sigmoid" if several else "softmax", None, 255)
+    options = {"mask": None, "include_background": True, "outputs": outputs}
+    expected = make_task(network, image, label, **options)
+    found = make_task(network, image, label.to(dtype), **options)
+    assert torch.equal(found.targets, expected.targets)
+    assert (found.targets[..., 0] == -100).all()
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": torch.ones(3, 9, 8, dtype=torch.long).numpy()}, "label: expected a tensor, found a ndarray"),
+        (
+            {"label": torch.ones(3, 2, 9, 8, dtype=torch.long)},
+            r"one class index per pixel.* argmax\(1\) of",
+        ),
+        ({"image": torch.rand(3, 1, 9, 8).double().numpy()}, "image: expected a tensor, found a ndarray"),
+        ({"image": torch.rand(3, 1, 9, 8)}, "network: expected one that takes images of .* torch.float32, found"),
+        (
+            {"image": torch.rand(3, 2, 9, 8).double()},
+            "network: expected one that takes .*, found Given",
+        ),
+        ({"image": torch.rand(3, 1, 9, 8, 7).double()}, r"label: expected shape \(3, 9, 8, 7\)"),
+        ({"mask": torch.full((3, 1, 9, 8), torch.nan)}, "mask: expected true or false for each pixel, found NaN"),
+        ({"bounds": (0.0, 0.5, 1.0)}, "bounds: expected"),
+        ({"ignore_index": "255"}, "ignore_index: expected a whole number or None, found '255'"),
+    ],
+)
+def test_what_does_not_fit_is_named_on_one_line(attack, change, message):
+    network, image, label = case(channels=2)
+    given = {"image": image, "label": label, **change}
+    with pytest.raises(InputError, match=message) as raised:
+        attack(network, given.pop("image"), given.pop("label"), **given)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (torch.ones(3, 2, 9, 8, dtype=torch.bool), "label: expected .* of an integer type, found .* torch.bool"),
+        (torch.ones(3, 0, 9, 8, dtype=torch.long), r"label: expected shape \(3, 1, 9, 8\), .* found \(3, 0, 9, 8\)"),
+        (torch.full((3, 2, 9, 8), 255), "label: expected 0 and 1 for a sigmoid, found 255: .*, or ignore_index"),
+    ],
+)
+def test_labels_of_structures_that_do_not_fit_are_named(label, message):
+    network, image, _ = case(channels=2)
+    options = {"mask": None, "include_background": False, "outputs": Outputs("sigmoid")}
+    with pytest.raises(InputError, match=message):
+        make_task(network, image, label, **options)
+
+
+BATCHES = {
+    **ATTACKS,
+    "pgd from a random point": partial(ATTACKS["pgd"], generator=torch.Generator()),
+    "selective_pgd from a random point": partial(ATTACKS["selective_pgd"], generator=torch.Generator()),
+    "square": partial(square, budget=0.1, n_queries=3),
+    "worst_case": partial(worst_case, budget=0.1, attacks={"composed": composed_attack}),
+    "ladder": lambda *batch: ladder(*batch, attack=composed_attack, budgets=[0.1, 0.2])[1],
+}
+
+
+@pytest.mark.parametrize("attack", BATCHES.values(), ids=BATCHES)
+def test_of_no_images_there_are_no_results(attack):
+    network, image, label = case(channels=2)
+    assert attack(network, image[:0], label[:0]).image.shape == (0, 1, 9, 8)
+
+
+def test_logits_of_whole_numbers_count_for_attacks_without_gradients():
+    network, image, label = case(channels=2)
+
+    class Rounded(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            return (1000 * network(image)).round().long()
+
+    assert square(Rounded(), image, label, budget=0.3, n_queries=5).flipped.max() > 0

@@ -65,5 +65,15 @@ def test_several_structures_of_a_sigmoid_and_a_mask():
 
 
 def test_what_does_not_fit_is_named():
-    with pytest.raises(InputError, match="batch_size: expected at least 1"):
-        universal(nn.Identity(), torch.rand(1, 2, 4), torch.zeros(1, 4, dtype=torch.long), budget=0.1, batch_size=0)
+    image, label = torch.rand(3, 2, 4), torch.zeros(3, 4, dtype=torch.long)
+    for change, message in (
+        ({"batch_size": 0}, "batch_size: expected at least 1"),
+        ({"mask": torch.ones(3, 4)}, r"mask: expected shape \(3, 1, 4\)"),
+        ({"label": label.numpy()}, "label: expected a tensor"),
+        ({"image": image[:0], "label": label[:0]}, "image: expected one image or more, found an empty batch"),
+        ({"logits_of": lambda logits: [logits]}, "network: expected logits as one tensor, found a list"),
+        ({"logits_of": lambda logits: logits.sum()}, r"network: expected logits .* shape \(3, 2, 4\), found \(\)"),
+    ):
+        given = {"image": image, "label": label, "budget": 0.1, **change}
+        with pytest.raises(InputError, match=message):
+            universal(nn.Identity(), **given)

@@ -6,7 +6,15 @@ from monai.metrics import DiceMetric
 from monai.networks.nets import UNet
 from torch.nn.functional import one_hot
 
-from monai_advdefense.attacks import mean_dice, measured_quality, right_pixels, standard_attacks, worst_case, worst_of
+from monai_advdefense.attacks import (
+    composed_attack,
+    mean_dice,
+    measured_quality,
+    right_pixels,
+    standard_attacks,
+    worst_case,
+    worst_of,
+)
 from monai_advdefense.errors import InputError
 
 
@@ -64,3 +72,26 @@ def test_worst_of_measures_what_is_given_and_does_not_trust_names(case):
 def test_no_attack_is_an_error(case, attacks):
     with pytest.raises(InputError, match="attacks: expected one attack or more"):
         worst_case(*case, attacks=attacks, budget=0.1)
+
+
+def test_attacks_take_options_that_say_nothing_of_the_task(case):
+    attack = {"composed": composed_attack}
+    options = {"n_steps": 2, "restarts": 1, "include_background": True}
+    found = worst_case(*case, attacks=attack, budget=0.05, generator=torch.Generator().manual_seed(0), **options)
+    alone = composed_attack(
+        *case, budget=0.05, generator=torch.Generator().manual_seed(0), quality=mean_dice, **options
+    )
+    quality = measured_quality(case[0], alone.image, case[2], include_background=True)
+    torch.testing.assert_close(found.qualities["composed"], quality)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mask": torch.ones(4, 12, 12)}, "mask: expected shape"),
+        ({"logits_of": lambda logits: logits * torch.nan}, "network: expected finite logits"),
+    ],
+)
+def test_what_cannot_be_measured_is_named(case, change, message):
+    with pytest.raises(InputError, match=message):
+        measured_quality(*case, **change)

@@ -79,8 +79,10 @@ class NormBall:
         All draws of a sample come before those of the next.
         """
         free = torch.ones_like(self.center) if self.mask is None else self.mask.to(self.center).expand_as(self.center)
-        draws = [[_draw(sample, self.norm, generator) for _ in range(count)] for sample in free]
-        changes = [torch.stack(each) for each in zip(*draws, strict=True)]
+        changes = self.center.new_empty(count, *self.center.shape)
+        for place, sample in enumerate(free):
+            for change in changes:
+                change[place] = _draw(sample, self.norm, generator)
         return [self.project(self.center + self.radius * change) for change in changes]
 
 
@@ -105,12 +107,12 @@ def ball_around(
         InputError: if an argument does not fit the others.
     """
     check_choice("norm", norm, NORMS)
-    image = image.detach().as_subclass(Tensor)
     check_image(image)
+    image = image.detach().as_subclass(Tensor)
     check_bounds(bounds, image)
     check_mask(mask, image)
     allowed = None if mask is None else mask.as_subclass(Tensor).bool().clone()
-    return NormBall(image.clone(), per_sample("radius", radius, image), norm, allowed, bounds)
+    return NormBall(image.clone(), per_sample("budget or radius", radius, image), norm, allowed, bounds)
 
 
 def linf(

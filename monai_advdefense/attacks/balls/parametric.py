@@ -63,9 +63,12 @@ class ParametricBall(ABC):
         """Draw ``count`` times parameters ``(B, ...)`` of random direction and size, sample by sample."""
         like = self.start()
         options = {"generator": generator, "device": generator.device, "dtype": like.dtype}
-        draws = [[_draw(sample, options) for _ in range(count)] for sample in like]
+        changes = like.new_empty(count, *like.shape)
+        for place, sample in enumerate(like):
+            for change in changes:
+                change[place] = _draw(sample, options)
         reach = self.reach("l2")
-        return [self.project(like + reach * torch.stack(each)) for each in zip(*draws, strict=True)]
+        return [self.project(like + reach * change) for change in changes]
 
     def shrink_to_center(self, chosen: Tensor) -> Self:
         """Leave the samples where ``chosen`` ``(B,)`` is true no way to go."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor, nn
 
+from monai_advdefense.attacks.arguments import check_positive
 from monai_advdefense.attacks.attack import Attack
 from monai_advdefense.attacks.result import AttackResult
 from monai_advdefense.messages import broken_rule
@@ -45,7 +47,9 @@ def ladder(
         >>> [float(rung.flipped) for rung in curve]
         [0.0, 0.5, 1.0]
     """
-    if not budgets or any(second <= first for first, second in zip(budgets, budgets[1:], strict=False)):
+    for budget in budgets:
+        check_positive("budgets", budget, zero=True)
+    if not len(budgets) or any(second <= first for first, second in pairwise(budgets)):
         raise broken_rule("budgets", "numbers that rise", list(budgets), "sort them and leave out doubles")
     results: list[AttackResult] = []
     for budget in budgets:

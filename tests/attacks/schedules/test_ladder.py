@@ -26,6 +26,9 @@ def test_a_ladder_is_one_run_and_quality_never_rises():
     for budgets in ([], [0.1, 0.1], [0.2, 0.1]):
         with pytest.raises(InputError, match="budgets: expected numbers that rise"):
             ladder(net, image, label, attack=attack, budgets=budgets)
+    for budgets in ([0.1, float("nan")], [0.1, float("inf")], [-0.1, 0.1], [0.1, None]):
+        with pytest.raises(InputError, match="budgets: expected a finite number >= 0, found"):
+            ladder(net, image, label, attack=attack, budgets=budgets)
 
 
 def test_each_rung_begins_where_the_one_before_ended():
