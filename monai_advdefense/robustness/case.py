@@ -59,10 +59,11 @@ def case_of(item: Mapping[str, Any], number: int, settings: Settings) -> Case:
     if not isinstance(item, Mapping) or "image" not in item:
         found = ", ".join(map(str, item)) if isinstance(item, Mapping) else type(item).__name__
         raise broken_rule(f"data[{number}]", "an entry 'image'", found or "none", "name the image 'image'")
-    image = torch.as_tensor(item["image"]).as_subclass(Tensor).detach().cpu().float()
     name = str(item.get("name") or _file_name(item["image"]) or f"case {number}")
-    if image.ndim < 3 or not bool(torch.isfinite(image).all()):
-        found = f"shape {tuple(image.shape)}" if image.ndim < 3 else "NaN or infinity"
+    image = _numbers(item["image"], name, "an image").float()
+    small = image.ndim < 3 or not image.numel()
+    if small or not bool(torch.isfinite(image).all()):
+        found = f"shape {tuple(image.shape)}" if small else "NaN or infinity"
         raise broken_rule(name, "an image (C, *spatial) of finite values", found, "mend the image or its transforms")
     label = None if item.get("label") is None else _label(item["label"], image, name, settings.activation)
     image, label = _slices(image, label, settings, name)
@@ -77,22 +78,42 @@ def _file_name(image: Any) -> str:
 
 def _label(given: Any, image: Tensor, name: str, activation: str) -> Tensor:
     """Labels ``(1 or L, *spatial)`` of whole numbers."""
-    label = torch.as_tensor(given).as_subclass(Tensor).detach().cpu()
+    label = _numbers(given, name, "a label")
     label = label.unsqueeze(0) if label.ndim == image.ndim - 1 else label
-    if label.shape[1:] != image.shape[1:] or (activation == "softmax" and len(label) != 1):
+    if label.shape[1:] != image.shape[1:] or not len(label) or (activation == "softmax" and len(label) != 1):
         rule = f"a label (1, *spatial) of the size {tuple(image.shape[1:])}"
         remedy = "apply the same transforms to it; for one channel per structure set activation to sigmoid"
         raise broken_rule(name, rule, tuple(label.shape), remedy)
-    whole = label.round().long()
-    if not bool((whole == label).all()) or int(whole.min()) < 0:
+    # Double precision holds the classes of every type, and every type can become it.
+    exact = label.double()
+    whole = exact.round().long()
+    if not bool((whole == exact).all()) or int(whole.min()) < 0:
         raise broken_rule(name, "a label of whole numbers from 0 on", "others", "resample it by nearest neighbour")
+    if activation == "sigmoid" and (highest := int(whole.max())) > 1:
+        remedy = "give one channel for each structure, or set activation to softmax"
+        raise broken_rule(name, "a label of 0 and 1 for a sigmoid", f"one with {highest}", remedy)
     return whole
+
+
+def _numbers(given: Any, name: str, what: str) -> Tensor:
+    """Real numbers as a plain tensor."""
+    try:
+        tensor = torch.as_tensor(given).as_subclass(Tensor).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        found = f"a {type(given).__name__}"
+        raise broken_rule(name, f"{what} of numbers", found, "load it in the transforms") from error
+    if tensor.is_complex():
+        raise broken_rule(name, f"{what} of real numbers", str(tensor.dtype), "take its magnitude")
+    return tensor
 
 
 def _slices(image: Tensor, label: Tensor | None, settings: Settings, name: str) -> tuple[Tensor, Tensor | None]:
     """Cut a volume into slices that are not blank, or add the batch axis."""
     if settings.slice_dim is None:
         return image.unsqueeze(0), None if label is None else _batched(label.unsqueeze(0), settings.activation)
+    if settings.slice_dim > image.ndim - 2:
+        rule = f"an image with the axis {settings.slice_dim} of its slices"
+        raise broken_rule(name, rule, f"shape {tuple(image.shape)}", "set slice_dim to an axis; 0 is the first")
     cut = image.movedim(settings.slice_dim + 1, 0)
     cut_label = None if label is None else label.movedim(settings.slice_dim + 1, 0)
     filled = (~is_blank(cut)).nonzero().flatten()

@@ -48,12 +48,15 @@ class Subject:
 
 
 def check_guard(network: nn.Module, activation: str) -> None:
-    """Check that a guard in a network is seen, and can be attacked.
+    """Check that a network is a module, whose guard is seen and can be attacked.
 
     Raises:
-        InputError: if a guard is a part of the network and not the whole, whose class "rejected" would count as a
-            structure, or stands before a sigmoid.
+        InputError: if it is none, or if a guard is a part of the network and not the whole, whose class "rejected"
+            would count as a structure, or stands before a sigmoid.
     """
+    if not isinstance(network, nn.Module):
+        found = f"a {type(network).__name__}"
+        raise broken_rule("network", "a torch.nn.Module", found, "give the module, or make one of the function")
     if not any(isinstance(part, DefendedSegmenter) for part in network.modules()):
         return
     if not isinstance(network, DefendedSegmenter):

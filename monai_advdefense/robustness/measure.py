@@ -37,12 +37,15 @@ def check_label(case: Case, subject: Subject, settings: Settings, device: torch.
     """Check that a label has no other classes than the network.
 
     Raises:
-        InputError: if it has.
+        InputError: if it has, or the network has a single channel.
     """
     if case.label is None or settings.activation == "sigmoid":
         return
     network = subject.network
-    classes = _logits(network, network.to_unit(case.image[:1].to(device))).shape[1]
+    logits = _logits(network, network.to_unit(case.image[:1].to(device)))
+    # One channel is no class that a label could be brought to.
+    predicted(logits, settings.activation)
+    classes = logits.shape[1]
     if (highest := int(case.label.max())) >= classes:
         rule = f"a label of classes 0 to {classes - 1}, those of the network"
         raise broken_rule(case.name, rule, f"one with {highest}", "bring its classes to those")

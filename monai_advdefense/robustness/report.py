@@ -20,7 +20,7 @@ from tqdm import tqdm
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.attacks import ThroughWindows, accelerated, frozen
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
-from monai_advdefense.messages import broken_rule, some_failed
+from monai_advdefense.messages import broken_rule, reason, some_failed
 from monai_advdefense.networks import can_be_copied
 from monai_advdefense.report.provenance import package_versions
 from monai_advdefense.robustness.case import Case
@@ -108,11 +108,13 @@ def robustness_report(
     """
     settings, output = settings or Settings(), Path(output_dir)
     check_guard(network, settings.activation)
+    device = _device(device)
+    _check_about(about or {})
     facts, failures = facts_of_cases(data, settings)
     with frozen(network):
         copied = _copied(network).to(device)
     cells = Cells(output / "cells", of={**_what_counts(settings), "network": network_sha256(network)})
-    run = _Run(copied, data, settings, logits_of, torch.device(device), cells, structures)
+    run = _Run(copied, data, settings, logits_of, device, cells, structures)
     run = replace(run, cells=_cells_of_outputs(run, facts[0]))
     run.cells.make(_STARTED, lambda: {"created": datetime.now(UTC).isoformat(timespec="seconds")})
     wanted = conditions(settings, guarded=isinstance(network, DefendedSegmenter))
@@ -123,6 +125,25 @@ def robustness_report(
     if failures:
         raise some_failed(failures, len(failures), len(data), "cases")
     return report and report[0]
+
+
+def _device(name: str | torch.device) -> torch.device:
+    """The device of that name, if it is there."""
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    # A torch without CUDA says so by an assertion.
+    except (RuntimeError, AssertionError) as error:
+        raise broken_rule("device", "one that torch can use here", f"{name}: {reason(error)}", "try cpu") from error
+    return device
+
+
+def _check_about(about: dict[str, Any]) -> None:
+    """Before hours are spent on a report that cannot be written."""
+    try:
+        json.dumps(about)
+    except (TypeError, ValueError) as error:
+        raise broken_rule("about", "what JSON can hold, such as text by name", reason(error), "give text") from error
 
 
 def _copied(network: nn.Module) -> nn.Module:

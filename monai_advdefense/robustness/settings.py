@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 from monai_advdefense.attacks import standard_attacks
-from monai_advdefense.attacks.arguments import check_at_least, check_choice
+from monai_advdefense.attacks.arguments import check_at_least, check_choice, is_interval
 from monai_advdefense.corruptions import CORRUPTIONS
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.robustness.outputs import ACTIVATIONS
@@ -57,8 +60,12 @@ class Settings:
                 check_choice(name, chosen, known)
         check_choice("activation", self.activation, ACTIVATIONS)
         check_at_least("steps", self.steps, 1)
-        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
-            raise broken_rule("value_range", "two rising numbers", self.value_range, "exchange them, or leave it out")
+        check_at_least("seed", self.seed, 0)
+        if self.slice_dim is not None:
+            check_at_least("slice_dim", self.slice_dim, 0)
+        ends = self.value_range
+        if ends is not None and not (is_interval(ends) and all(map(math.isfinite, ends))):
+            raise broken_rule("value_range", "two rising numbers", ends, "exchange them, or leave it out")
         if self.slices is not None and self.slices < 1:
             raise broken_rule("slices", "1 or more", self.slices, "leave it out to take all")
 
@@ -68,7 +75,8 @@ class Settings:
 
 
 def _check_rising(name: str, values: Sequence[float], *, most: float) -> None:
-    rising = all(low < high for low, high in zip(values, values[1:], strict=False))
-    if not values or not rising or values[0] <= 0 or values[-1] > most:
+    numbers = isinstance(values, (tuple, list)) and all(isinstance(value, Real) for value in values)
+    rising = numbers and all(low < high for low, high in pairwise((0.0, *values)))
+    if not rising or not values or values[-1] > most or math.isinf(values[-1]):
         limit = "" if most == float("inf") else f" up to {most:g}"
-        raise broken_rule(name, f"rising numbers above 0{limit}", list(values), "sort them, each once")
+        raise broken_rule(name, f"rising numbers above 0{limit}", values, "sort them, each once")

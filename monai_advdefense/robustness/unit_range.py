@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from monai_advdefense.attacks.logits import output_of
 from monai_advdefense.messages import broken_rule
 
 __all__ = ["UnitRange"]
@@ -75,11 +76,11 @@ class UnitRange(nn.Module):
         """Logits ``(B, K, *spatial)`` of ``image`` ``(B, C, *spatial)`` in [0, 1].
 
         Raises:
-            InputError: if the network returns anything else.
+            InputError: if the network returns anything else, or the images do not fit it.
         """
-        output = self.network(self.to_own(image))
+        output = output_of(self.network, self.to_own(image))
         logits = output if self.logits_of is None else self.logits_of(output)
-        if not isinstance(logits, Tensor) or logits.shape[2:] != image.shape[2:]:
+        if not isinstance(logits, Tensor) or (logits.shape[:1], logits.shape[2:]) != (image.shape[:1], image.shape[2:]):
             found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             rule = f"logits (B, K, *spatial) for images of shape {tuple(image.shape)}"
             raise broken_rule("network", rule, found, "give logits_of, or images of a size that it takes")

@@ -9,6 +9,7 @@ from monai_advdefense.robustness import Settings
 from monai_advdefense.robustness.case import case_of
 
 WHOLE = Settings()
+SIGMOID = Settings(activation="sigmoid")
 
 
 def volume(*filled: int) -> dict[str, torch.Tensor]:
@@ -45,6 +46,13 @@ def test_labels_of_structures_keep_their_channels():
     assert torch.equal(case.label, label[None])
 
 
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.uint16, torch.float16, torch.float64])
+def test_labels_of_every_type_are_the_same_classes(dtype):
+    label = torch.randint(2, (5, 6))
+    case = case_of({"image": torch.rand(1, 5, 6), "label": label.to(dtype)}, 0, WHOLE)
+    assert torch.equal(case.label, label[None])
+
+
 def test_the_checksum_is_that_of_image_and_label():
     item = volume(1)
     same, other = case_of(item, 0, WHOLE), case_of({**item, "label": 1 - item["label"]}, 0, WHOLE)
@@ -63,6 +71,21 @@ def test_the_checksum_is_that_of_image_and_label():
         ({"image": torch.rand(1, 2, 2), "label": torch.zeros(2, 2, 2)}, WHOLE, "set activation to sigmoid"),
         ({"image": torch.rand(1, 2, 2), "label": torch.full((2, 2), 0.5)}, WHOLE, "a label of whole numbers"),
         ({"image": torch.rand(1, 2, 2), "label": torch.full((2, 2), -1)}, WHOLE, "a label of whole numbers"),
+        ({"image": "brain.nii"}, WHOLE, "case 7: expected an image of numbers, found a str: load it"),
+        (
+            {"image": torch.rand(1, 2, 2) + 0j},
+            WHOLE,
+            "an image of real numbers, found torch.complex64",
+        ),
+        ({"image": torch.rand(1, 0, 2)}, WHOLE, r"case 7: expected an image .* found shape \(1, 0, 2\)"),
+        ({"image": torch.rand(1, 2, 2), "label": "a.nii"}, WHOLE, "case 7: expected a label of numbers, found a str"),
+        ({"image": torch.rand(1, 2, 2), "label": torch.full((1, 2, 2), 2)}, SIGMOID, "0 and 1 for a sigmoid.* with 2"),
+        ({"image": torch.rand(1, 2, 2), "label": torch.ones(0, 2, 2)}, SIGMOID, r"expected a label .* \(0, 2, 2\)"),
+        (
+            {"image": torch.rand(1, 2, 2)},
+            Settings(slice_dim=2),
+            "case 7: expected an image with the axis 2 of",
+        ),
         ({"image": torch.zeros(1, 2, 2, 2)}, Settings(slice_dim=0), "expected a slice that is not blank, found none"),
     ],
 )

@@ -64,6 +64,8 @@ def test_without_a_guard_there_is_the_network_alone():
 def test_a_guard_inside_of_a_network_or_before_a_sigmoid_is_named(guard):
     check_guard(guard, "softmax")
     check_guard(Threshold(), "sigmoid")
+    with pytest.raises(InputError, match="network: expected a torch.nn.Module, found a function"):
+        check_guard(lambda image: image, "softmax")
     with pytest.raises(InputError, match="network: expected a guard as the whole network, found one in a Sequential"):
         check_guard(nn.Sequential(guard), "softmax")
     with pytest.raises(InputError, match="activation: expected softmax for a network with a guard, found sigmoid"):

@@ -33,7 +33,12 @@ def test_gradients_are_in_units_of_the_range():
 
 
 @pytest.mark.parametrize(
-    ("output", "found"), [(lambda image: {"seg": image}, "dict"), (lambda image: image[..., :2], r"\(1, 1, 2\)")]
+    ("output", "found"),
+    [
+        (lambda image: {"seg": image}, "dict"),
+        (lambda image: image[..., :2], r"\(1, 1, 2\)"),
+        (lambda image: image.expand(2, -1, -1), r"\(2, 1, 4\)"),
+    ],
 )
 def test_outputs_that_are_no_logits_are_named(output, found):
     class Network(nn.Module):
@@ -45,3 +50,9 @@ def test_outputs_that_are_no_logits_are_named(output, found):
         units(torch.rand(1, 1, 4))
     picked = UnitRange.of(Network(), torch.rand(1, 1, 4), logits_of=lambda _: torch.zeros(1, 2, 4))
     assert picked(torch.rand(1, 1, 4)).shape == (1, 2, 4)
+
+
+def test_images_that_do_not_fit_the_network_are_named():
+    units = UnitRange.of(nn.Conv1d(2, 3, 1), torch.rand(1, 1, 4))
+    with pytest.raises(InputError, match=r"network: expected one that takes images of shape \(1, 1, 4\)"):
+        units(torch.rand(1, 1, 4))
