@@ -66,6 +66,8 @@ class Settings:
         ends = self.value_range
         if ends is not None and not (is_interval(ends) and all(map(math.isfinite, ends))):
             raise broken_rule("value_range", "two rising numbers", ends, "exchange them, or leave it out")
+        if self.background is not None and not math.isfinite(self.background):
+            raise broken_rule("background", "a finite number", self.background, "leave it out where there is none")
         if self.slices is not None and self.slices < 1:
             raise broken_rule("slices", "1 or more", self.slices, "leave it out to take all")
 

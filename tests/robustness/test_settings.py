@@ -22,6 +22,7 @@ from monai_advdefense.robustness import Settings
         ({"value_range": (1.0, 0.0)}, "value_range"),
         ({"value_range": (0.0, float("inf"))}, "value_range"),
         ({"value_range": (0.0, 1.0, 2.0)}, "value_range"),
+        ({"background": float("nan")}, "background: expected a finite number"),
         ({"steps": 1.5}, "steps: expected a whole number"),
         ({"slice_dim": -1}, "slice_dim: expected at least 0"),
         ({"seed": -1}, "seed: expected at least 0"),
