@@ -37,7 +37,7 @@ def output_of(network: Callable[[Tensor], Any], image: Tensor) -> Any:
 
 
 def picked_logits(output: Any, logits_of: Callable[[Any], Tensor] | None) -> Tensor:
-    """The logits in what a network returns; InputError unless they are one tensor."""
+    """The logits ``(B, K, *spatial)`` in what a network returns; InputError unless they are one tensor."""
     logits = output if logits_of is None else logits_of(output)
     if not isinstance(logits, Tensor):
         remedy = "give logits_of, which picks them"
