@@ -29,16 +29,6 @@ def slices():
     return Slices(image, label, number // 3, np.array(["P1"] * 3 + ["P2"] * 3), number)
 
 
-@pytest.fixture
-def network():
-    """Class 1 above 0.5."""
-    network = nn.Conv2d(1, 2, 1)
-    with torch.no_grad():
-        network.weight.copy_(torch.tensor([-9.0, 9.0]).view(2, 1, 1, 1))
-        network.bias.copy_(torch.tensor([4.5, -4.5]))
-    return network
-
-
 def test_more_is_lost_with_a_larger_budget_and_what_was_measured_is_read_again(network, slices, tmp_path):
     found = attack_slices(network, slices, THREATS, steps=2, work_dir=tmp_path)
     assert (found.dice == 1).all()
