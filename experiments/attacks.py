@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from experiments.corruptions import CORRUPTIONS, corrupted
 from monai_advdefense.attacks import (
+    AttackResult,
     all_background,
     dag,
     dilate_structure,
@@ -21,8 +23,8 @@ from monai_advdefense.attacks import (
     step_size_for,
     swap_most_frequent,
 )
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
+from monai_advdefense.messages import broken_rule
 
 TYPES = "ABC"
 STRENGTHS = (1.0, 0.5, 0.125)
@@ -36,9 +38,6 @@ BUDGETS = (1.0, 1 / 3, 0.1)
 INFORMED_STEPS = 60
 # Share of the threshold that the informed attacker keeps as a distance: another batch rounds otherwise.
 MARGIN = 1e-4
-
-Attacked = tuple[Tensor, Tensor, Tensor]
-"""Attacked slices ``(B, 1, H, W)``, L2 norm ``(B,)`` of what was added, and fraction ``(B,)`` of flipped pixels."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def attacked(
     generator: torch.Generator,
     norm: Tensor | None = None,
     steps: int = INFORMED_STEPS,
-) -> Attacked:
+) -> dict[str, Tensor]:
     """Attack a batch of slices as a setting says.
 
     Args:
@@ -141,31 +140,41 @@ def attacked(
         steps: steps of the informed attacker.
 
     Returns:
-        See :data:`Attacked`; noise and accidents have no targeted pixels, their fraction is NaN.
+        ``image`` ``(B, 1, H, W)``, ``norm`` ``(B,)`` of what was added in L2, and ``flipped`` ``(B,)``, the fraction of
+        flipped pixels; NaN for noise and accidents, which have no targeted pixels.
 
     Raises:
         InputError: if the form or the target is unknown, or the norm is missing.
     """
-    mask = image > 0 if setting.support == "brain" else None
-    if setting.normed_by is not None and norm is None:
-        raise InputError(
-            f"norm: expected the L2 norm of {setting.normed_by.name} for {setting.name}, found none; make that attack "
-            "first"
-        )
+    mask, strength = image > 0 if setting.support == "brain" else None, setting.strength
     if setting.form == "corruption":
         return _untargeted(image, corrupted(image, setting.target))
-    if setting.form == "noise" and norm is not None:
-        return _untargeted(image, _noise(image, mask, norm, generator))
-    if setting.form == INFORMED and norm is not None:
-        return _informed(network, image, label, setting.strength * norm.to(image), steps)
-    if setting.form in ("fgsm", "pgd"):
-        return _in_a_ball(network, image, label, mask, setting, generator)
-    return _dag(network, image, label, mask, setting, num_classes, generator)
+    if setting.form == "noise":
+        return _untargeted(image, _noise(image, mask, _needed(norm, setting), generator))
+    if setting.form == INFORMED:
+        result = _informed(network, image, label, strength * _needed(norm, setting).to(image), steps)
+    elif setting.form == "fgsm":
+        result = fgsm(network, image, label, epsilon=strength * EPSILON, mask=mask)
+    elif setting.form == "pgd":
+        ball: dict[str, Any] = {"radius": strength * EPSILON, "step_size": strength * PGD_STEP_SIZE, "norm": "linf"}
+        result = pgd(network, image, label, steps=PGD_STEPS, **ball, mask=mask, generator=generator)
+    else:
+        options = _dag_options(setting, image.shape[-1])
+        target = _target(setting.target, label, num_classes, generator)
+        result = dag(network, image, label, target=target, mask=mask, **options)
+    return {"image": result.image, "norm": result.norm, "flipped": result.flipped}
 
 
-def _untargeted(image: Tensor, changed: Tensor) -> Attacked:
+def _needed(norm: Tensor | None, setting: AttackSetting) -> Tensor:
+    if norm is None:
+        source = setting.normed_by and setting.normed_by.name
+        raise broken_rule("norm", f"the L2 norm of {source} for {setting.name}", "none", "make that attack first")
+    return norm
+
+
+def _untargeted(image: Tensor, changed: Tensor) -> dict[str, Tensor]:
     norm = torch.linalg.vector_norm((changed - image).flatten(1), dim=1)
-    return changed, norm, torch.full_like(norm, torch.nan)
+    return {"image": changed, "norm": norm, "flipped": torch.full_like(norm, torch.nan)}
 
 
 def _noise(image: Tensor, mask: Tensor | None, norm: Tensor, generator: torch.Generator) -> Tensor:
@@ -174,63 +183,25 @@ def _noise(image: Tensor, mask: Tensor | None, norm: Tensor, generator: torch.Ge
     return rician_noise(image, norm=torch.minimum(norm.to(room), 0.99 * room), mask=mask, generator=generator)
 
 
-def _informed(guard: nn.Module, image: Tensor, label: Tensor, radius: Tensor, steps: int) -> Attacked:
+def _informed(guard: nn.Module, image: Tensor, label: Tensor, radius: Tensor, steps: int) -> AttackResult:
     if not isinstance(guard, DefendedSegmenter):
-        raise InputError(f"network: expected a guard for the informed attacker, found {type(guard).__name__}")
+        raise broken_rule("network", "a guard for the informed attacker", type(guard).__name__, "give one")
     behind, margin = nn.Sequential(guard.reformer, guard.segmenter), MARGIN * float(guard.threshold.abs())
 
     def excess(batch: Tensor) -> Tensor:
         return guard.excess(batch).unsqueeze(1) + margin
 
-    result = selective_pgd(behind, image, label, excess=excess, radius=radius, steps=steps, mask=image > 0)
-    return result.image, result.norm, result.flipped
+    return selective_pgd(behind, image, label, excess=excess, radius=radius, steps=steps, mask=image > 0)
 
 
-def _in_a_ball(
-    network: nn.Module,
-    image: Tensor,
-    label: Tensor,
-    mask: Tensor | None,
-    setting: AttackSetting,
-    generator: torch.Generator,
-) -> Attacked:
-    radius = setting.strength * EPSILON
-    if setting.form == "fgsm":
-        result = fgsm(network, image, label, epsilon=radius, mask=mask)
-    else:
-        step_size = setting.strength * PGD_STEP_SIZE
-        ball = {"radius": radius, "steps": PGD_STEPS, "step_size": step_size, "norm": "linf"}
-        result = pgd(network, image, label, **ball, mask=mask, generator=generator)  # type: ignore[arg-type]
-    return result.image, result.norm, result.flipped
-
-
-def _dag(
-    network: nn.Module,
-    image: Tensor,
-    label: Tensor,
-    mask: Tensor | None,
-    setting: AttackSetting,
-    num_classes: int,
-    generator: torch.Generator,
-) -> Attacked:
-    forms = {
-        "dag": {"step_size": setting.strength * step_size_for(image.shape[-1])},
-        "xie": {
-            "step_size": setting.strength * 0.5 / 255,
-            "norm": "linf",
-            "target_term": True,
-            "stop": "all_flipped",
-            "result": "best",
-        },
-    }
-    if setting.form not in forms:
-        raise InputError(
-            f"setting.form: expected {', '.join(forms)}, noise, fgsm, pgd, corruption or {INFORMED}, "
-            f"found {setting.form!r}; choose one of them"
-        )
-    target = _target(setting.target, label, num_classes, generator)
-    result = dag(network, image, label, target=target, mask=mask, **forms[setting.form])  # type: ignore[arg-type]
-    return result.image, result.norm, result.flipped
+def _dag_options(setting: AttackSetting, side: int) -> dict[str, Any]:
+    if setting.form == "dag":
+        return {"step_size": setting.strength * step_size_for(side)}
+    if setting.form == "xie":
+        size = setting.strength * 0.5 / 255
+        return {"step_size": size, "norm": "linf", "target_term": True, "stop": "all_flipped", "result": "best"}
+    known = f"dag, xie, noise, fgsm, pgd, corruption or {INFORMED}"
+    raise broken_rule("setting.form", known, repr(setting.form), "choose one of them")
 
 
 def _target(name: str, label: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
@@ -242,4 +213,4 @@ def _target(name: str, label: Tensor, num_classes: int, generator: torch.Generat
         return dilate_structure(label, generator=generator)
     if name == "derangement":
         return random_derangement(label, num_classes, generator=generator)
-    raise InputError(f"setting.target: expected A, B, C or derangement, found {name!r}; choose one of them")
+    raise broken_rule("setting.target", "A, B, C or derangement", repr(name), "choose one of them")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from experiments.artefact import Arrays
-from experiments.attacks import INFORMED_STEPS, AttackSetting, attacked
+from experiments.attacks import attacked
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.guard.divergence import divergence_score
 from monai_advdefense.metrics import overlap_counts, soft_dice
@@ -39,37 +40,19 @@ def measure(
 
 
 def craft(
-    network: nn.Module,
-    image: Tensor,
-    label: Tensor,
-    *,
-    setting: AttackSetting,
-    num_classes: int,
-    seed: int,
-    norm: Tensor | None = None,
-    steps: int = INFORMED_STEPS,
+    network: nn.Module, image: Tensor, label: Tensor, *, seed: int, norm: Tensor | None = None, **options: Any
 ) -> Arrays:
-    """Attack slices as :func:`~experiments.attacks.attacked` does, with the same random draws at every strength.
+    """Attack slices ``(N, 1, H, W)`` as :func:`~experiments.attacks.attacked` does, whose ``options`` these are.
 
-    Args:
-        network: target network or, for the informed attacker, guard; in evaluation mode.
-        image: slices ``(N, 1, H, W)`` in [0, 1].
-        label: true classes ``(N, H, W)``.
-        setting: the attack.
-        num_classes: number of classes, background included.
-        seed: seed of random targets and noise.
-        norm: L2 norm ``(N,)`` of the attack that the setting takes its norm from.
-        steps: steps of the informed attacker.
+    The same seed gives the same random draws at every strength.
 
     Returns:
-        ``image`` ``(N, 1, H, W)`` float32, ``norm`` and ``flipped`` ``(N,)``.
+        ``image`` ``(N, 1, H, W)``, ``norm`` and ``flipped`` ``(N,)``.
     """
-    options = {"setting": setting, "num_classes": num_classes, "steps": steps}
-    options["generator"] = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
 
     def attack(batch: Tensor, classes: Tensor, aim: Tensor | None = None) -> dict[str, Tensor]:
-        found = attacked(network, batch, classes, norm=aim, **options)  # type: ignore[arg-type]
-        return dict(zip(("image", "norm", "flipped"), found, strict=True))
+        return attacked(network, batch, classes, norm=aim, generator=generator, **options)
 
     return measure(attack, network, image, label, *(() if norm is None else (norm,)))
 

@@ -92,7 +92,7 @@ OF_THE_NETWORK = [setting for setting in attack_settings() if setting.form != IN
 
 @pytest.mark.parametrize("setting", OF_THE_NETWORK, ids=lambda setting: setting.name)
 def test_brain_support_leaves_the_background_alone(setting, batch):
-    result, norm, flipped = _attack(setting, batch, norm=torch.tensor([0.3, 0.5]))
+    result, norm, flipped = _attack(setting, batch, norm=torch.tensor([0.3, 0.5])).values()
     image = batch[1]
     outside = (result - image)[image == 0]
     assert (outside == 0).all() == (setting.support == "brain")
@@ -102,8 +102,8 @@ def test_brain_support_leaves_the_background_alone(setting, batch):
 
 
 def test_an_accident_is_that_of_its_name(batch):
-    result, _, _ = _attack(AttackSetting("corruption", "blur"), batch)
-    torch.testing.assert_close(result, corrupted(batch[1], "blur"))
+    found = _attack(AttackSetting("corruption", "blur"), batch)
+    torch.testing.assert_close(found["image"], corrupted(batch[1], "blur"))
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_the_informed_attacker_needs_a_guard(batch):
 
 
 def test_a_smaller_strength_moves_less(batch):
-    norms = [_attack(AttackSetting("dag", "A", strength), batch)[1] for strength in (0.125, 1.0)]
+    norms = [_attack(AttackSetting("dag", "A", strength), batch)["norm"] for strength in (0.125, 1.0)]
     assert (norms[0] < norms[1]).all()
 
 
 def test_noise_keeps_to_what_it_can_reach(batch):
     image = batch[1]
-    _, norm, _ = _attack(AttackSetting("noise", "A"), batch, norm=torch.tensor([0.3, 100.0]))
+    norm = _attack(AttackSetting("noise", "A"), batch, norm=torch.tensor([0.3, 100.0]))["norm"]
     room = torch.linalg.vector_norm((1 - image[1])[image[1] > 0])
     assert norm.tolist() == pytest.approx([0.3, 0.99 * float(room)], rel=1e-3)
 
@@ -141,7 +141,7 @@ def test_fgsm_moves_every_targeted_pixel_by_epsilon_and_pgd_finds_no_less(batch)
     _, image, label = batch
     network = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.Tanh(), nn.Conv2d(8, 3, 3, padding=1))
     batch = network, image, label
-    fgsm, pgd = (_attack(AttackSetting(form, "label"), batch)[0] for form in ("fgsm", "pgd"))
+    fgsm, pgd = (_attack(AttackSetting(form, "label"), batch)["image"] for form in ("fgsm", "pgd"))
     assert (fgsm - image)[:, :, 4:12, 4:12].abs().numpy() == pytest.approx(EPSILON, rel=1e-4)
     assert (pgd - image).abs().max() <= EPSILON
 
@@ -149,6 +149,6 @@ def test_fgsm_moves_every_targeted_pixel_by_epsilon_and_pgd_finds_no_less(batch)
         return nn.functional.cross_entropy(network(pixels), label.masked_fill(label == 0, -100)).item()
 
     assert loss(pgd) >= loss(fgsm) > loss(image)
-    half = _attack(AttackSetting("pgd", "label", 0.5), batch)[0]
+    half = _attack(AttackSetting("pgd", "label", 0.5), batch)["image"]
     assert (half - image).abs().max() <= EPSILON / 2
     assert loss(half) < loss(pgd)
