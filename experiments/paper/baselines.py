@@ -43,7 +43,7 @@ def _measure(experiment: Experiment, unit: Mapping[str, float], defence: str, na
     network, reformer = DEFENCES[defence]
     passes = FORWARD * unit[PLAIN]
     if reformer != NO_REFORMER:
-        search = experiment.preset.gan["network"]
-        passes += search["restarts"] * search["steps"] * unit[reformer]
+        gan = experiment.preset.gan
+        passes += gan["restarts"] * gan["steps"] * unit[reformer]
     seconds = len(experiment.slices("test")) * passes
     return arrays_task(f"{defence}, {name}", seconds, [experiment.overlaps(reformer, network, name)])

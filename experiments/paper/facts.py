@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.paper.presets import Preset
+from experiments.paper.presets import GAN, Preset
 from experiments.tables import Facts
 from monai_advdefense.report.provenance import package_versions
 
@@ -29,11 +29,9 @@ def run_facts(preset: str, sizes: Preset, seed: int) -> Facts:
 def _sizes(preset: Preset) -> str:
     networks = [f"{name} {_widths(definition)}" for name, definition in preset.networks.items()]
     if preset.gan:
-        gan = preset.gan["network"]
-        networks.append(
-            f"Defense-GAN {'-'.join(map(str, gan['generator']['channels']))} (codes of {gan['latent_size']}, "
-            f"{gan['restarts']} searches of {gan['steps']} steps)"
-        )
+        channels, latent_size, restarts, steps = preset.gan.values()
+        widths = "-".join(map(str, [*channels[-2::-1], 1]))
+        networks.append(f"{GAN} {widths} (codes of {latent_size}, {restarts} searches of {steps} steps)")
     return f"{preset.side} x {preset.side} pixels of {preset.pixel_size:g} mm, {', '.join(networks)}"
 
 

@@ -49,10 +49,10 @@ def paper_networks(preset: Preset, seed: int) -> list[Training]:
 def target_network(preset: Preset, seed: int, name: str) -> Training:
     """The target network of an architecture."""
     overrides = {
-        **common_overrides(preset, seed, preset.epochs["target"][name]),
+        **_overrides(preset, seed, "target", name),
         "num_classes": preset.num_classes,
         "network_def": _definition(preset, name, "@num_classes"),
-        "train_size": [preset.side, preset.side],
+        "train_size": [preset.side] * 2,
     }
     return Training("target", name, name, "brain_mri_segmentation", overrides)
 
@@ -68,56 +68,42 @@ def _detector(preset: Preset, seed: int, name: str, architecture: str, domain: s
         "shift": shift,
         "log": True,
     }
-    overrides = {
-        **common_overrides(preset, seed, preset.epochs["detector"][architecture]),
-        **clean_images_of_the_data_set(),
-        "network_def": network,
-    }
+    overrides = {**guard_overrides(preset, seed, "detector", architecture), "network_def": network}
     return Training("detector", name, architecture, "brain_mri_detector", overrides)
 
 
 def _reformer(preset: Preset, seed: int, role: str, name: str, architecture: str, noise_std: float) -> Training:
     network = {"_target_": "monai_advdefense.guard.Reformer", "network": _definition(preset, architecture, 1)}
-    overrides = {
-        **common_overrides(preset, seed, preset.epochs[role][architecture]),
-        **clean_images_of_the_data_set(),
-        "network_def": network,
-        "train_size": [preset.side, preset.side],
-        "noise_std": noise_std,
-    }
+    sizes = {"train_size": [preset.side] * 2, "noise_std": noise_std}
+    overrides = {**guard_overrides(preset, seed, role, architecture), "network_def": network, **sizes}
     return Training(role, name, architecture, "brain_mri_reformer", overrides)
 
 
-def common_overrides(preset: Preset, seed: int, epochs: int) -> dict[str, Any]:
-    """Overrides of every training: seed, lengths and sizes of pixels and slices."""
+def guard_overrides(preset: Preset, seed: int, role: str, architecture: str) -> dict[str, Any]:
+    """Overrides of a guard's training. The bundles' own guards also know a template brain, which the paper has not."""
     return {
-        "seed": seed,
-        "epochs": epochs,
-        "every": preset.every,
-        "slice_size": [preset.side, preset.side],
-        "pad_slices": {"_target_": "Compose", "transforms": _coarse_slices(preset)},
+        **_overrides(preset, seed, role, architecture),
+        "train#dataset#data": "$data.malc2012_datalist(@dataset_dir, 'train', ['image'])",
+        "validate#dataset#data": "$data.malc2012_datalist(@dataset_dir, 'validation', ['image'])",
     }
 
 
-def _coarse_slices(preset: Preset) -> list[dict[str, Any]]:
-    """Average the pixels of 1 mm that make a coarser one, then pad to the side.
+def _overrides(preset: Preset, seed: int, role: str, architecture: str) -> dict[str, Any]:
+    """Seed, lengths and sizes; pixels of 1 mm that make a coarser one are averaged.
 
     Sampling without averaging would fold the fine detail of the image, its noise too, into the spectrum, where it
     hides an attack.
     """
     keys: dict[str, Any] = {"keys": ["image", "label"], "allow_missing_keys": True}
     zoom = [1 / preset.pixel_size, 1.0, 1 / preset.pixel_size]
-    return [
-        {"_target_": "Zoomd", **keys, "zoom": zoom, "mode": ["area", "nearest"], "keep_size": False},
-        {"_target_": "SpatialPadd", **keys, "spatial_size": [preset.side, -1, preset.side]},
-    ]
-
-
-def clean_images_of_the_data_set() -> dict[str, Any]:
-    """Overrides of a guard's training. The bundles' own guards also know a template brain, which the paper has not."""
+    coarse = {"_target_": "Zoomd", **keys, "zoom": zoom, "mode": ["area", "nearest"], "keep_size": False}
+    padded = {"_target_": "SpatialPadd", **keys, "spatial_size": [preset.side, -1, preset.side]}
     return {
-        f"{part}#dataset#data": f"$data.malc2012_datalist(@dataset_dir, '{split}', ['image'])"
-        for part, split in (("train", "train"), ("validate", "validation"))
+        "seed": seed,
+        "epochs": preset.epochs[role][architecture],
+        "every": preset.every,
+        "slice_size": [preset.side] * 2,
+        "pad_slices": {"_target_": "Compose", "transforms": [coarse, padded]},
     }
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from experiments.attacks import BUDGETS, INFORMED_STEPS, STRENGTHS
 
+GAN = "Defense-GAN"
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -28,8 +30,8 @@ class Preset:
         num_classes: classes of the data, background included.
         phantoms: number of phantoms that stand in for a data set; 0 where one is given.
         resamples: number of bootstrap resamples.
-        gan: arguments of :class:`~monai_advdefense.defences.DefenseGAN` and definition of its critic, in a preset that
-            measures the baselines; empty in the others.
+        gan: ``channels`` of the critic, those of the generator backwards, and ``latent_size``, ``restarts`` and
+            ``steps`` of :class:`~monai_advdefense.defences.DefenseGAN`; empty unless the baselines are measured.
     """
 
     side: int
@@ -47,73 +49,33 @@ class Preset:
     gan: Mapping[str, Any] = field(default_factory=dict)
 
 
-_AUTOENCODER = {"_target_": "monai_advdefense.networks.MagNetAutoencoder", "features": 3}
-_ARCHITECTURES: dict[str, dict[str, Any]] = {
-    "UNet": {"_target_": "BasicUNet", "norm": "batch"},
-    "SegNet": {"_target_": "monai_advdefense.networks.SegNet"},
-    "DenseNet": {"_target_": "monai_advdefense.networks.FCDenseNet"},
-    "Autoencoder I": {**_AUTOENCODER, "variant": 1},
-    "Autoencoder II": {**_AUTOENCODER, "variant": 2},
-}
-
-
 def presets(path: Path) -> dict[str, Preset]:
     """All presets by name, from a TOML file with a table for each, those that another takes its sizes of first."""
-    found: dict[str, Preset] = {}
-    for name, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
-        found[name] = _baselines(found[table["sizes_of"]], table) if "sizes_of" in table else _preset(**table)
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    architectures, found = tables.pop("architectures"), dict[str, Preset]()
+    for name, table in tables.items():
+        of = found.get(table.get("sizes_of"))
+        found[name] = _preset(architectures, **table) if of is None else _baselines(of, table["epochs"], table["gan"])
     return found
 
 
-def _preset(networks: Mapping[str, Any], epochs: Mapping[str, Any], **sizes: Any) -> Preset:
+def _preset(
+    architectures: Mapping[str, Any], networks: Mapping[str, Any], epochs: Mapping[str, Any], **sizes: Any
+) -> Preset:
     """A preset of the paper; detectors and reformers, the parts of its guards, are trained for as many epochs."""
     if "strengths" in sizes:
         sizes["strengths"] = tuple(sizes["strengths"])
     return Preset(
-        networks={name: {**definition, **networks.get(name, {})} for name, definition in _ARCHITECTURES.items()},
+        networks={name: {**definition, **networks.get(name, {})} for name, definition in architectures.items()},
         epochs={"target": epochs["target"], "detector": epochs["guard"], "reformer": epochs["guard"]},
         **sizes,
     )
 
 
-def _baselines(preset: Preset, table: Mapping[str, Any]) -> Preset:
-    return replace(
-        preset,
-        networks={"UNet": preset.networks["UNet"]},
-        epochs={
-            "target": {"UNet": preset.epochs["target"]["UNet"]},
-            "reformer": {"Defense-GAN": table["epochs"]},
-        },
-        strengths=(1.0,),
-        gan=_gan(preset.side, table["channels"], **table["search"]),
-    )
-
-
-def _gan(side: int, channels: list[int], latent_size: int, **search: int) -> dict[str, Any]:
-    """A generator and a critic that halve and double the side with each of their layers."""
-    strides = [2] * len(channels)
-    generator = {
-        "_target_": "monai.networks.nets.Generator",
-        "latent_shape": [latent_size],
-        "start_shape": [channels[-1], *[side // 2 ** len(channels)] * 2],
-        "channels": [*channels[-2::-1], 1],
-        "strides": strides,
-        "num_res_units": 1,
-        "norm": "batch",
-    }
-    # Not MONAI's Critic: a mean over all places cannot tell where a brain lies. The penalty is on the gradient of each
-    # image by itself: no statistics of a batch.
-    critic = {
-        "_target_": "monai.networks.nets.Discriminator",
-        "in_shape": [1, side, side],
-        "channels": channels,
-        "strides": strides,
-        "num_res_units": 0,
-        "norm": None,
-        "dropout": None,
-        "last_act": None,
-    }
-    return {"network": {"generator": generator, "latent_size": latent_size, **search}, "critic": critic}
+def _baselines(preset: Preset, epochs: int, gan: Mapping[str, Any]) -> Preset:
+    networks, of_target = {"UNet": preset.networks["UNet"]}, {"UNet": preset.epochs["target"]["UNet"]}
+    both = {"target": of_target, "reformer": {GAN: epochs}}
+    return replace(preset, networks=networks, epochs=both, strengths=(1.0,), gan=gan)
 
 
 PRESETS = presets(Path(__file__).with_suffix(".toml"))

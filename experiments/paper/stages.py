@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
@@ -16,6 +15,7 @@ from experiments.attacks import INFORMED
 from experiments.paper import training
 from experiments.paper.experiment import Experiment
 from experiments.paper.names import CALIBRATION, DETECTORS, NO_REFORMER, REFORMERS, TARGETS
+from experiments.paper.presets import GAN
 from experiments.paper.schedule import Task
 from experiments.tables import CLEAN
 from monai_advdefense.data import malc2012_datalist
@@ -28,12 +28,15 @@ FORWARD = 1 / 3
 def seconds_per_slice(experiment: Experiment) -> dict[str, float]:
     """Time of a forward pass and gradient of one slice, for each architecture, on random input."""
     preset = experiment.preset
-    sizes = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1}
     image = torch.rand(8, 1, preset.side, preset.side)
-    found = {name: _seconds({**definition, **sizes}, image) for name, definition in preset.networks.items()}
+    found = {}
+    for name, definition in preset.networks.items():
+        config = ConfigParser({"network": {**definition, "spatial_dims": 2, "in_channels": 1, "out_channels": 1}})
+        found[name] = _seconds(config.get_parsed_content("network"), image)
     if preset.gan:
-        gan = preset.gan["network"]
-        found["Defense-GAN"] = _seconds(gan["generator"], torch.rand(8, gan["latent_size"]))
+        config = ConfigParser(training.configuration(experiment.trainings["reformer", GAN], experiment.bundles))
+        generator = config.get_parsed_content("network_def").generator
+        found[GAN] = _seconds(generator, torch.rand(8, preset.gan["latent_size"]))
     return found
 
 
@@ -124,10 +127,9 @@ def _measure(experiment: Experiment, unit: Mapping[str, float], target: str, nam
     return arrays_task(f"{target} {name}", count * FORWARD * sum(passes), artefacts)
 
 
-def _seconds(definition: Mapping[str, Any], batch: Tensor) -> float:
+def _seconds(network: nn.Module, batch: Tensor) -> float:
     """Time per sample of a forward pass and gradient, once the network is warm."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network: nn.Module = ConfigParser({"network": dict(definition)}).get_parsed_content("network")
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     batch = batch.to(device)
     seconds = 0.0

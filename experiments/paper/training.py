@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,5 +67,6 @@ def load(training: Training, artefact: Artefact, bundles: Path) -> nn.Module:
 
 def _parser(training: Training, bundles: Path) -> ConfigParser:
     parser = bundle_config(bundles / training.bundle, "train")
-    parser.update(dict(training.overrides))
+    # A copy: the parser rewrites references in place, and the overrides tell what a network depends on.
+    parser.update(copy.deepcopy(dict(training.overrides)))
     return parser

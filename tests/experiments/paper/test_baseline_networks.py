@@ -7,6 +7,7 @@ import torch
 from monai.bundle import ConfigParser
 
 import monai_advdefense
+from experiments.attacks import EPSILON, PGD_STEP_SIZE
 from experiments.paper.baseline_networks import DEFENCES, baseline_networks
 from experiments.paper.names import NO_REFORMER
 from experiments.paper.networks import paper_networks
@@ -52,7 +53,8 @@ def test_training_and_validation_attack_the_network_that_is_trained(parser, name
     assert isinstance(batch, AdversarialBatch)
     assert batch.network is config.get_parsed_content("network")
     assert batch.attack.keywords.get("steps") == steps
-    assert {batch.attack.keywords.get(key) for key in ("epsilon", "radius")} == {None, 8 / 255}
+    assert {batch.attack.keywords.get(key) for key in ("epsilon", "radius")} == {None, EPSILON}
+    assert batch.attack.keywords.get("step_size", PGD_STEP_SIZE) == PGD_STEP_SIZE
     for engine in ("train#trainer", "validate#evaluator"):
         assert config[f"{engine}#prepare_batch"] == "@attacked_batch"
 
@@ -62,6 +64,7 @@ def test_teacher_and_student_have_one_temperature_and_the_student_is_tested_at_1
     assert teacher["train#trainer#loss_function#_target_"].endswith(TemperedLoss.__name__)
     temperatures = {config["train#trainer#loss_function#temperature"] for config in (teacher, student)}
     assert temperatures == {20.0}
+    student.parse()
     assert student["network_def"] == student["teacher_def"] == teacher["network_def"]
     assert networks["target", "UNet distilled"].teacher == "UNet teacher"
     assert "teacher_path" not in student.config

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from torch import nn
 
 from experiments.artefact import Artefact
 from experiments.bundles import BUNDLES
+from experiments.paper.baseline_networks import baseline_networks
 from experiments.paper.networks import paper_networks
 from experiments.paper.presets import PRESETS
 from experiments.paper.training import LOCAL, configuration, is_trained, load, train, weights
@@ -34,6 +37,15 @@ def test_where_things_lie_is_no_part_of_the_configuration(reformer):
     assert config["epochs"] == 1
     other = configuration(replace(reformer, overrides={**reformer.overrides, "epochs": 2}), BUNDLES)
     assert {name for name in config if config[name] != other[name]} == {"epochs"}
+
+
+def test_building_a_network_leaves_its_configuration_as_it_was():
+    """A parser of MONAI writes ``@gan::channels`` for ``@gan#channels``; the checksum must not change by that."""
+    gan = next(t for t in baseline_networks(PRESETS["smoke_baselines"], seed=0) if t.name == "Defense-GAN")
+    before = json.dumps(configuration(gan, BUNDLES))
+    assert "@gan#channels" in before
+    ConfigParser(configuration(gan, BUNDLES)).get_parsed_content("network_def")
+    assert json.dumps(configuration(gan, BUNDLES)) == before
 
 
 def test_a_folder_without_the_bundle_is_named(reformer, tmp_path):
