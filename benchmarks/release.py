@@ -133,7 +133,7 @@ def _start(baseline: Path, sample: Path, folder: Path) -> list[Row]:
     output = str(folder / "output")
     run = ["monai.bundle", "run", "--config_file", str(baseline / _BUNDLE / "configs" / "inference.json")]
     run += ["--bundle_root", str(baseline / _BUNDLE), "--dataset_dir", str(data), "--output_dir", output]
-    screen = ["monai_advdefense.commands.main", "screen", str(data), "--output-dir", output]
+    screen = ["monai_advdefense", "screen", str(data), "--output-dir", output]
     start = [str(_HERE / "benchmarks" / "start.py")]
     imports = ["-c", "import monai.bundle, time; print(time.process_time())"]
     before = _processor_seconds(baseline, [*start, *run, "--device", "$torch.device('cpu')"])

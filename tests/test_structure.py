@@ -24,6 +24,7 @@ SHAPE = re.compile(
 TENSOR = re.compile(r"\b(Tensor|NDArray|NdarrayOrTensor|_Floats)\b")
 # What is tested where it is used, and by which test.
 ELSEWHERE = {
+    "__main__.py": "commands/test_main.py",
     "bundle_tools/write_guarded_bundle.py": "bundles/test_guard.py",
     "cluster/ray_worker.py": "cluster/test_ray_engine.py",
     "commands/attack.py": "commands/test_misuse.py",

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _screen(url: str, study: str, output: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "monai_advdefense.commands.main", "screen", "--pacs", url, "--study", study]
+    command = [sys.executable, "-m", "monai_advdefense", "screen", "--pacs", url, "--study", study]
     with (output.parent / "log.txt").open("a") as log:
         return subprocess.Popen([*command, "-o", str(output)], stdout=log, stderr=log)  # noqa: S603
 

@@ -79,7 +79,3 @@ def _check_options(words: Sequence[str], parser: argparse.ArgumentParser) -> Non
             nearest = difflib.get_close_matches(option, known, 1)
             remedy = f"did you mean {nearest[0]}?" if nearest else f"see {parser.prog} --help"
             raise broken_rule(option, f"an option of {parser.prog}", "none of this name", remedy)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

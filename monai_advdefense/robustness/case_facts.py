@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from monai_advdefense.errors import InputError
+from monai_advdefense.errors import InputError, first_cause
 from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.robustness.case import Case, case_of
 from monai_advdefense.robustness.settings import Settings
@@ -47,8 +48,13 @@ class CaseFacts:
     labelled: bool
 
 
-def facts_of_cases(data: Items, settings: Settings) -> tuple[list[CaseFacts], list[str]]:
+def facts_of_cases(data: Items, settings: Settings, check: Callable[[Case], None]) -> tuple[list[CaseFacts], list[str]]:
     """Read all cases once.
+
+    Args:
+        data: items of the cases.
+        settings: how they are cut into slices.
+        check: raises InputError for a case that cannot be used.
 
     Returns:
         Those that can be used, and for each of the others one line that says what is wrong.
@@ -63,6 +69,7 @@ def facts_of_cases(data: Items, settings: Settings) -> tuple[list[CaseFacts], li
     for number in range(len(data)):
         try:
             case = read_case(data, number, settings)
+            check(case)
         except InputError as error:
             failures.append(str(error))
             print(f"failed: {error}", file=sys.stderr, flush=True)
@@ -88,9 +95,7 @@ def read_case(data: Items, number: int, settings: Settings) -> Case:
         raise
     # A transform can raise anything; what began it says more than MONAI's own line.
     except Exception as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
+        cause = first_cause(error)
         found = f"{type(cause).__name__}: {reason(cause)}"
         raise broken_rule(f"data[{number}]", "an item that can be read", found, "check its files") from error
     return case_of(item, number, settings)

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from monai_advdefense.messages import broken_rule
+from monai_advdefense.errors import AdvDefenseError
+from monai_advdefense.messages import broken_rule, one_line, reason
 from monai_advdefense.robustness.case import Case
 from monai_advdefense.robustness.condition import Condition, spoilt_images
 from monai_advdefense.robustness.guarded import Subject
@@ -15,7 +16,7 @@ from monai_advdefense.robustness.outputs import predicted, structure_counts
 from monai_advdefense.robustness.pictures import pictures
 from monai_advdefense.robustness.settings import Settings
 
-__all__ = ["Record", "check_label", "measured", "reference_of"]
+__all__ = ["Record", "check_fit", "measured", "reference_of"]
 
 Record: TypeAlias = dict[str, Any]
 _BATCH = 8
@@ -33,22 +34,38 @@ def reference_of(case: Case, subject: Subject, settings: Settings, device: torch
     return predicted(_logits(network, network.to_unit(case.image.to(device))), settings.activation)
 
 
-def check_label(case: Case, subject: Subject, settings: Settings, device: torch.device) -> None:
-    """Check that a label has no other classes than the network.
+def check_fit(case: Case, subject: Subject, settings: Settings, device: torch.device) -> None:
+    """Check that the network takes the image of a case, and that its label has no other classes than the network.
 
     Raises:
-        InputError: if it has, or the network has a single channel.
+        InputError: if not; it names the case.
     """
-    if case.label is None or settings.activation == "sigmoid":
-        return
-    network = subject.network
-    logits = _logits(network, network.to_unit(case.image[:1].to(device)))
+    image = subject.network.to_unit(case.image[:1].to(device))
+    try:
+        logits = _logits(subject.network, image)
+        _check_label(case, logits, settings.activation)
+        if subject.guarded is not None:
+            subject.guarded.accepted(image)
+    except AdvDefenseError as error:
+        raise type(error)(f"{one_line(case.name)}, {error}") from error
+    # What a network says of an image that does not fit it can be of any kind.
+    except Exception as error:
+        found = f"{type(error).__name__}: {reason(error)}"
+        remedy = "leave it out, or bring it to the channels, axes and size of the others"
+        raise broken_rule(case.name, "an image that the network takes", found, remedy) from error
+
+
+def _check_label(case: Case, logits: Tensor, activation: str) -> None:
+    """Check that the logits of the first sample are classes, and those of its label among them."""
     # One channel is no class that a label could be brought to.
-    predicted(logits, settings.activation)
-    classes = logits.shape[1]
-    if (highest := int(case.label.max())) >= classes:
-        rule = f"a label of classes 0 to {classes - 1}, those of the network"
-        raise broken_rule(case.name, rule, f"one with {highest}", "bring its classes to those")
+    classes, found = logits.shape[1], predicted(logits, activation)
+    if case.label is None:
+        return
+    if activation == "sigmoid":
+        structure_counts(logits, case.label[:1].to(found.device), activation)
+    elif (highest := int(case.label.max())) >= classes:
+        rule = f"classes 0 to {classes - 1}, those of the network"
+        raise broken_rule("label", rule, highest, "bring its classes to those")
 
 
 def measured(

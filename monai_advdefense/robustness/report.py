@@ -29,7 +29,7 @@ from monai_advdefense.robustness.cells import Cells
 from monai_advdefense.robustness.clauses import CLAUSES, LIMITS
 from monai_advdefense.robustness.condition import Condition, conditions
 from monai_advdefense.robustness.guarded import Subject, check_guard, subject_of
-from monai_advdefense.robustness.measure import Record, check_label, measured
+from monai_advdefense.robustness.measure import Record, check_fit, measured
 from monai_advdefense.robustness.measurements import Measured, Measurements
 from monai_advdefense.robustness.network_facts import network_sha256, outputs_number
 from monai_advdefense.robustness.page import to_html
@@ -110,11 +110,12 @@ def robustness_report(
     check_guard(network, settings.activation)
     device = _device(device)
     _check_about(about or {})
-    facts, failures = facts_of_cases(data, settings)
     with frozen(network):
         copied = _copied(network).to(device)
     cells = Cells(output / "cells", of={**_what_counts(settings), "network": network_sha256(network)})
     run = _Run(copied, data, settings, logits_of, device, cells, structures)
+    # Before hours are spent on the others.
+    facts, failures = facts_of_cases(data, settings, partial(_check_fit, run))
     run = replace(run, cells=_cells_of_outputs(run, facts[0]))
     run.cells.make(_STARTED, lambda: {"created": datetime.now(UTC).isoformat(timespec="seconds")})
     wanted = conditions(settings, guarded=isinstance(network, DefendedSegmenter))
@@ -168,6 +169,16 @@ def _what_counts(settings: Settings) -> dict[str, Any]:
     return {"settings": kept, "versions": package_versions()}
 
 
+def _check_fit(run: _Run, case: Case) -> None:
+    """Check a case; one that fits is not checked again by a run that goes on."""
+
+    def check() -> dict[str, Any]:
+        check_fit(case, run.subject(case), run.settings, run.device)
+        return {"fits": True}
+
+    run.cells.make({"fits": case.sha256}, check)
+
+
 def _cells_of_outputs(run: _Run, first: CaseFacts) -> Cells:
     """The cells of what the network returns for the first case.
 
@@ -200,7 +211,6 @@ def _measure(run: _Run, facts: Sequence[CaseFacts], wanted: Sequence[Condition],
             if missing:
                 case = read_case(run.data, known.number, run.settings)
                 subject = run.subject(case)
-                check_label(case, subject, run.settings, run.device)
             for condition, key in missing:
                 bar.set_postfix_str(condition.name)
                 record = run.cells.make(key, partial(_record, run, case, condition, subject, place == 0))

@@ -29,6 +29,13 @@ def test_help_names_every_verb_and_imports_nothing_heavy():
     assert set(VERBS) <= set(done.stdout.split())
 
 
+def test_the_package_runs_as_a_module_does():
+    command = [sys.executable, "-m", "monai_advdefense", "screen", "a"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the following arguments are required: -o/--output-dir: see advdefense screen")
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_has_help(verb, capsys):
     code, out, _ = _output(capsys, verb, "--help")

@@ -18,6 +18,7 @@ from monai_advdefense.attacks import ThroughWindows
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.robustness import Settings, robustness_report
+from monai_advdefense.robustness.measure import measured
 from monai_advdefense.robustness.windows import windowed
 
 FILES = ("robustness.json", "robustness.csv", "robustness.html")
@@ -229,7 +230,8 @@ def test_a_guard_that_cannot_be_measured_is_told_at_once(network, items, tmp_pat
 def test_wrong_names_are_told_before_the_rest_is_measured(network, items, tmp_path):
     with pytest.raises(InputError, match="structures: expected 1 names"):
         robustness_report(network, items, tmp_path, settings=SETTINGS, structures=["a", "b"])
-    assert len(list((tmp_path / "cells").iterdir())) == 3  # the clean image, what came out, and when it began
+    # That the images, which are equal, fit; the clean image, what came out, and when it began.
+    assert len(list((tmp_path / "cells").iterdir())) == 4
 
 
 def test_a_file_that_cannot_be_read_costs_itself(network, items, tmp_path):
@@ -248,6 +250,56 @@ def test_a_case_that_cannot_be_used_costs_itself(network, items, tmp_path, capsy
     assert capsys.readouterr().err.startswith("failed: broken.nii")
 
 
+class _OneSize(nn.Module):
+    """A network whose code has a size in it."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image):
+        assert image.shape[-1] == 16, "16 columns"  # noqa: S101
+        return self.network(image)
+
+
+def test_a_case_that_does_not_fit_the_network_costs_itself_and_is_told_before_anything_is_measured(
+    network, items, tmp_path, capsys, monkeypatch
+):
+    convolution, small = nn.Conv2d(1, 1, 1), torch.rand(1, 8, 8)
+    nn.init.ones_(convolution.weight), nn.init.zeros_(convolution.bias)
+    bad = [
+        {"image": items[0]["image"].repeat(2, 1, 1), "label": items[0]["label"], "name": "two channels"},
+        {"image": small, "label": small.round(), "name": "small"},
+        {"image": 1 - items[0]["image"], "label": items[0]["label"] + 206, "name": "raw labels"},
+    ]
+    monkeypatch.setattr("monai_advdefense.robustness.report.measured", _told_first(measured, capsys))
+    whole = nn.Sequential(convolution, _OneSize(network))
+    with pytest.raises(InputError, match=r"^raw labels, label: expected classes .* \(3 of 7 cases failed\)$"):
+        robustness_report(whole, [*items[:2], *bad, *items[2:]], tmp_path, settings=SETTINGS)
+    report = json.loads((tmp_path / "robustness.json").read_text())
+    alone = robustness_report(whole, items, tmp_path / "alone", settings=SETTINGS)
+    assert report["claims"] == alone["claims"]
+    assert [case["name"] for case in report["cases"]] == [item["name"] for item in items]
+
+
+def _told_first(measure, capsys):
+    """Measures when it has been told which cases fail."""
+    told = []
+
+    def measured_then(*args, **kwargs):
+        told.extend(capsys.readouterr().err.splitlines())
+        assert [line.split(":")[1] for line in told] == [" two channels, network", " small", " raw labels, label"]
+        return measure(*args, **kwargs)
+
+    return measured_then
+
+
+def test_cases_that_fit_are_not_checked_again(network, items, tmp_path, monkeypatch):
+    robustness_report(network, items, tmp_path, settings=SETTINGS)
+    monkeypatch.setattr("monai_advdefense.robustness.report.check_fit", None)
+    robustness_report(network, items, tmp_path, settings=SETTINGS)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -258,7 +310,7 @@ def test_a_case_that_cannot_be_used_costs_itself(network, items, tmp_path, capsy
         ({"items": [{"image": torch.rand(1, 4, 4), "label": torch.full((1, 4, 4), 0.5)}]}, "whole numbers"),
         (
             {"items": [{"image": torch.rand(1, 4, 4), "label": torch.full((1, 4, 4), 207.0), "name": "1000.nii.gz"}]},
-            r"1000.nii.gz: expected a label of classes 0 to \d, those of the network, found one with 207: bring",
+            r"1000.nii.gz, label: expected classes 0 to 1, those of the network, found 207: bring its classes to those",
         ),
         ({"logits_of": lambda logits: logits[:, :1]}, "network: .* found one channel: set activation to sigmoid"),
         ({"device": "gpu"}, "device: expected one that torch can use here, found gpu: "),
