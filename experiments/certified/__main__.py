@@ -16,9 +16,9 @@ from experiments.bundles import BUNDLES
 from experiments.certified.measured import certify_slices
 from experiments.certified.page import page
 from experiments.evaluation.networks import load_guard, segmenter_config
+from experiments.pages.markdown import write_page
 from experiments.slices import Slices, evenly_spaced, load_slices
-from experiments.tables import Facts, Row, quantity_columns, write_tables
-from monai_advdefense.atomic_path import atomic_path
+from experiments.tables import Facts, Row, quantity_columns
 from monai_advdefense.checksums import file_sha256
 from monai_advdefense.errors import InputError, exit_on_error
 from monai_advdefense.guard import DefendedSegmenter
@@ -42,13 +42,8 @@ def measure_certified(
 ) -> Path:
     """Certify three slices of each test volume with both reformers, the shipped one and that trained for the noise.
 
-    Args:
-        dataset_dir: data in the layout of MALC 2012.
-        sigma: standard deviation of the noise, in units of the image.
-        bundles: folder of the bundles.
-        work_dir: folder of the certificates, by default ``eval/certified`` of the composite bundle; a run that was
-            stopped goes on there.
-        output: the Markdown file; its table lies in the folder ``results`` beside it.
+    The arguments are the options of the command. A run that was stopped goes on in ``work_dir``, by default
+    ``eval/certified`` of the composite bundle. The table lies in the folder ``results`` beside ``output``.
 
     Raises:
         InputError: a file is missing.
@@ -81,11 +76,8 @@ def measure_certified(
         "resamples": str(RESAMPLES),
         "denoiser_sha256": file_sha256(denoiser),
     }
-    target = Path(output)
-    write_tables({"certified": pd.DataFrame(rows), "certified_facts": facts}, target.parent / "results")
-    with atomic_path(target) as temporary:
-        temporary.write_text(page(target.parent / "results"), encoding="utf-8")
-    return target
+    tables = {"certified": pd.DataFrame(rows), "certified_facts": facts}
+    return write_page(Path(output), page, tables, Path(output).parent / "results")
 
 
 def _plain_row(guard: torch.nn.Module, slices: Slices, classes: int) -> Row:
@@ -120,7 +112,7 @@ def _dice(counts: torch.Tensor, slices: Slices) -> Row:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Certify slices of the test split and write the page of the figures."""
     parser = page_parser("certified", main.__doc__, page="certified-results.md")
-    parser.add_argument("--sigma", type=float, default=0.25)
+    parser.add_argument("--sigma", type=float, default=0.25, help="deviation of the noise, in units of the image")
     print(measure_certified(**vars(parser.parse_args(arguments))))
 
 

@@ -20,8 +20,8 @@ from experiments.evaluation.rows import (
     segmenter_table,
 )
 from experiments.evaluation.split import Split
-from experiments.tables import Facts, select, write_tables
-from monai_advdefense.atomic_path import atomic_path
+from experiments.pages.markdown import write_page
+from experiments.tables import Facts, select
 from monai_advdefense.errors import InputError, exit_on_error
 
 
@@ -35,22 +35,12 @@ def evaluate(
     seed: int = 0,
     resamples: int = 1000,
 ) -> Path:
-    """Measure segmenters, guard and attacks on the test split.
+    """Measure segmenters, guard and attacks on the test split; the arguments are the options of the command.
 
-    What was measured stays in ``work_dir``: a run that was stopped goes on where it was, and a finished one is
-    only written again. A changed weights file, setting or data set is measured anew.
-
-    Args:
-        dataset_dir: data in the layout of MALC 2012.
-        bundles: folder of the bundles; networks without a weights file are listed as "not trained".
-        work_dir: folder of the measurements; by default ``eval/results`` of the composite bundle.
-        slices: attacked slices of each volume, evenly spaced among those that are not blank.
-        output: the Markdown file; its tables lie as CSV in the folder of the same name without ``.md``.
-        seed: seed of random targets and noise.
-        resamples: number of bootstrap resamples.
-
-    Returns:
-        The Markdown file.
+    What was measured stays in ``work_dir``, by default ``eval/results`` of the composite bundle: a run that was stopped
+    goes on where it was, and a finished one is only written again. A changed weights file, setting or data set is
+    measured anew. Networks without a weights file are listed as "not trained". The tables lie as CSV in the folder
+    ``output`` without ``.md``.
 
     Raises:
         InputError: if a file is missing or an argument is out of range.
@@ -73,11 +63,7 @@ def evaluate(
         "claims": claim_table(segmenters, guard, attacks),
         "facts": _facts(split, resamples) | guard_facts(split, network),
     }
-    target = Path(output)
-    write_tables(tables, target.with_suffix(""))
-    with atomic_path(target) as temporary:
-        temporary.write_text(page(target.with_suffix("")), encoding="utf-8")
-    return target
+    return write_page(Path(output), page, tables, Path(output).with_suffix(""))
 
 
 def _facts(split: Split, resamples: int) -> Facts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,108 +17,54 @@ from experiments.tables import Facts, select
 
 TEXTS = texts_beside(__file__)
 TABLES = ("facts", "claims", "segmenters", "guard", "choice", "attacks", "corruptions")
-_BOTH_SCORES = {
-    "auc_spectral": "ROC-AUC, spectral score",
-    "auc_combined": "ROC-AUC, combined score",
-    "tpr_at_5_spectral": "TPR at 5 % FPR, spectral",
-    "tpr_at_5_combined": "TPR at 5 % FPR, combined",
-}
-_DETECTION = {
-    "label": "Attack",
-    **_BOTH_SCORES,
-    "tpr_shipped": "TPR, shipped threshold",
-    "norm": "L2 norm",
-    "flipped": "Flipped",
-}
-_DICE = {
-    "label": "Attack",
-    "accepted_and_bad": "Accepted and bad",
-    "dice_clean": "Clean",
-    "dice_attacked": "Attacked",
-    "dice_reformed": "With reformer",
-    "recovered": "Won back",
-    "dice_accepted": "Accepted, with reformer",
-    "coverage": "Coverage",
-}
-_ACCIDENTS = {
-    "label": "Accident",
-    "tpr_shipped": "Rejected",
-    "accepted_and_bad": "Accepted and bad",
-    "dice_clean": "Clean",
-    "dice_attacked": "Spoilt",
-    "dice_reformed": "With reformer",
-    "norm": "L2 norm",
-}
-_GUARD = {
-    "coverage": "Coverage: share of slices accepted",
-    "false_positive_rate": "Realized false positive rate of the shipped threshold",
-    "accepted_plain": "Dice of accepted slices, segmenter alone",
-    "accepted_reformed": "Dice of accepted slices, with reformer",
-    "difference": "Difference",
-    "all_plain": "Dice of all slices, segmenter alone",
-    "all_reformed": "Dice of all slices, with reformer",
-}
-_CLAIMS = {"claim": "Claim", "bar": "Bar", "figure": "Figure", "verdict": "Verdict"}
-_SEGMENTERS = {"network": "Network", "size": "Size", "dice": "Mean Dice"}
-_STRUCTURES = {"structure": "Structure", "dice": "Dice"}
 _EVERY_SLICE = "All slices that are not blank"
 
 
 def page(folder: Path) -> str:
     """Make the page from the tables in a folder, to which it links as one that lies beside it."""
     numbers = Numbers(folder)
+    segmenters = numbers.table("segmenters")
+    structures = select(segmenters, network="UNet")
     links = ", ".join(f"[{name}.csv]({folder.name}/{name}.csv)" for name in TABLES)
     some, informed = _attacked_slices(numbers.facts)
+    attacks, accidents = (_attacks(numbers.table(name)) for name in ("attacks", "corruptions"))
+
+    def table(title: str, source: str, columns: str, rows: pd.DataFrame, slices: str = _EVERY_SLICE) -> Table:
+        titles = TEXTS["columns"][columns]
+        nothing = [["not trained", *["–"] * (len(titles) - 1)]]
+        cells = numbers.rows(rows, titles) or nothing
+        return numbers.shown(title, list(titles.values()), cells, source, numbers.caption("", slices))
+
     sections: dict[str, Sequence[Block]] = {
         "In short": [f"{TEXTS['introduction']} Tables: {links}."],
         "Words": [bullets(TEXTS["words"])],
-        "Claims": [TEXTS["claims"], _table(numbers, "Bars set beforehand", "claims", _CLAIMS, _EVERY_SLICE)],
-        "Segmenters": [_segmenters(numbers, "Mean over the structures", _SEGMENTERS, structure="mean")],
+        "Claims": [TEXTS["claims"], table("Bars set beforehand", "claims", "claims", numbers.table("claims"))],
+        "Segmenters": [
+            table("Mean over the structures", "segmenters", "segmenters", select(segmenters, structure="mean"))
+        ],
         "Guard on clean slices": [_guard(numbers)],
         "Choice of the score, on the validation split": _choice(numbers),
         "Detection of attacks": [
             TEXTS["noise"],
-            _attacks(numbers, "Clean against attacked slices", "attacks", _DETECTION, informed),
+            table("Clean against attacked slices", "attacks", "detection", attacks, informed),
         ],
-        "Dice under attack": [_attacks(numbers, "Slices before and under attack", "attacks", _DICE, informed)],
+        "Dice under attack": [table("Slices before and under attack", "attacks", "dice", attacks, informed)],
         "Accidents": [
             TEXTS["accidents"],
-            _attacks(numbers, "Slices before and after an accident", "corruptions", _ACCIDENTS, some),
+            table("Slices before and after an accident", "corruptions", "accidents", accidents, some),
         ],
-        "Structures (UNet)": [_segmenters(numbers, "Dice of each structure", _STRUCTURES, network="UNet")],
-        "How it was measured": [bullets(_methods(numbers))],
+        "Structures (UNet)": [
+            table("Dice of each structure", "segmenters", "structures", structures[structures["structure"] != "mean"])
+        ],
+        "How it was measured": [bullets(_methods(numbers.facts))],
     }
     return to_markdown("Results on the test split", [Section(*each) for each in sections.items()])
 
 
-def _table(
-    numbers: Numbers,
-    title: str,
-    source: str,
-    columns: Mapping[str, str],
-    slices: str,
-    *,
-    rows: pd.DataFrame | None = None,
-) -> Table:
-    """Columns of a file of numbers, or of some rows of it, each by its title."""
-    cells = numbers.rows(numbers.table(source) if rows is None else rows, columns)
-    nothing = [["not trained", *("–" for _ in list(columns)[1:])]]
-    header, caption = list(columns.values()), numbers.caption("", slices)
-    return Table(title, header, cells or nothing, caption, f"{numbers.folder.name}/{source}.csv")
-
-
-def _segmenters(numbers: Numbers, title: str, columns: Mapping[str, str], **wanted: str) -> Table:
-    rows = select(numbers.table("segmenters"), **wanted)
-    if "structure" not in wanted:
-        rows = rows[rows["structure"] != "mean"]
-    return _table(numbers, title, "segmenters", columns, _EVERY_SLICE, rows=rows)
-
-
-def _attacks(numbers: Numbers, title: str, source: str, columns: Mapping[str, str], slices: str) -> Table:
+def _attacks(rows: pd.DataFrame) -> pd.DataFrame:
     """The informed attacker comes first: what the guard is worth against the worst."""
-    rows = numbers.table(source).sort_values("form", key=lambda form: form != INFORMED, kind="stable")
-    rows = rows.assign(label=[attack_label(row) for row in rows.to_dict("records")])
-    return _table(numbers, title, source, columns, slices, rows=rows)
+    rows = rows.sort_values("form", key=lambda form: form != INFORMED, kind="stable")
+    return rows.assign(label=[attack_label(row) for row in rows.to_dict("records")])
 
 
 def _attacked_slices(facts: Facts) -> tuple[str, str]:
@@ -131,38 +77,31 @@ def _attacked_slices(facts: Facts) -> tuple[str, str]:
 
 
 def _guard(numbers: Numbers) -> Table:
-    row = numbers.table("guard").iloc[0]
-    rows = [(text, numbers.cell(row, name)) for name, text in _GUARD.items()]  # type: ignore[arg-type]
+    row = numbers.table("guard").iloc[0].to_dict()
     first = ("Threshold", f"{row['threshold']:.6g}" if "threshold" in row else row["size"])
-    caption = numbers.caption("", f"{numbers.facts.get('clean_slices', 'No')} slices, all that are not blank")
-    source = f"{numbers.folder.name}/guard.csv"
-    return Table("The shipped guard", ("Figure", "Value"), [first, *rows], caption, source)
+    rows = [first, *((text, numbers.cell(row, name)) for name, text in TEXTS["guard"].items())]
+    slices = f"{numbers.facts.get('clean_slices', 'No')} slices, all that are not blank"
+    return numbers.shown("The shipped guard", ("Figure", "Value"), rows, "guard", numbers.caption("", slices))
 
 
 def _choice(numbers: Numbers) -> list[Block]:
     """Both scores under the attacks that choose between them."""
-    table = numbers.table("choice")
+    table, titles = numbers.table("choice"), TEXTS["columns"]["choice"]
     if "size" in table:
         return ["Not trained."]
-    spectral, combined = (table[f"auc_{name}"].mean(skipna=False) for name in ("spectral", "combined"))
-    better = "combined" if combined > spectral else "spectral"
+    mean = {name: table[f"auc_{name}"].mean(skipna=False) for name in ("spectral", "combined")}
+    better = "combined" if mean["combined"] > mean["spectral"] else "spectral"
     # Two subjects are too few for intervals.
     rows = [
-        (row["target"], strength_label(row["strength"]), *(f"{row[name]:.3f}" for name in _BOTH_SCORES))
+        (row["target"], strength_label(row["strength"]), *(f"{row[name]:.3f}" for name in titles))
         for row in table.to_dict("records")
     ]
-    words = (
-        "The guard decides by the score with the larger mean ROC-AUC over the paper's attacks, brain only, on slices "
-        f"that are not of the test split ({table['slices'].iloc[0]} slices): spectral {spectral:.3f}, combined "
-        f"{combined:.3f}, so the {better} one. The combined score needs a second pass through the segmenter."
-    )
-    header = ("Target", "Strength", *_BOTH_SCORES.values())
-    source = f"{numbers.folder.name}/choice.csv"
-    return [words, Table("Both scores", header, rows, "Validation split.", source)]
+    words = TEXTS["choice"].format(slices=table["slices"].iloc[0], better=better, **mean)
+    header = ("Target", "Strength", *titles.values())
+    return [words, numbers.shown("Both scores", header, rows, "choice", "Validation split.")]
 
 
-def _methods(numbers: Numbers) -> list[str]:
-    facts = numbers.facts
+def _methods(facts: Facts) -> list[str]:
     size = f" Guard: {facts['size']}." if "size" in facts else ""
     return [
         f"Command: `{facts['command']}`, {facts['date']}.",

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
 
 from experiments.pages.blocks import Block, Picture, Section, Table
+from experiments.tables import Facts, write_tables
+from monai_advdefense.atomic_path import atomic_path
 
 
 def to_markdown(title: str, sections: Sequence[Section]) -> str:
@@ -14,6 +19,27 @@ def to_markdown(title: str, sections: Sequence[Section]) -> str:
     for section in sections:
         parts += [f"## {section.title}", *map(_markdown, section.blocks)]
     return "\n\n".join(parts) + "\n"
+
+
+def write_page(
+    path: Path,
+    page: Callable[[Path], str],
+    tables: Mapping[str, pd.DataFrame | Facts] | None = None,
+    folder: Path | None = None,
+) -> Path:
+    """Write a page, after the tables that it is made from; each file appears whole or not at all.
+
+    Args:
+        path: the Markdown file.
+        page: makes the page from the tables in a folder.
+        tables: by name; None where they are there.
+        folder: where the tables lie; by default beside the page.
+    """
+    folder = folder or path.parent
+    write_tables(tables or {}, folder)
+    with atomic_path(path) as temporary:
+        temporary.write_text(page(folder), encoding="utf-8")
+    return path
 
 
 def bullets(lines: Iterable[str]) -> str:

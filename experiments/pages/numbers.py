@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.pages.blocks import Table
 from experiments.pages.cells import cell
 from experiments.tables import read_facts, read_table
 
@@ -56,6 +57,12 @@ class Numbers:
         """
         index = {(row[lines[0]], row[columns[0]]): row for row in reversed(table.to_dict("records"))}
         return [[self.cell(index.get((line, column)), name) for column in columns[1]] for line in lines[1]]
+
+    def shown(
+        self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]], source: str, caption: str
+    ) -> Table:
+        """A table of a page that lies beside the folder, made from one of the tables in it."""
+        return Table(title, header, rows, caption, f"{self.folder.name}/{source}.csv")
 
     def caption(self, words: str, slices: str) -> str:
         """Words of a table or picture, then slices, subjects, sizes, seed, date and command."""

@@ -34,15 +34,8 @@ def run_experiments(
 ) -> Path | None:
     """Train what is missing, craft the attacks, measure, and write tables and plots.
 
-    A run that was stopped goes on where it was. Under ``torchrun`` the processes share the tasks.
-
-    Args:
-        work_dir: folder of all that is made; kept between runs.
-        dataset_dir: data in the layout of MALC 2012; not needed by a preset on phantoms.
-        preset: one of ``smoke``, ``small`` and ``full``, or of ``smoke_baselines`` and ``baselines``.
-        bundles: folder of the bundles, whose training configurations are used.
-        output_dir: folder of tables, plots and pages; ``results`` in ``work_dir`` by default.
-        seed: seed of trainings, random targets and noise.
+    A run that was stopped goes on where it was. Under ``torchrun`` the processes share the tasks. The arguments are the
+    options of the command.
 
     Returns:
         The page, or None in a process that others write for.
@@ -90,7 +83,7 @@ def _phantoms(work: Path, preset: Preset, workers: Workers) -> Path:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the experiments of the paper and write their tables and plots."""
     parser = argparse.ArgumentParser(prog="python -m experiments.paper", description=main.__doc__)
-    parser.add_argument("--dataset_dir", metavar="DIR", help="data in the layout of MALC 2012")
+    parser.add_argument("--dataset_dir", metavar="DIR", help="data in the layout of MALC 2012; phantoms need none")
     parser.add_argument("--work_dir", required=True, metavar="DIR", help="all that is made; kept between runs")
     parser.add_argument("--preset", default="small", help=", ".join(PRESETS))
     parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")

@@ -29,7 +29,7 @@ _LINES: dict[str, dict[str, Any]] = {
 }
 
 
-@rc_context(STYLE)
+@rc_context(fname=STYLE)
 def roc_plot(rows: pd.DataFrame, targets: Sequence[str]) -> Figure:
     """Draw the ROC curves of the detectors, one panel for each target network."""
     figure, panels = _panels(targets, ("False positive rate", "True positive rate"))
@@ -43,7 +43,7 @@ def roc_plot(rows: pd.DataFrame, targets: Sequence[str]) -> Figure:
     return figure
 
 
-@rc_context(STYLE)
+@rc_context(fname=STYLE)
 def risk_coverage_plot(rows: pd.DataFrame, targets: Sequence[str]) -> Figure:
     """Draw the share of bad slices among the accepted ones at each coverage, one panel for each target network."""
     figure, panels = _panels(targets, ("Coverage: share of slices accepted", "Bad among the accepted"))

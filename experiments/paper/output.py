@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.pages.markdown import write_page
 from experiments.paper.baseline_sections import baseline_table, baselines_page
 from experiments.paper.claims import bar_table, claim_table, comparison_table
 from experiments.paper.curve_plots import risk_coverage_plot, roc_plot
@@ -50,8 +51,8 @@ def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
     write_tables({"facts": results.counted(resamples), **tables}, folder)
     for name, figure in plots(results, tables).items():
         _write_plot(folder / f"{name}.png", figure)
-    _write_text(folder / "not_reproduced.md", not_reproduced_page(folder))
-    return _write_text(folder / "results.md", results_page(folder))
+    write_page(folder / "not_reproduced.md", not_reproduced_page)
+    return write_page(folder / "results.md", results_page)
 
 
 def write_baselines(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
@@ -67,8 +68,8 @@ def write_baselines(results: Results, folder: Path, *, resamples: int = 1000) ->
     table = baseline_table(results, quantities(results, resamples=resamples))
     write_tables({"baselines": table, "baselines_facts": results.counted(resamples)}, folder)
     if (folder / "facts.csv").is_file():
-        _write_text(folder / "results.md", results_page(folder))
-    return _write_text(folder / "baselines.md", baselines_page(folder))
+        write_page(folder / "results.md", results_page)
+    return write_page(folder / "baselines.md", baselines_page)
 
 
 def plots(results: Results, tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure | None]:
@@ -96,12 +97,6 @@ def _write_plot(path: Path, figure: Figure | None) -> None:
         return
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
-
-
-def _write_text(path: Path, text: str) -> Path:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
 
 
 def _tables(results: Results, resamples: int) -> dict[str, pd.DataFrame]:

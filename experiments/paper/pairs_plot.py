@@ -26,7 +26,7 @@ _PAIRS_OF_THE_PAPER = 16
 _FULL: dict[str, Any] = {"form": "dag", "type": POOLED, "strength": 1.0, "support": "brain"}
 
 
-@rc_context(STYLE)
+@rc_context(fname=STYLE)
 def pairs_plot(rows: pd.DataFrame, targets: Sequence[str]) -> Figure:
     """Draw the Dice of the accepted slices of each pair, with their share, against no defence."""
     figure = Figure(figsize=(3.0 + 3.1 * len(targets), 5.9), layout="constrained")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -67,71 +68,74 @@ def groups(settings: Mapping[str, AttackSetting]) -> dict[str, tuple[AttackSetti
     return found
 
 
-def quantities(results: Results, *, resamples: int = 1000, seed: int = 0) -> Quantities:
+def quantities(results: Results, *, resamples: int = 1000) -> Quantities:
     """Compute all quantities.
 
     Raises:
         CalibrationError: if a detector has too few calibration scores for a threshold.
         InputError: if a score is not finite.
     """
-    measured, targets = _Measured(results, resamples, seed), results.targets
+    measured, targets = _Measured(results, resamples), results.targets
     detection = {
         (detector, target, group): measured.detection(detector, target, group)
-        for detector in results.detectors
-        for target in targets
-        for group in measured.groups
+        for detector, target, group in product(results.detectors, targets, measured.groups)
+        if measured.has_scores(detector, target, (CLEAN, group)) and CLEAN not in measured.groups[group][1]
     }
     guards = {
         (*pair, target, group): measured.guard(*pair, target, group)
-        for pair in measured.pairs()
-        for target in targets
-        for group in (CLEAN, *measured.groups)
+        for pair, target, group in product(_pairs(results), targets, (CLEAN, *measured.groups))
+        if measured.is_guarded(*pair, target, group)
     }
-    attacks = {(target, group): measured.attack(target, group) for target in targets for group in measured.groups}
-    return Quantities(
-        measured.groups,
-        measured.thresholds,
-        _with_means(detection, 1, targets),
-        _with_means(guards, 2, targets),
-        {key: found for key, found in attacks.items() if found},
-    )
+    attacks = {
+        (target, group): named
+        for target, group in product(targets, measured.groups)
+        if (named := measured.attack(target, group))
+    }
+    detection, guards = _with_means(detection, 1, targets), _with_means(guards, 2, targets)
+    return Quantities(measured.groups, measured.thresholds, detection, guards, attacks)
 
 
 def half_attacked(
     results: Results, detector: str, target: str, attacks: Sequence[str]
-) -> tuple[Floats, npt.NDArray[np.bool_]] | None:
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Scores and whether accepting is bad, without a reformer, ``(N, 2 K)``: K clean copies, then K attacked ones."""
-    scores = _stacked(results.scores, [(detector, target, name) for name in (*(CLEAN for _ in attacks), *attacks)])
+    scores = _stacked(results.scores, (detector, target), [*(CLEAN for _ in attacks), *attacks])
     bad = _bad(results, NO_REFORMER, target, attacks)
-    return None if scores is None or bad is None else (scores, np.concatenate([np.zeros_like(bad), bad], axis=1))
+    return scores, np.concatenate([np.zeros_like(bad), bad], axis=1)
 
 
 class _Measured:
-    """Results with what several quantities need: groups, thresholds, resamplings. What was not measured is None."""
+    """Results with what several quantities need: groups, thresholds, resamplings."""
 
-    def __init__(self, results: Results, resamples: int, seed: int) -> None:
+    def __init__(self, results: Results, resamples: int) -> None:
         self.results = results
         self.groups = groups(results.settings)
         self.thresholds = {
             key: threshold_at_false_positive_rate(scores, FALSE_POSITIVE_RATE)
             for key, scores in results.calibration.items()
         }
-        self.slices = SubjectResampling(results.subject, resamples=resamples, seed=seed)
+        self.slices = SubjectResampling(results.subject, resamples=resamples)
         _, first = np.unique(results.volume, return_index=True)
-        self.volumes = SubjectResampling(results.subject[first], resamples=resamples, seed=seed)
+        self.volumes = SubjectResampling(results.subject[first], resamples=resamples)
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """No defence, each reformer by itself, and the pairs of Table 2."""
-        reformers = dict.fromkeys(reformer for _, reformer in self.results.pairs)
-        yield from dict.fromkeys([(NO_DETECTOR, NO_REFORMER), *((NO_DETECTOR, name) for name in reformers)])
-        yield from self.results.pairs
+    def attacks(self, group: str) -> tuple[str, ...]:
+        return (CLEAN,) if group == CLEAN else self.groups[group][1]
 
-    def detection(self, detector: str, target: str, group: str) -> Named | None:
-        attacks = self.groups[group][1]
-        clean = self.results.scores.get((detector, target, CLEAN))
-        attacked = _stacked(self.results.scores, [(detector, target, attack) for attack in attacks])
-        if clean is None or attacked is None or CLEAN in attacks:
-            return None
+    def has_scores(self, detector: str, target: str, among: Sequence[str]) -> bool:
+        return all((detector, target, name) in self.results.scores for group in among for name in self.attacks(group))
+
+    def has_counts(self, reformer: str, target: str, group: str) -> bool:
+        keys = [(NO_REFORMER, target, CLEAN), *((reformer, target, name) for name in self.attacks(group))]
+        return all(key in self.results.counts for key in keys)
+
+    def is_guarded(self, detector: str, reformer: str, target: str, group: str) -> bool:
+        """Whether slices of a group were segmented and a threshold decides about them."""
+        decided = (detector, target) in self.thresholds and self.has_scores(detector, target, (group,))
+        return self.has_counts(reformer, target, group) and (detector == NO_DETECTOR or decided)
+
+    def detection(self, detector: str, target: str, group: str) -> Named:
+        attacks, clean = self.attacks(group), self.results.scores[detector, target, CLEAN]
+        attacked = _stacked(self.results.scores, (detector, target), attacks)
         found = {
             "auc": self.slices.roc_auc(clean, attacked),
             "tpr_at_5": self.slices.true_positive_rate(clean, attacked, false_positive_rate=FALSE_POSITIVE_RATE),
@@ -139,45 +143,36 @@ class _Measured:
         if (detector, target) in self.thresholds:
             threshold = self.thresholds[detector, target]
             found |= {"tpr": self.slices.mean(attacked > threshold), "fpr": self.slices.mean(clean > threshold)}
-        half = half_attacked(self.results, detector, target, attacks)
-        if group == pooled() and half is not None:
+        if group == pooled() and self.has_counts(NO_REFORMER, target, group):
+            half = half_attacked(self.results, detector, target, attacks)
             found["aurc"] = self.slices.area_under_risk_coverage(*half)
         return found
 
-    def guard(self, detector: str, reformer: str, target: str, group: str) -> Named | None:
-        attacks = (CLEAN,) if group == CLEAN else self.groups[group][1]
-        bad = _bad(self.results, reformer, target, attacks)
-        accepted = self._accepted(detector, target, attacks)
-        if bad is None or accepted is None:
-            return None
-        dice = self._dice(reformer, target, attacks, accepted)
+    def guard(self, detector: str, reformer: str, target: str, group: str) -> Named:
+        attacks = self.attacks(group)
+        accepted = np.ones((len(self.results.volume), len(attacks)), bool)
+        if detector != NO_DETECTOR:
+            scores = _stacked(self.results.scores, (detector, target), attacks)
+            accepted = guard_accepts(scores, self.thresholds[detector, target])
+        bad, dice = _bad(self.results, reformer, target, attacks), self._dice(reformer, target, attacks, accepted)
+        soft = _stacked(self.results.soft_dice, (reformer, target), attacks)
         found = {
             "accepted_and_bad": self.slices.mean(accepted & bad),
             "coverage": self.slices.mean(accepted),
             "dice": self.volumes.mean(dice),
+            "soft_dice": self.slices.mean(np.where(accepted, soft, np.nan)),
         }
-        soft = _stacked(self.results.soft_dice, [(reformer, target, attack) for attack in attacks])
-        if soft is not None:
-            found["soft_dice"] = self.slices.mean(np.where(accepted, soft, np.nan))
         if group == CLEAN:
             found["clean_cost"] = self.volumes.mean(self._dice(NO_REFORMER, target, attacks, accepted) - dice)
         return found
 
     def attack(self, target: str, group: str) -> Named:
-        keys, found = [(target, attack) for attack in self.groups[group][1]], {}
-        for name, by_attack in (("norm", self.results.norm), ("flipped", self.results.flipped)):
-            values = _stacked(by_attack, keys)
-            if values is not None:
-                found[name] = self.slices.mean(values)
-        return found
-
-    def _accepted(self, detector: str, target: str, attacks: Sequence[str]) -> npt.NDArray[np.bool_] | None:
-        """Decisions ``(N, K)``."""
-        if detector == NO_DETECTOR:
-            return np.ones((len(self.results.volume), len(attacks)), bool)
-        scores = _stacked(self.results.scores, [(detector, target, attack) for attack in attacks])
-        threshold = self.thresholds.get((detector, target))
-        return None if scores is None or threshold is None else guard_accepts(scores, threshold)
+        names, by_name = self.attacks(group), {"norm": self.results.norm, "flipped": self.results.flipped}
+        return {
+            name: self.slices.mean(_stacked(values, (target,), names))
+            for name, values in by_name.items()
+            if all((target, attack) in values for attack in names)
+        }
 
     def _dice(
         self, reformer: str, target: str, attacks: Sequence[str], accepted: npt.NDArray[np.bool_]
@@ -187,25 +182,27 @@ class _Measured:
         return volume_dice(counts, np.tile(self.results.volume, len(attacks)), accepted.T.ravel())
 
 
-def _stacked(measured: Mapping[Key, npt.NDArray[Any]], keys: Sequence[Key]) -> npt.NDArray[Any] | None:
-    """Arrays ``(N, ...)`` as ``(N, K, ...)``."""
-    found = [measured[key] for key in keys if key in measured]
-    return np.stack(found, axis=1) if len(found) == len(keys) else None
+def _pairs(results: Results) -> list[tuple[str, str]]:
+    """No defence, each reformer by itself, and the pairs of Table 2."""
+    alone = [(NO_DETECTOR, reformer) for _, reformer in results.pairs]
+    return list(dict.fromkeys([(NO_DETECTOR, NO_REFORMER), *alone, *results.pairs]))
 
 
-def _bad(results: Results, reformer: str, target: str, attacks: Sequence[str]) -> npt.NDArray[np.bool_] | None:
+def _stacked(measured: Mapping[Any, npt.NDArray[Any]], key: tuple[str, ...], names: Sequence[str]) -> npt.NDArray[Any]:
+    """Arrays ``(N, ...)`` of several names as ``(N, K, ...)``."""
+    return np.stack([measured[(*key, name)] for name in names], axis=1)
+
+
+def _bad(results: Results, reformer: str, target: str, attacks: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Whether each slice under each attack ``(N, K)`` is bad, see :func:`~experiments.dice.is_bad`."""
-    clean = results.counts.get((NO_REFORMER, target, CLEAN))
-    under = [results.counts.get((reformer, target, attack)) for attack in attacks]
-    if clean is None or any(counts is None for counts in under):
-        return None
-    return np.stack([is_bad(clean, counts) for counts in under if counts is not None], axis=1)
+    clean = results.counts[NO_REFORMER, target, CLEAN]
+    return np.stack([is_bad(clean, results.counts[reformer, target, attack]) for attack in attacks], axis=1)
 
 
-def _with_means(measured: Mapping[Key, Named | None], place: int, targets: Sequence[str]) -> dict[Key, Named]:
+def _with_means(measured: Mapping[Key, Named], place: int, targets: Sequence[str]) -> dict[Key, Named]:
     """What was measured, and the mean over the target networks, of which ``place`` of a key names one."""
-    found: dict[Any, Named] = {key: named for key, named in measured.items() if named}
-    for before, after in dict.fromkeys((key[:place], key[place + 1 :]) for key in found):
+    found: dict[Any, Named] = dict(measured)
+    for before, after in dict.fromkeys((key[:place], key[place + 1 :]) for key in measured):
         each = [found[key] for target in targets if (key := (*before, target, *after)) in found]
         if len(each) == len(targets):
             names = [name for name in each[0] if all(name in named for named in each)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 
 from experiments.attacks import INFORMED, AttackSetting
 from experiments.paper.names import GUARDS, PERFECT
-from experiments.paper.quantities import Quantities, half_attacked, pooled
+from experiments.paper.quantities import Named, Quantities, half_attacked, pooled
 from experiments.paper.results import Floats, Results
 from experiments.tables import CLEAN, Row, quantity_columns
 from monai_advdefense.metrics import risk_coverage_curve
@@ -22,59 +22,59 @@ _COVERAGES = np.arange(1, 101) / 100
 
 
 def detection_table(results: Results, found: Quantities) -> pd.DataFrame:
-    """Table 1: each detector against each attack on each target network, and the mean over these.
-
-    ``knows_guard`` marks the attacks that were made for this very detector.
-    """
-    rows = []
-    for (detector, target, group), quantities in found.detection.items():
-        setting, attacks = found.groups[group]
-        row = {
-            "detector": detector,
-            "target": target,
-            **setting_columns(setting),
-            "knows_guard": _yes(setting.form == INFORMED and setting.target == detector),
-            "clean_slices": len(results.subject),
-            "attacked_slices": len(results.subject) * len(attacks),
-            "subjects": _subjects(results),
-            "threshold": found.thresholds.get((detector, target), math.nan),
-        }
-        rows.append(row | quantity_columns(quantities))
-    return pd.DataFrame(rows)
+    """Table 1: each detector against each attack on each target network, and the mean over these."""
+    table = _table(results, found, found.detection, ("detector", "target")).rename(
+        columns={"slices": "attacked_slices"}
+    )
+    if table.empty:
+        return table
+    table.insert(table.columns.get_loc("attacked_slices"), "clean_slices", len(results.subject))
+    thresholds = [found.thresholds.get((detector, target), math.nan) for detector, target, _ in found.detection]
+    table.insert(table.columns.get_loc("subjects") + 1, "threshold", thresholds)
+    return table
 
 
 def guard_table(results: Results, found: Quantities) -> pd.DataFrame:
     """Table 2 and Figure 4: no defence, each reformer by itself and each pair, under each attack on each network.
 
-    The informed attacker comes first, and accepted-and-bad is the first quantity. ``knows_guard`` marks the attacks
-    that were made for this very pair.
+    The informed attacker comes first, and accepted-and-bad is the first quantity.
     """
+    table = _table(results, found, found.guards, ("detector", "reformer", "target"))
     numbers = {pair: number for number, pair in enumerate(results.pairs, start=1)}
-    rows = []
-    for (detector, reformer, target, group), quantities in found.guards.items():
-        setting, attacks = found.groups.get(group, (None, (CLEAN,)))
-        row = {
-            "pair": numbers.get((detector, reformer), math.nan),
-            "detector": detector,
-            "reformer": reformer,
-            "target": target,
-            **setting_columns(setting),
-            "knows_guard": _yes(setting is not None and _is_made_for(setting, detector, reformer)),
-            "slices": len(results.subject) * len(attacks),
-            "subjects": _subjects(results),
-        }
-        rows.append(row | quantity_columns(quantities))
-    return pd.DataFrame(rows).sort_values("form", key=lambda form: form != INFORMED, kind="stable")
+    table.insert(0, "pair", [numbers.get((detector, reformer), math.nan) for detector, reformer, *_ in found.guards])
+    return table.sort_values("form", key=lambda form: form != INFORMED, kind="stable")
 
 
 def attack_table(results: Results, found: Quantities) -> pd.DataFrame:
     """Norm of each attack and the share of targeted pixels that it flips."""
-    rows = []
-    for (target, group), quantities in found.attacks.items():
-        setting, attacks = found.groups[group]
-        slices = {"slices": len(results.subject) * len(attacks), "subjects": _subjects(results)}
-        rows.append({"target": target, **setting_columns(setting), **slices, **quantity_columns(quantities)})
+    return _table(results, found, found.attacks, ("target",)).drop(columns="knows_guard", errors="ignore")
+
+
+def _table(results: Results, found: Quantities, measured: Mapping[Any, Named], keys: Sequence[str]) -> pd.DataFrame:
+    """A row for each of the quantities, whose names are ``keys`` and a group of attacks.
+
+    ``knows_guard`` marks the attacks that were made for this very detector or guard.
+    """
+    rows, subjects = [], len(np.unique(results.subject))
+    for (*names, group), quantities in measured.items():
+        setting, attacks = found.groups.get(group, (None, (CLEAN,)))
+        row: Row = dict(zip(keys, names, strict=True))
+        row |= {
+            **setting_columns(setting),
+            "knows_guard": "yes" if _is_known(setting, row) else "",
+            "slices": len(results.subject) * len(attacks),
+            "subjects": subjects,
+        }
+        rows.append(row | quantity_columns(quantities))
     return pd.DataFrame(rows)
+
+
+def _is_known(setting: AttackSetting | None, row: Row) -> bool:
+    """Whether an attack was made for the detector, and behind it the reformer, of a row."""
+    if setting is None or setting.form != INFORMED:
+        return False
+    made_for = {"detector": setting.target, "reformer": GUARDS[setting.target][1]}
+    return "detector" in row and all(row[name] == wanted for name, wanted in made_for.items() if name in row)
 
 
 def roc_table(results: Results, found: Quantities) -> pd.DataFrame:
@@ -97,10 +97,9 @@ def risk_coverage_table(results: Results, found: Quantities) -> pd.DataFrame:
     """
     curves, with_perfect = [], set()
     for detector, target, attacks in _pooled(results, found):
-        half = half_attacked(results, detector, target, attacks)
-        if half is None:
+        if "aurc" not in found.detection[detector, target, pooled()]:
             continue
-        scores, bad = (array.ravel() for array in half)
+        scores, bad = (array.ravel() for array in half_attacked(results, detector, target, attacks))
         curves.append(_risk_coverage(detector, target, scores, bad))
         if target not in with_perfect:
             with_perfect.add(target)
@@ -131,16 +130,3 @@ def _risk_coverage(detector: str, target: str, scores: npt.NDArray[Any], bad: np
 
 def _curve(detector: str, target: str, **points: Floats) -> pd.DataFrame:
     return pd.DataFrame({"detector": detector, "target": target, **points})
-
-
-def _is_made_for(setting: AttackSetting, detector: str, reformer: str) -> bool:
-    made_for = GUARDS.get(setting.target) if setting.form == INFORMED else None
-    return made_for is not None and (detector, reformer) == (setting.target, made_for[1])
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else ""
-
-
-def _subjects(results: Results) -> int:
-    return len(np.unique(results.subject))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from experiments.arguments import page_parser
 from experiments.bundles import BUNDLES
+from experiments.pages.markdown import write_page
 from experiments.screen.fit import RATE, VOLUME_RATE
 from experiments.screen.left_out import left_out_verdicts
 from experiments.screen.measured import Measured
@@ -18,8 +19,7 @@ from experiments.screen.other_organ import other_organ
 from experiments.screen.page import page
 from experiments.screen.table import screen_table
 from experiments.screen.targets import GROUPS
-from experiments.tables import Facts, write_tables
-from monai_advdefense.atomic_path import atomic_path
+from experiments.tables import Facts
 from monai_advdefense.checksums import file_sha256
 from monai_advdefense.errors import exit_on_error
 
@@ -38,14 +38,9 @@ def measure_screen(
 ) -> Path:
     """Measure the screen on the test split, and by leaving subjects out on all splits.
 
-    Args:
-        dataset_dir: data in the layout of MALC 2012.
-        bundles: folder of the bundles.
-        work_dir: folder of the measurements, by default ``eval/screen`` of the composite bundle: a run that was stopped
-            goes on there, and another screen of the same networks is judged without measuring all again.
-        screen: weights of the screen; by default those of the composite bundle.
-        output: the Markdown file; its tables lie in the folder ``results`` beside it.
-        kept_only: measure nothing; tell of the conditions that were measured before.
+    The arguments are the options of the command. A run that was stopped goes on in ``work_dir``, by default
+    ``eval/screen`` of the composite bundle, where another screen of the same networks is judged without measuring all
+    again. The tables lie in the folder ``results`` beside ``output``.
 
     Raises:
         InputError: a file is missing.
@@ -63,10 +58,7 @@ def measure_screen(
         accidents = GROUPS["severe accident"]
         found = test.kept("other_organ", lambda: other_organ(Path(bundles), accidents))
         tables["screen_other_organ"] = pd.DataFrame([found])
-    write_tables(tables, target.parent / "results")
-    with atomic_path(target) as temporary:
-        temporary.write_text(page(target.parent / "results"), encoding="utf-8")
-    return target
+    return write_page(target, page, tables, target.parent / "results")
 
 
 def _left_out(test: Measured) -> list[str]:

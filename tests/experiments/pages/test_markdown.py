@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from experiments.pages.blocks import Section, Table
-from experiments.pages.markdown import bullets, to_markdown
+from experiments.pages.markdown import bullets, to_markdown, write_page
 
 
 def test_every_block_is_there(sections):
@@ -22,3 +24,18 @@ def test_a_narrow_column_does_not_part_an_interval():
 
 def test_a_list_has_one_item_a_line():
     assert bullets(["one", "two"]) == "- one\n- two"
+
+
+def test_a_page_is_written_after_the_tables_that_it_is_made_from(tmp_path):
+    path, folder = tmp_path / "page.md", tmp_path / "results"
+    assert write_page(path, lambda tables: (tables / "facts.csv").read_text(), {"facts": {"a": "1"}}, folder) == path
+    assert path.read_text() == "a\n1\n"
+    write_page(folder / "page.md", lambda beside: str(sorted(file.name for file in beside.glob("*.csv"))))
+    assert (folder / "page.md").read_text() == "['facts.csv']"
+
+
+def test_a_page_that_cannot_be_made_leaves_the_older_one(tmp_path):
+    (tmp_path / "page.md").write_text("older")
+    with pytest.raises(ZeroDivisionError):
+        write_page(tmp_path / "page.md", lambda _: str(1 / 0))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("page.md", "older")]

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
 
-from experiments.paper.plot_style import shared_legend
+from experiments.paper.plot_style import INK, STYLE, shared_legend
 
 
 def test_one_legend_names_each_curve_once():
@@ -20,3 +21,14 @@ def test_panels_without_curves_have_no_legend():
     figure.subplots()
     shared_legend(figure, columns=2)
     assert not figure.legends
+
+
+def test_the_style_holds_for_a_plot_and_no_longer():
+    before = dict(rcParams)
+    with rc_context(fname=STYLE):
+        axes = Figure().subplots()
+        axes.set_title("left")
+    assert dict(rcParams) == before
+    assert axes.get_title(loc="left") == "left"
+    assert not axes.spines["top"].get_visible()
+    assert axes.xaxis.label.get_color() == f"#{INK.removeprefix('#')}"
