@@ -30,7 +30,10 @@ def bundle_dirs(bundle_dir: str | os.PathLike[str] | None = None) -> Iterator[Pa
         return
     if os.environ.get(BUNDLE_DIR_VARIABLE):
         yield Path(os.environ[BUNDLE_DIR_VARIABLE])
-    yield Path(__file__).resolve().parents[2] / "bundles"
+    checkout = Path(__file__).resolve().parents[2] / "bundles"
+    # An installed package has none beside it, and nobody should unpack bundles there.
+    if checkout.is_dir():
+        yield checkout
     yield platformdirs.user_data_path("monai_advdefense", appauthor=False) / "bundles"
 
 
@@ -45,7 +48,7 @@ def find_bundle(name: str | os.PathLike[str], bundle_dir: str | os.PathLike[str]
         InputError: if there is none; the message says where it was looked for and how to get it.
     """
     folders = [Path(name)] if os.sep in str(name) or Path(name).is_dir() else []
-    folders += [folder / name for folder in bundle_dirs(bundle_dir)]
+    folders += [place for folder in bundle_dirs(bundle_dir) if (place := folder / name) not in folders]
     for folder in folders:
         if (folder / "configs" / "metadata.json").is_file() or any((folder / "configs").glob("inference.*")):
             return folder.absolute()

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import config_of, network_of, weights_of
+from monai_advdefense.bundle_tools.find_bundle import find_bundle
 from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.guard.detector import ReconstructionDetector
@@ -21,13 +22,14 @@ def load_detector(bundle: str | Path, device: str | torch.device = "cpu") -> Rec
     """Load the calibrated detector of a detector's bundle, or of a defended segmenter's.
 
     Args:
-        bundle: folder with ``configs/inference.json`` and ``models/model.pt``.
+        bundle: name or folder of the bundle, see :func:`~monai_advdefense.bundle_tools.find_bundle.find_bundle`.
         device: where the detector shall run.
 
     Raises:
-        InputError: if the folder holds no such network, or no weights for it.
+        InputError: if there is no such bundle, or it holds no such network, or no weights for it.
         CalibrationError: if the detector is not calibrated.
     """
+    bundle = find_bundle(bundle)
     network = _load(bundle)
     detector = network.detector if isinstance(network, DefendedSegmenter) else network
     if not isinstance(detector, ReconstructionDetector):
@@ -52,12 +54,13 @@ def load_reformer(bundle: str | Path, device: str | torch.device = "cpu") -> nn.
     """Load the reformer of a reformer's bundle, or of a defended segmenter's.
 
     Args:
-        bundle: folder with ``configs/inference.json`` and ``models/model.pt``.
+        bundle: name or folder of the bundle, see :func:`~monai_advdefense.bundle_tools.find_bundle.find_bundle`.
         device: where the reformer shall run.
 
     Raises:
-        InputError: if the folder holds no such network, or no weights for it.
+        InputError: if there is no such bundle, or it holds no such network, or no weights for it.
     """
+    bundle = find_bundle(bundle)
     network = _load(bundle)
     reformer = network.reformer if isinstance(network, DefendedSegmenter) else network
     if isinstance(reformer, ReconstructionDetector):

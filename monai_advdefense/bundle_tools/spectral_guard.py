@@ -28,6 +28,7 @@ from monai.utils import ensure_tuple, get_equivalent_dtype
 from torch import nn
 
 from monai_advdefense.bundle_tools.bundle_folder import setting_of
+from monai_advdefense.bundle_tools.find_bundle import find_bundle
 from monai_advdefense.bundle_tools.guard_parts import load_detector, load_reformer
 from monai_advdefense.bundle_tools.overrides import check_overrides, refuse_unknown_overrides
 from monai_advdefense.guard.detector import ReconstructionDetector
@@ -106,26 +107,28 @@ class Guard:
         """The guard of a bundle, with size and axis of the slices on which its networks were trained.
 
         Args:
-            bundle: folder of a defended segmenter, or of a detector.
-            reformer_bundle: folder of the reformer; None takes it from ``bundle``.
+            bundle: name or folder of the bundle of a defended segmenter, or of a detector, see
+                :func:`~monai_advdefense.bundle_tools.find_bundle.find_bundle`.
+            reformer_bundle: that of the reformer; None takes it from ``bundle``.
             device: where detector and reformer run; a device other than the CPU needs transforms that run in the main
                 process (``num_workers=0``).
             settings: other attributes of the class.
 
         Raises:
-            InputError: if a folder holds no such network, or there is no such setting.
+            InputError: if there is no such bundle, it holds no such network, or there is no such setting.
             CalibrationError: if the detector is not calibrated.
         """
         # What an overlay names is built before all else of a run.
         refuse_unknown_overrides()
         known = [each.name for each in fields(cls)]
         check_overrides(settings, dict.fromkeys(known))
+        folder = find_bundle(bundle)
         for name in ("slice_size", "slice_dim"):
             if name not in settings:
-                settings[name] = setting_of(bundle, name)
+                settings[name] = setting_of(folder, name)
         return cls(
-            detector=load_detector(bundle, device),
-            reformer=load_reformer(bundle if reformer_bundle is None else reformer_bundle, device),
+            detector=load_detector(folder, device),
+            reformer=load_reformer(folder if reformer_bundle is None else reformer_bundle, device),
             **settings,
         )
 

@@ -50,7 +50,7 @@ def load_template() -> tuple[FloatArray, npt.NDArray[np.float64]]:
     datasets, found = optional_import("nilearn.datasets")
     if not found:
         raise broken_rule(
-            "nilearn", "this package, for the brain template", "none", "pip install monai_advdefense[sample]"
+            "nilearn", "this package, for the brain template", "none", "pip install 'monai_advdefense[sample]'"
         )
     template = datasets.load_mni152_template(resolution=1)
     tissues = [datasets.load_mni152_gm_template(resolution=1), datasets.load_mni152_wm_template(resolution=1)]

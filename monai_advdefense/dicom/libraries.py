@@ -23,4 +23,4 @@ def check_libraries(*further: str) -> None:
     missing = [name for name in (*_NEEDED, *further) if find_spec(name) is None]
     if missing:
         found = f"no {' and no '.join(missing)}"
-        raise broken_rule("DICOM", "the libraries that read it", found, "pip install monai_advdefense[dicom]")
+        raise broken_rule("DICOM", "the libraries that read it", found, "pip install 'monai_advdefense[dicom]'")

@@ -44,3 +44,15 @@ def test_what_is_not_there_is_refused_with_the_places_and_the_remedy(tmp_path, m
     monkeypatch.setenv(BUNDLE_DIR_VARIABLE, str(tmp_path / "empty"))
     with pytest.raises(InputError, match=r"nothing: expected a bundle.*empty.*nothing.*unpack its archive"):
         find_bundle("nothing")
+
+
+def test_an_installed_package_names_no_folder_beside_itself(tmp_path, monkeypatch):
+    monkeypatch.delenv(BUNDLE_DIR_VARIABLE, raising=False)
+    monkeypatch.setattr(
+        "monai_advdefense.bundle_tools.find_bundle.__file__",
+        str(tmp_path / "monai_advdefense" / "bundle_tools" / "x.py"),
+    )
+    (alone,) = bundle_dirs()
+    assert alone.parts[-2:] == ("monai_advdefense", "bundles")
+    (tmp_path / "bundles").mkdir()
+    assert next(bundle_dirs()) == tmp_path / "bundles"

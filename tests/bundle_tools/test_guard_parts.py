@@ -7,6 +7,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from monai_advdefense.bundle_tools import Guard, load_detector, load_reformer
+from monai_advdefense.bundle_tools.find_bundle import BUNDLE_DIR_VARIABLE
 from monai_advdefense.errors import CalibrationError, InputError
 
 CONVOLUTION = {"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 1, "kernel_size": 3, "padding": 1}
@@ -57,6 +58,15 @@ def test_a_configuration_can_name_the_folder(write):
     assert torch.equal(parser.get_parsed_content("guard").score(image), network.detector.score(image))
 
 
+def test_bundles_are_found_by_name(write, tmp_path, monkeypatch):
+    write("whole", WHOLE)
+    monkeypatch.setenv(BUNDLE_DIR_VARIABLE, str(tmp_path))
+    assert load_detector("whole").threshold == 1.5
+    assert list(Guard.from_bundle("whole").slice_size) == [40, 48]
+    with pytest.raises(InputError, match="^half: expected a bundle, .*: unpack its archive"):
+        Guard.from_bundle("half")
+
+
 def test_bundles_of_the_parts(write):
     (first, detector), (second, reformer) = write("detector", DETECTOR), write("reformer", REFORMER)
     guard = Guard.from_bundle(first, second, slice_dim=2, label=9)
@@ -83,7 +93,9 @@ def test_a_detector_without_a_threshold_is_refused(write):
 
 
 def test_missing_files_are_named(write, tmp_path):
-    with pytest.raises(InputError, match=r"nowhere/configs/inference\.json"):
+    with pytest.raises(
+        InputError, match=r"^\S+/nowhere: expected a bundle, .*, found none at \S+/nowhere: unpack its archive"
+    ):
         load_detector(tmp_path / "nowhere")
     folder, _ = write("whole", WHOLE)
     (folder / "models" / "model.pt").unlink()

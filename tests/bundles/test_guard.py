@@ -273,7 +273,7 @@ def test_a_missing_guard_ends_the_run_with_one_line(segment, tmp_path, capfd):
         segment(theirs, tmp_path / "data", guarded=True, **{"guard#bundle": str(tmp_path / "nowhere")})
     with pytest.raises(SystemExit):
         sys.excepthook(error.type, error.value, error.tb)
-    assert "nowhere/configs/inference.json: expected the configuration" in capfd.readouterr().err.splitlines()[-1]
+    assert "/nowhere: expected a bundle, a folder with" in capfd.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("suffix", ["json", "yaml"])  # MONAI reads YAML where it is installed

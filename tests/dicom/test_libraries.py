@@ -5,7 +5,7 @@ from monai_advdefense.errors import InputError
 
 
 def test_missing_libraries_are_named_with_the_extra_that_brings_them():
-    with pytest.raises(InputError, match=r"found .*no of_nobody: pip install monai_advdefense\[dicom\]$"):
+    with pytest.raises(InputError, match=r"found .*no of_nobody: pip install 'monai_advdefense\[dicom\]'$"):
         check_libraries("of_nobody")
 
 
