@@ -89,7 +89,7 @@ def screen_excess(on: Attackable, *, unknown: str = "") -> Callable[[Tensor], Te
 
 
 def evade_scores(
-    on: Attackable, *, radius: float, steps: int = STEPS, starts: int = STARTS, unknown: str = ""
+    on: Attackable, *, radius: Tensor | float, steps: int = STEPS, starts: int = STARTS, unknown: str = ""
 ) -> Tensor:
     """Damage the segmentation with no score above its threshold: selective PGD through all of them at once.
 

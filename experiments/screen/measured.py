@@ -76,6 +76,11 @@ class Measured:
         found = malc2012_datalist(self.dataset_dir, self.split)
         return [{**case, "scan": Path(case["image"]).name.partition(".")[0]} for case in found]
 
+    @property
+    def first_cases(self) -> list[dict[str, str]]:
+        """The first volume of each subject."""
+        return list({case["subject"]: case for case in reversed(self.cases)}.values())[::-1]
+
     @cached_property
     def network(self) -> Network:
         """The guard that is measured."""
@@ -108,7 +113,7 @@ class Measured:
             image, label = self.volume(case)
             none = torch.zeros(len(image), dtype=torch.bool)
             index = torch.arange(len(image))
-            return self._examine(image, label, index=index, position=positions(image), changed=none)
+            return self.examined(image, label, index=index, position=positions(image), changed=none)
 
         return cast(Examined, self.kept(_file(CLEAN, case), compute))
 
@@ -133,7 +138,7 @@ class Measured:
         def compute() -> Examined:
             image, label = self.volume(case)
             copy = as_other_scan(image, number)
-            return self._examine(copy, label, index=torch.arange(len(image)), position=positions(copy))
+            return self.examined(copy, label, index=torch.arange(len(image)), position=positions(copy))
 
         return cast(Examined, self.kept(f"other_scan/{number}_{case['scan']}", compute))
 
@@ -172,7 +177,7 @@ class Measured:
         def compute() -> Examined:
             image, label = self.volume(case)
             place = positions(image)[found.index]
-            return self._examine(found.image, label[found.index], index=found.index, position=place)
+            return self.examined(found.image, label[found.index], index=found.index, position=place)
 
         return cast(Examined, self.kept(self._attack_file(name, case), compute)), found.structure
 
@@ -180,18 +185,20 @@ class Measured:
         """The attacked slices themselves."""
 
         def compute() -> Attacked:
-            image, label = self.volume(case)
+            image, _ = self.volume(case)
             index = self.chosen(image, ATTACKS[name].slices)
             structure = worth_erasing(self.clean(case).reformed[index])
-            label = label.masked_fill(image[:, 0] <= 0, 0)
-            clean, parts = self.clean(case), zip(index.split(BATCH), structure.split(BATCH), strict=True)
-            found = [
-                ATTACKS[name].craft(Attackable(self.guard, self.screen, clean, image[rows], label[rows], rows, chosen))
-                for rows, chosen in parts
-            ]
+            parts = zip(index.split(BATCH), structure.split(BATCH), strict=True)
+            found = [ATTACKS[name].craft(self.attackable(case, *part)) for part in parts]
             return Attacked(torch.cat(found), index, structure)
 
         return cast(Attacked, self.kept(f"crafted/{self._attack_file(name, case)}", compute))
+
+    def attackable(self, case: dict[str, str], index: Tensor, structure: Tensor) -> Attackable:
+        """Some slices of a clean volume, and a structure to erase in each, for who attacks them."""
+        image, label = self.volume(case)
+        label = label.masked_fill(image[:, 0] <= 0, 0)
+        return Attackable(self.guard, self.screen, self.clean(case), image[index], label[index], index, structure)
 
     def _attack_file(self, name: str, case: dict[str, str]) -> str:
         """Name of what is kept of an attack; of one that knows the scores for each screen another."""
@@ -208,16 +215,14 @@ class Measured:
         """Preprocessed slices ``(S, 1, X, Z)`` and their classes ``(S, X, Z)``."""
         return _loaded(self.bundles, self.dataset_dir, case["image"], case["label"])
 
-    def _examine(self, image: Tensor, label: Tensor, **place: Tensor) -> Examined:
+    def examined(self, image: Tensor, label: Tensor, **place: Tensor) -> Examined:
         """Examine and predict all slices."""
         found = examine(image, num_classes=self.num_classes, **place)
         return predicted(found, self.guard, image, label, ~found.blank)
 
     def cases_of(self, name: str) -> list[dict[str, str]]:
         """The volumes that a condition is measured on."""
-        if name not in ATTACKS or not ATTACKS[name].one_volume:
-            return self.cases
-        return list({case["subject"]: case for case in reversed(self.cases)}.values())[::-1]
+        return self.first_cases if name in ATTACKS and ATTACKS[name].one_volume else self.cases
 
     def is_kept(self, name: str) -> bool:
         """Whether a condition was measured on all its volumes."""
@@ -226,9 +231,10 @@ class Measured:
 
     def has(self, name: str) -> bool:
         """Whether something was kept under a name."""
-        return self._path(name).is_file()
+        return self.place(name).is_file()
 
-    def _path(self, name: str) -> Path:
+    def place(self, name: str) -> Path:
+        """Where something is kept under a name."""
         return self.work_dir / self.network.sha256[:16] / f"{name}.pt"
 
     def kept(self, name: str, compute: Callable[[], Any]) -> Any:
@@ -236,10 +242,10 @@ class Measured:
         if not self.has(name):
             self._write(name, compute())
         # Files that this class wrote itself.
-        return torch.load(self._path(name), weights_only=False)
+        return torch.load(self.place(name), weights_only=False)
 
     def _write(self, name: str, found: Any) -> None:
-        path = self._path(name)
+        path = self.place(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             torch.save(found, temporary)

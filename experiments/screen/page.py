@@ -79,6 +79,7 @@ def page(folder: Path) -> str:
         Section("Wanted and missed", [TEXTS["missed"], _missed(numbers, table)]),
         Section("Clean volumes", [TEXTS["clean"], _clean(numbers, table)]),
         *(_section(numbers, table, group) for group in _TITLES),
+        *_against_attacker(numbers),
         *_other_organ(numbers),
         Section("Not measured", [bullets([*_absent(table), *TEXTS["absent"], *_no_dice(numbers)])]),
         Section("How to read it", [bullets(TEXTS["limits"]), bullets(_methods(numbers))]),
@@ -153,6 +154,34 @@ def _other_organ(numbers: Numbers) -> list[Section]:
     header = ("Figure", "Measured", "Wanted", "Met")
     table = Table("Another organ", header, lines, caption, f"{numbers.folder.name}/screen_other_organ.csv")
     return [Section("Another organ and contrast", [TEXTS["other_organ"], table])]
+
+
+def _against_attacker(numbers: Numbers) -> list[Section]:
+    """What a screen gained that was refitted against its attacker, if it was."""
+    name = "screen_against_attacker"
+    if not (numbers.folder / f"{name}.csv").is_file():
+        return []
+    rows = numbers.table(name).to_dict("records")
+    norms = [column for column in rows[0] if str(column).startswith("accepted_and_bad_")]
+    of_norms = [f"norm {str(column).rpartition('_')[2]}" for column in norms]
+    header = (
+        *("Refits", "Clean slices rejected", "Faint noise rejected", "Accepted and bad", *of_norms),
+        *("The same, not attacked", "Bad", "Rejected", "Attacked before the refit, rejected", "What spoke"),
+    )
+    shown = ("accepted_and_bad", *norms, "base_rate", "bad", "rejected", "earlier_rejected")
+    lines = [
+        [
+            f"{row['round']:.0f}",
+            f"{row['clean_rejected']:.0f} of {row['clean_slices']:.0f}",
+            f"{row['noise_rejected']:.0f} of {row['noisy_slices']:.0f}",
+            *("–" if pd.isna(row[column]) else f"{row[column]:.0f}" for column in shown),
+            row["spoke"],
+        ]
+        for row in rows
+    ]
+    caption = f"Each time {rows[0]['slices']:.0f} slices; python -m experiments.screen.against_attacker"
+    table = Table("Attack and refit by turns", header, lines, caption, f"{numbers.folder.name}/{name}.csv")
+    return [Section("Refitted against its attacker", [TEXTS["against_attacker"], table])]
 
 
 def _met(row: dict[Any, Any], target: Target) -> str:

@@ -34,7 +34,7 @@ def test_the_excess_is_of_the_scores_by_which_the_screen_judges(measured, attack
     brighter = (1.2 * on.image).clamp(0, 1)
     for image in (on.image, brighter):
         found = screen_excess(on)(image) + on.screen.threshold
-        part = measured._examine(
+        part = measured.examined(
             image, on.label, index=on.index, position=measured.clean(case).prediction.position[on.index]
         )
         said = judge_among_clean(on.screen, part, on.clean)
