@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from experiments.pages.markdown import to_markdown
 from experiments.pages.numbers import Numbers
 from experiments.paper.baseline_networks import DEFENCES, PLAIN
 from experiments.paper.names import NO_DETECTOR, NO_REFORMER
-from experiments.paper.paper_numbers import labels
+from experiments.paper.paper_numbers import Columns, PaperNumbers
 from experiments.paper.quantities import Quantities, pooled
 from experiments.paper.results import Results
 from experiments.paper.rows import setting_columns
@@ -21,7 +21,6 @@ from experiments.paper.texts import TEXTS
 from experiments.tables import CLEAN, quantity_columns
 
 TITLE = "Baselines that Park et al. 2020 name, on MALC 2012"
-_NAMES = {defence: "no defence" if defence == NO_REFORMER else defence for defence in DEFENCES}
 
 
 def baseline_table(results: Results, found: Quantities) -> pd.DataFrame:
@@ -54,12 +53,27 @@ def baselines(folder: Path) -> Iterator[Block]:
     """The section of the page; nothing where ``folder`` has no baselines."""
     if not (folder / "baselines.csv").is_file():
         return
-    numbers = Numbers(folder, "baselines_facts")
-    slices = f"{numbers.facts['clean_slices']} clean slices and as many under each attack"
-    caption = numbers.caption(TEXTS["captions"]["baselines"], slices)
-    attacks = {name: label for name, label in labels(numbers.table("baselines")).items() if name != CLEAN}
+    numbers = PaperNumbers(folder, "baselines_facts")
+    table = numbers.table("baselines")
+    against = {
+        name: f"the {'plain' if network == PLAIN else 'defended'} network" for name, (network, _) in DEFENCES.items()
+    }
+    table = table.assign(
+        against=table["defence"].map(against), defence=table["defence"].replace(NO_REFORMER, "no defence")
+    )
+    other = [name for name in table["attack"].unique() if name != CLEAN and not name.startswith("dag_")]
+    shown = {name: name.partition("_")[0].upper() for name in (pooled(), *other)}
+    columns: Columns = {
+        "Attacks made against": ({}, "against"),
+        **{f"Accepted and bad, {form}": ({"attack": name}, "accepted_and_bad") for name, form in shown.items()},
+        **{f"Dice, {form}": ({"attack": name}, "dice") for name, form in shown.items()},
+        "Clean: Dice": ({"attack": CLEAN}, "dice"),
+        "Clean: cost": ({"attack": CLEAN}, "clean_cost"),
+        "Coverage": ({"attack": pooled()}, "coverage"),
+    }
     yield from TEXTS["baselines"]
-    yield _at_full_strength(numbers, attacks, caption)
+    title, lines = "Baselines at full strength", ("Defence", "defence")
+    yield numbers.compared(title, table, lines, columns, source="baselines", slices=numbers.single_slices)
     yield TEXTS["elsewhere"]["baselines"]
 
 
@@ -71,28 +85,3 @@ def baselines_page(folder: Path) -> str:
     methods = [f"{subject}: {TEXTS['methods'][subject]}" for subject in subjects]
     sections = [Section("Baselines", list(baselines(folder))), Section("How it was measured", [*methods, about])]
     return to_markdown(TITLE, sections)
-
-
-def _cells(numbers: Numbers, name: str, attacks: list[str]) -> list[list[str]]:
-    return numbers.pivot(numbers.table("baselines"), name, ("defence", list(DEFENCES)), ("attack", attacks))
-
-
-def _at_full_strength(numbers: Numbers, attacks: Mapping[str, str], caption: str) -> Table:
-    """All types of DAG together, and the other attacks."""
-    shown = [pooled(), *(name for name in attacks if not name.startswith("dag_"))]
-    forms = [name.partition("_")[0].upper() for name in shown]
-    parts = (
-        ("accepted_and_bad", shown, [f"Accepted and bad, {form}" for form in forms]),
-        ("dice", shown, [f"Dice, {form}" for form in forms]),
-        ("dice", [CLEAN], ["Clean: Dice"]),
-        ("clean_cost", [CLEAN], ["Clean: cost"]),
-        ("coverage", [pooled()], ["Coverage"]),
-    )
-    cells = [_cells(numbers, name, among) for name, among, _ in parts]
-    networks = ("the plain network" if network == PLAIN else "the defended network" for network, _ in DEFENCES.values())
-    rows = [
-        [name, network, *(cell for part in cells for cell in part[line])]
-        for line, (name, network) in enumerate(zip(_NAMES.values(), networks, strict=True))
-    ]
-    header = ("Defence", "Attacks made against", *(head for _, _, heads in parts for head in heads))
-    return Table("Baselines at full strength", header, rows, caption, "baselines.csv")
