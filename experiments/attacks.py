@@ -83,7 +83,6 @@ def attack_settings(
     whole: Iterable[float] = STRENGTHS,
     noise: str = TYPES,
     guards: Iterable[str] = ("guard",),
-    budgets: Iterable[float] = BUDGETS,
 ) -> list[AttackSetting]:
     """DAG, the form of Xie et al., noise and the informed attacker; what takes its norm from another comes after it.
 
@@ -92,14 +91,13 @@ def attack_settings(
         whole: strengths of DAG on the whole image.
         noise: types of DAG whose norms the noise has.
         guards: each is attacked by an informed attacker.
-        budgets: the norms of the informed attacker.
     """
     return [
         *(AttackSetting("dag", kind, strength) for strength in strengths for kind in TYPES),
         *(AttackSetting("dag", kind, strength, "whole") for strength in whole for kind in TYPES),
         AttackSetting("xie", "derangement"),
         *(AttackSetting("noise", kind, strength) for strength in strengths for kind in noise),
-        *(AttackSetting(INFORMED, guard, budget) for guard in guards for budget in budgets),
+        *(AttackSetting(INFORMED, guard, budget) for guard in guards for budget in BUDGETS),
     ]
 
 

@@ -36,10 +36,6 @@ class Numbers:
         """A quantity of a row with its interval."""
         return cell(row, name, self.resamples)
 
-    def first(self, rows: pd.DataFrame, name: str) -> str:
-        """A quantity of the first row; a dash if there is none."""
-        return cell(None if rows.empty else rows.iloc[0], name, self.resamples)  # type: ignore[arg-type]
-
     def rows(self, table: pd.DataFrame, columns: Iterable[str]) -> list[list[str]]:
         """Some columns of each row as cells."""
         return [[self.cell(row, name) for name in columns] for row in table.to_dict("records")]

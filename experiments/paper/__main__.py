@@ -12,11 +12,11 @@ from tqdm import tqdm
 
 from experiments.bundles import BUNDLES
 from experiments.paper.baselines import baseline_stages, collect_baselines
-from experiments.paper.collect import collect
 from experiments.paper.experiment import Experiment
 from experiments.paper.facts import run_facts
 from experiments.paper.output import write, write_baselines
 from experiments.paper.presets import PRESETS, Preset
+from experiments.paper.results import collect
 from experiments.paper.schedule import Workers, plan, run
 from experiments.paper.stages import seconds_per_slice, stages
 from monai_advdefense.data.phantom import write_phantom_dataset
@@ -29,7 +29,6 @@ def run_experiments(
     *,
     preset: str = "small",
     bundles: str | Path = BUNDLES,
-    output_dir: str | Path | None = None,
     seed: int = 0,
 ) -> Path | None:
     """Train what is missing, craft the attacks, measure, and write tables and plots.
@@ -61,7 +60,7 @@ def run_experiments(
     if workers.rank:
         return None
     facts = run_facts(preset, sizes, seed)
-    folder = Path(output_dir or work / "results")
+    folder = work / "results"
     if sizes.gan:
         return write_baselines(collect_baselines(experiment, facts), folder, resamples=sizes.resamples)
     return write(collect(experiment, facts), folder, resamples=sizes.resamples)
@@ -84,10 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the experiments of the paper and write their tables and plots."""
     parser = argparse.ArgumentParser(prog="python -m experiments.paper", description=main.__doc__)
     parser.add_argument("--dataset_dir", metavar="DIR", help="data in the layout of MALC 2012; phantoms need none")
-    parser.add_argument("--work_dir", required=True, metavar="DIR", help="all that is made; kept between runs")
+    parser.add_argument(
+        "--work_dir", required=True, metavar="DIR", help="all that is made, with the page in results; kept"
+    )
     parser.add_argument("--preset", default="small", help=", ".join(PRESETS))
     parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
-    parser.add_argument("--output_dir", metavar="DIR", help="tables, plots and pages; by default in work_dir")
     parser.add_argument("--seed", type=int, default=0, help="seed of trainings, random targets and noise")
     page = run_experiments(**vars(parser.parse_args(arguments)))
     if page is not None:

@@ -1,17 +1,21 @@
-"""The baselines: their tasks, and their measurements as results of the plain network behind each defence."""
+"""The baselines: their tasks, their measurements as results of the plain network behind each defence, their table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import pandas as pd
+
 from experiments.paper.baseline_networks import DEFENCES, PLAIN
-from experiments.paper.collect import measurements
 from experiments.paper.experiment import Experiment
 from experiments.paper.names import NO_DETECTOR, NO_REFORMER
-from experiments.paper.results import Results
+from experiments.paper.quantities import Quantities
+from experiments.paper.results import Results, measurements
+from experiments.paper.rows import setting_columns
 from experiments.paper.schedule import Task
 from experiments.paper.stages import FORWARD, arrays_task, attack_task, train_tasks
-from experiments.tables import CLEAN, Facts
+from experiments.tables import CLEAN, Facts, quantity_columns
 
 
 def baseline_stages(experiment: Experiment, unit: Mapping[str, float]) -> list[tuple[str, list[Task]]]:
@@ -37,6 +41,32 @@ def collect_baselines(experiment: Experiment, facts: Facts) -> Results:
     attacked = {defence: network for defence, (network, _) in DEFENCES.items()}
     pairs = tuple((NO_DETECTOR, defence) for defence in DEFENCES)
     return Results(facts=facts, targets=(PLAIN,), pairs=pairs, **measurements(experiment, behind, attacked))
+
+
+def baseline_table(results: Results, found: Quantities) -> pd.DataFrame:
+    """Each defence on clean slices and under each attack.
+
+    ``attacked`` names the network that the attack was made against, ``white_box`` whether that is all there is to
+    attack. ``norm`` and ``flipped`` are means over the slices, before Defense-GAN.
+    """
+    rows = []
+    for defence, (network, reformer) in DEFENCES.items():
+        for group in (CLEAN, *found.groups):
+            setting, attacks = found.groups.get(group, (None, (CLEAN,)))
+            attacked = {
+                name: float(np.mean([values[defence, attack] for attack in attacks]))
+                for name, values in (("norm", results.norm), ("flipped", results.flipped))
+                if CLEAN not in attacks
+            }
+            row = {
+                "defence": defence,
+                "attacked": "" if setting is None else network,
+                "white_box": "" if setting is None or reformer != NO_REFORMER else "yes",
+                **setting_columns(setting),
+                "slices": len(results.subject) * len(attacks),
+            }
+            rows.append(row | attacked | quantity_columns(found.guards[NO_DETECTOR, defence, PLAIN, group]))
+    return pd.DataFrame(rows)
 
 
 def _measure(experiment: Experiment, unit: Mapping[str, float], defence: str, name: str) -> Task:

@@ -48,8 +48,7 @@ class Experiment:
         networks = baseline_networks(preset, seed) if preset.gan else paper_networks(preset, seed)
         attacks = baseline_attack_settings()
         if not preset.gan:
-            strengths, budgets = preset.strengths, preset.informed_budgets
-            attacks = attack_settings(strengths=strengths, whole=strengths, guards=GUARDS, budgets=budgets)
+            attacks = attack_settings(strengths=preset.strengths, whole=preset.strengths, guards=GUARDS)
         self.trainings = {(training.role, training.name): training for training in networks}
         self.settings = {setting.name: setting for setting in attacks}
 

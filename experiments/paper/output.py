@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.pages.markdown import write_page
-from experiments.paper.baseline_sections import baseline_table, baselines_page
+from experiments.paper.baselines import baseline_table
 from experiments.paper.claims import bar_table, claim_table, comparison_table
 from experiments.paper.curve_plots import risk_coverage_plot, roc_plot
-from experiments.paper.page import not_reproduced_page, results_page
+from experiments.paper.page import baselines_page, not_reproduced_page, results_page
 from experiments.paper.pairs_plot import pairs_plot
 from experiments.paper.quantities import quantities
 from experiments.paper.results import Results
@@ -20,10 +20,6 @@ from experiments.paper.rows import attack_table, detection_table, guard_table, r
 from experiments.paper.spectrum_plots import images_plot, shown_examples, spectra_plot
 from experiments.tables import write_tables
 from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.errors import InputError
-
-NEEDED_FACTS = ("command", "date", "preset", "seed", "sizes")
-"""Facts that every caption names."""
 
 
 def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
@@ -40,13 +36,10 @@ def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
         The page, ``results.md``; beside it lies ``not_reproduced.md``.
 
     Raises:
-        InputError: if a fact for the captions is missing, or a score is not finite.
+        InputError: if a score is not finite.
         CalibrationError: if a detector has too few calibration scores for a threshold.
         OutputError: if a file cannot be written.
     """
-    missing = [name for name in NEEDED_FACTS if not results.facts.get(name)]
-    if missing:
-        raise InputError(f"facts: expected {', '.join(NEEDED_FACTS)} for the captions, found no {', '.join(missing)}")
     tables = _tables(results, resamples)
     write_tables({"facts": results.counted(resamples), **tables}, folder)
     for name, figure in plots(results, tables).items():

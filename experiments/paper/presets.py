@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from experiments.attacks import BUDGETS, INFORMED_STEPS, STRENGTHS
+from experiments.attacks import INFORMED_STEPS, STRENGTHS
 
 GAN = "Defense-GAN"
 
@@ -26,7 +26,6 @@ class Preset:
         slices: attacked slices of each test volume, evenly spaced; None for all.
         strengths: step sizes of DAG as fractions of the paper's.
         informed_steps: steps of the informed attacker.
-        informed_budgets: its L2 norms as fractions of the norm of DAG type A at full strength.
         num_classes: classes of the data, background included.
         phantoms: number of phantoms that stand in for a data set; 0 where one is given.
         resamples: number of bootstrap resamples.
@@ -42,7 +41,6 @@ class Preset:
     slices: int | None = None
     strengths: tuple[float, ...] = STRENGTHS
     informed_steps: int = INFORMED_STEPS
-    informed_budgets: tuple[float, ...] = BUDGETS
     num_classes: int = 28
     phantoms: int = 0
     resamples: int = 1000

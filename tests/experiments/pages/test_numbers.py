@@ -41,12 +41,6 @@ def test_resamples_are_those_of_the_facts(tmp_path, numbers):
     assert Numbers(tmp_path, "other_facts").cell(row, "x") == "0.500 [0.400, 0.600]"
 
 
-def test_the_first_of_no_rows_is_a_dash(numbers):
-    table = numbers.table("t")
-    assert numbers.first(table, "x") == "0.500 [0.400, 0.600]*"
-    assert numbers.first(table[:0], "x") == "–"
-
-
 def test_a_table_is_read_once(numbers, tmp_path):
     first = numbers.table("t")
     (tmp_path / "t.csv").unlink()

@@ -11,10 +11,10 @@ import torch
 
 from experiments.bundles import BUNDLES
 from experiments.paper.__main__ import main
-from experiments.paper.collect import collect
 from experiments.paper.experiment import Experiment
 from experiments.paper.names import COMBINED, TARGETS
 from experiments.paper.presets import PRESETS
+from experiments.paper.results import collect
 from experiments.tables import CLEAN
 from tests.run_python import run_by_two
 

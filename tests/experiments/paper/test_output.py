@@ -14,7 +14,6 @@ from experiments.paper import output
 from experiments.paper.output import plots, write
 from experiments.paper.quantities import quantities
 from experiments.paper.rows import guard_table
-from monai_advdefense.errors import InputError
 
 TABLES = ("facts", "detection", "guards", "attacks", "comparisons", "claims", "bars", "roc", "risk_coverage")
 FIGURES = ("figure_2", "figure_3", "figure_4", "roc", "risk_coverage")
@@ -124,9 +123,3 @@ def test_what_did_not_come_out_is_told_with_a_conjecture_on_a_page_of_its_own(fo
     assert "\n## Not measured in this run\n" in page
     link = "](not_reproduced.md)"
     assert link in (folder / "results.md").read_text(encoding="utf-8")
-
-
-def test_missing_fact_is_named(small, tmp_path):
-    with pytest.raises(InputError, match="found no date"):
-        write(dataclasses.replace(small, facts=small.facts | {"date": ""}), tmp_path)
-    assert not list(tmp_path.iterdir())

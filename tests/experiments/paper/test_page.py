@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.paper.baseline_sections import baselines_page
-from experiments.paper.page import not_reproduced_page, results_page
+from experiments.paper.page import baselines_page, not_reproduced_page, results_page
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "results" / "paper"
 

@@ -9,13 +9,19 @@ import pytest
 
 from experiments.pages.blocks import Section, Table
 from experiments.paper import output
-from experiments.paper.claim_sections import claims, count_of_verdicts, in_short, not_reproduced
-from experiments.paper.detection_sections import detection
-from experiments.paper.guard_sections import guards, informed_attacker
 from experiments.paper.names import COMBINED, GUARDS, MEAN, PAIRS
 from experiments.paper.output import write
 from experiments.paper.paper_numbers import PaperNumbers, guard_label, target_label
 from experiments.paper.quantities import pooled
+from experiments.paper.sections import (
+    claims,
+    count_of_verdicts,
+    detection,
+    guards,
+    in_short,
+    informed_attacker,
+    not_reproduced,
+)
 from experiments.tables import CLEAN, select
 
 
@@ -114,7 +120,7 @@ def test_the_page_opens_with_what_passes_each_guard(numbers):
     for name, (_, reformer, _) in GUARDS.items():
         row = select(numbers.guards, detector=name, reformer=reformer, knows_guard="yes", strength=1.0, target=MEAN)
         told = next(words for words in paragraphs if f"guard {name} → {reformer} " in words)
-        assert numbers.first(row, "accepted_and_bad") in told
+        assert numbers.cell(row.iloc[0], "accepted_and_bad") in told
 
 
 def test_without_plots_and_attackers_the_sections_are_shorter(results, tmp_path):
