@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,28 +32,6 @@ _OF_ACCEPTED_SLICES = ("pair_13_best", "magnet_below_none")
 Side = tuple[str, Resampled | float | None]
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """One pair of quantities of which the first should be the higher one; None is not measured."""
-
-    higher: Side
-    lower: Side
-
-    @property
-    def difference(self) -> Resampled | None:
-        first, second = self.higher[1], self.lower[1]
-        return first - second if isinstance(first, Resampled) and second is not None else None
-
-    def columns(self) -> Row:
-        row: Row = {"expected_higher": self.higher[0], "expected_lower": self.lower[0]}
-        measured = {"higher": self.higher[1], "lower": self.lower[1], "difference": self.difference}
-        for name, quantity in measured.items():
-            # A number such as that of chance has no interval.
-            known = Resampled(quantity, np.empty(0)) if isinstance(quantity, float) else quantity
-            row |= {} if known is None else quantity_columns({name: known})
-        return row
-
-
 def verdict(difference: Resampled | None) -> str:
     """Whether a difference lies above 0: yes, no (below 0), undecided (0 is in its 95 % interval), or not measured."""
     if difference is None or not np.isfinite(difference.estimate):
@@ -68,8 +46,11 @@ def comparison_table(results: Results, found: Quantities) -> pd.DataFrame:
     """Each comparison that a claim rests on, in each setting, with its verdict."""
     return pd.DataFrame(
         [
-            {"claim": claim, "setting": setting, "verdict": verdict(each.difference), **each.columns()}
-            for claim, setting, each in _every(results, found)
+            {"claim": claim, "setting": setting, **_compared(*sides)}
+            for setting, group in SETTINGS.items()
+            for claim, comparisons in _Claims(results, found, group).comparisons().items()
+            if setting != "half_clean" or claim in _OF_ACCEPTED_SLICES
+            for sides in comparisons
         ]
     )
 
@@ -116,11 +97,15 @@ def _together(verdicts: Sequence[str]) -> str:
     return "no" if "no" in verdicts else "yes" if set(verdicts) == {"yes"} else "undecided"
 
 
-def _every(results: Results, found: Quantities) -> Iterator[tuple[str, str, _Comparison]]:
-    for setting, group in SETTINGS.items():
-        for claim, comparisons in _Claims(results, found, group).comparisons().items():
-            if setting != "half_clean" or claim in _OF_ACCEPTED_SLICES:
-                yield from ((claim, setting, comparison) for comparison in comparisons)
+def _compared(expected_higher: Side, expected_lower: Side) -> Row:
+    (higher_name, higher), (lower_name, lower) = expected_higher, expected_lower
+    difference = higher - lower if isinstance(higher, Resampled) and lower is not None else None
+    row: Row = {"verdict": verdict(difference), "expected_higher": higher_name, "expected_lower": lower_name}
+    for name, quantity in (("higher", higher), ("lower", lower), ("difference", difference)):
+        # A number such as that of chance has no interval.
+        known = Resampled(quantity, np.empty(0)) if isinstance(quantity, float) else quantity
+        row |= {} if known is None else quantity_columns({name: known})
+    return row
 
 
 @dataclass(frozen=True)
@@ -131,58 +116,53 @@ class _Claims:
     found: Quantities
     group: str
 
-    def comparisons(self) -> dict[str, list[_Comparison]]:
-        """Comparisons of each claim, the order of the paper."""
+    def comparisons(self) -> dict[str, Sequence[tuple[Side, Side]]]:
+        """Comparisons of each claim, in the order of the paper; of each the first should be the higher one."""
         area, reformed = self.area, self.reformed
-        others = ("unshifted", "image")
-        unshifted, image = (
-            [(area(f"{name} shifted"), area(f"{name} {other}")) for name in NETWORKS] for other in others
-        )
-        deep = [(area(f"{name} image"), area(autoencoder)) for name in NETWORKS for autoencoder in AUTOENCODERS]
-        sides: dict[str, Sequence[tuple[Side, Side]]] = {
-            "shifted_above_unshifted": unshifted,
+        return {
+            "shifted_above_unshifted": [(area(f"{name} shifted"), area(f"{name} unshifted")) for name in NETWORKS],
             "unshifted_above_chance": [(area(f"{name} unshifted"), ("chance", 0.5)) for name in NETWORKS],
-            "shifted_above_image": image,
-            "networks_above_autoencoders": deep,
+            "shifted_above_image": [(area(f"{name} shifted"), area(f"{name} image")) for name in NETWORKS],
+            "networks_above_autoencoders": [
+                (area(f"{name} image"), area(autoencoder)) for name in NETWORKS for autoencoder in AUTOENCODERS
+            ],
             "unet_reformer_best": [(reformed("UNet"), reformed(other)) for other in (*AUTOENCODERS, "DenseNet")],
             "pair_13_best": [self.pair_13(target) for target in self.results.targets],
             "magnet_below_none": [self.magnet()],
             "skip_connections": self.skip_connections(),
         }
-        return {claim: [_Comparison(*each) for each in pairs] for claim, pairs in sides.items()}
 
     def area(self, detector: str) -> Side:
-        named = self.found.detection.get((detector, MEAN, self.group), {})
-        return f"{detector} detector, AUC", named.get("auc")
+        return f"{detector} detector, AUC", self.found.detection.get((detector, MEAN, self.group), {}).get("auc")
+
+    def dice(self, detector: str, reformer: str, target: str, group: str) -> Resampled | None:
+        return self.found.guards.get((detector, reformer, target, group), {}).get("dice")
 
     def reformed(self, reformer: str) -> Side:
-        named = self.found.guards.get((NO_DETECTOR, reformer, MEAN, self.group), {})
-        return f"{reformer} reformer, Dice", named.get("dice")
+        return f"{reformer} reformer, Dice", self.dice(NO_DETECTOR, reformer, MEAN, self.group)
 
-    def pair(self, number: int, target: str) -> Resampled | None:
-        """Dice of the slices that a pair of Table 2 accepts; None if it accepts none."""
-        if number > len(self.results.pairs):
-            return None
-        dice = self.found.guards.get((*self.results.pairs[number - 1], target, self.group), {}).get("dice")
-        return dice if dice is not None and np.isfinite(dice.estimate) else None
+    def pairs(self, target: str, numbers: range) -> dict[int, Resampled]:
+        """Dice of the slices that pairs of Table 2 accept, without those that accept none."""
+        known = {number: pair for number, pair in enumerate(self.results.pairs, start=1) if number in numbers}
+        found = {number: self.dice(*pair, target, self.group) for number, pair in known.items()}
+        return {number: dice for number, dice in found.items() if dice is not None and np.isfinite(dice.estimate)}
 
     def pair_13(self, target: str) -> tuple[Side, Side]:
-        others = {number: self.pair(number, target) for number in range(1, 17) if number != 13}
-        known = {number: dice for number, dice in others.items() if dice is not None}
+        others = self.pairs(target, range(1, 17))
+        own = others.pop(13, None)
         best: Side = ("best other pair", None)
-        if known:
-            first = max(known, key=lambda number: known[number].estimate)
+        if others:
+            first = max(others, key=lambda number: others[number].estimate)
             # On each resample the best of the others, which need not be the same one.
-            values = np.fmax.reduce([dice.values for dice in known.values()])
-            best = (f"pair {first}, the best other, {target}, Dice", Resampled(known[first].estimate, values))
-        return (f"pair 13, {target}, Dice", self.pair(13, target)), best
+            values = np.fmax.reduce([dice.values for dice in others.values()])
+            best = (f"pair {first}, the best other, {target}, Dice", Resampled(others[first].estimate, values))
+        return (f"pair 13, {target}, Dice", own), best
 
     def magnet(self) -> tuple[Side, Side]:
-        pairs = [self.pair(number, "UNet") for number in range(1, 5)]
-        known = [dice for dice in pairs if dice is not None]
-        none = self.found.guards.get((NO_DETECTOR, NO_REFORMER, "UNet", self.group), {}).get("dice")
-        magnet = mean_of(known) if known else None
-        return ("no defence, UNet, Dice", none), ("MagNet, mean of pairs 1 to 4, UNet, Dice", magnet)
+        magnet = list(self.pairs("UNet", range(1, 5)).values())
+        none = self.dice(NO_DETECTOR, NO_REFORMER, "UNet", self.group)
+        mean = mean_of(magnet) if magnet else None
+        return ("no defence, UNet, Dice", none), ("MagNet, mean of pairs 1 to 4, UNet, Dice", mean)
 
     def skip_connections(self) -> list[tuple[Side, Side]]:
         image = [self.area(f"{name} image") for name in NETWORKS]
@@ -196,9 +176,7 @@ class _Claims:
 
     def kept(self, target: str) -> Side:
         """Change of Dice under attack without defence, below 0."""
-        key = (NO_DETECTOR, NO_REFORMER, target)
-        before = self.found.guards.get((*key, CLEAN), {}).get("dice")
-        after = self.found.guards.get((*key, self.group), {}).get("dice")
+        before, after = (self.dice(NO_DETECTOR, NO_REFORMER, target, group) for group in (CLEAN, self.group))
         return f"{target} target, change of Dice", None if before is None or after is None else after - before
 
 
