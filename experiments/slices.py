@@ -38,6 +38,10 @@ class Slices:
     def __len__(self) -> int:
         return len(self.volume)
 
+    def places(self) -> dict[str, npt.NDArray[Any]]:
+        """Where the slices are from, by name."""
+        return {"volume": self.volume, "slice": self.slice, "subject": self.subject}
+
     def at(self, rows: Sequence[int]) -> Slices:
         """Some of the slices."""
         return replace(self, **{name: values[rows] for name, values in vars(self).items()})

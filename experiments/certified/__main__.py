@@ -20,7 +20,7 @@ from experiments.pages.markdown import write_page
 from experiments.slices import Slices, evenly_spaced, load_slices
 from experiments.tables import Facts, Row, quantity_columns
 from monai_advdefense.checksums import file_sha256
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import exit_on_error
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.metrics import SubjectResampling, certified_counts, dice_from_counts, overlap_counts
 from monai_advdefense.weights import load_weights
@@ -51,8 +51,6 @@ def measure_certified(
     composite = Path(bundles) / "brain_mri_defended_segmentation"
     work = Path(work_dir or composite / "eval" / "certified")
     network = load_guard(Path(bundles))
-    if network is None:
-        raise InputError(f"{bundles}: expected the weights of the defended segmenter, found none: train it")
     config = segmenter_config(Path(bundles), Path(dataset_dir))
     slices = load_slices(config, Path(dataset_dir), "test")
     slices = slices.at(evenly_spaced(slices.volume, PER_VOLUME))

@@ -39,8 +39,7 @@ def evaluate(
 
     What was measured stays in ``work_dir``, by default ``eval/results`` of the composite bundle: a run that was stopped
     goes on where it was, and a finished one is only written again. A changed weights file, setting or data set is
-    measured anew. Networks without a weights file are listed as "not trained". The tables lie as CSV in the folder
-    ``output`` without ``.md``.
+    measured anew. The tables lie as CSV in the folder ``output`` without ``.md``.
 
     Raises:
         InputError: if a file is missing or an argument is out of range.
@@ -50,8 +49,8 @@ def evaluate(
         raise InputError(f"slices, resamples: expected 1 or more, found {slices} and {resamples}")
     work = Path(work_dir or Path(bundles) / "brain_mri_defended_segmentation" / "eval" / "results")
     split = Split(Path(dataset_dir), "test", Path(bundles), work, slices, seed)
-    segmenters, network = segmenter_table(split, resamples), load_guard(split.bundles)
-    guard = guard_table(split, network, resamples)
+    network = load_guard(split.bundles)
+    segmenters, guard = segmenter_table(split, network, resamples), guard_table(split, network, resamples)
     measured = attack_table(split, network, resamples)
     attacks = measured[measured["form"] != "corruption"]
     tables = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from monai.bundle import ConfigParser
 from torch import nn
@@ -12,6 +12,8 @@ from torch import nn
 from experiments.bundles import bundle_config
 from experiments.spelled_out import spelled_out
 from monai_advdefense.checksums import file_sha256
+from monai_advdefense.guard import DefendedSegmenter
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.weights import load_weights
 
 
@@ -23,6 +25,11 @@ class Network:
     sha256: str
     definition: dict[str, Any]
     description: str
+
+    @property
+    def guard(self) -> DefendedSegmenter:
+        """The network, which is a guard."""
+        return cast(DefendedSegmenter, self.network)
 
 
 def segmenter_config(bundles: Path, dataset_dir: Path, *overlays: str) -> ConfigParser:
@@ -40,10 +47,18 @@ def load_segmenter(bundles: Path, dataset_dir: Path, *overlays: str) -> Network 
     return network and replace(network, description=f"{network.description}, {parser['epochs']} epochs")
 
 
-def load_guard(bundles: Path) -> Network | None:
-    """The composite, calibrated, None without weights."""
+def load_guard(bundles: Path) -> Network:
+    """The composite, calibrated.
+
+    Raises:
+        InputError: if there are no weights.
+        CalibrationError: if its threshold is not calibrated.
+    """
     folder = bundles / "brain_mri_defended_segmentation"
-    return _load(bundle_config(folder, "inference"), folder / "models" / "model.pt", require_calibrated=True)
+    guard = _load(bundle_config(folder, "inference"), folder / "models" / "model.pt", require_calibrated=True)
+    if guard is None:
+        raise broken_rule(bundles, "the weights of the defended segmenter", "none", "train it")
+    return guard
 
 
 def _load(parser: ConfigParser, weights: Path, *, require_calibrated: bool = False) -> Network | None:

@@ -26,13 +26,14 @@ def page(folder: Path) -> str:
     segmenters = numbers.table("segmenters")
     structures = select(segmenters, network="UNet")
     links = ", ".join(f"[{name}.csv]({folder.name}/{name}.csv)" for name in TABLES)
-    some, informed = _attacked_slices(numbers.facts)
+    facts = numbers.facts
+    some = f"{facts['attacked_slices']} slices, {facts['slices']} of each"
+    informed = f"{some} (informed attacker: every second of them; the guard decides by the {facts['score']} score)"
     attacks, accidents = (_attacks(numbers.table(name)) for name in ("attacks", "corruptions"))
 
     def table(title: str, source: str, columns: str, rows: pd.DataFrame, slices: str = _EVERY_SLICE) -> Table:
         titles = TEXTS["columns"][columns]
-        nothing = [["not trained", *["–"] * (len(titles) - 1)]]
-        cells = numbers.rows(rows, titles) or nothing
+        cells = numbers.rows(rows, titles)
         return numbers.shown(title, list(titles.values()), cells, source, numbers.caption("", slices))
 
     sections: dict[str, Sequence[Block]] = {
@@ -56,7 +57,7 @@ def page(folder: Path) -> str:
         "Structures (UNet)": [
             table("Dice of each structure", "segmenters", "structures", structures[structures["structure"] != "mean"])
         ],
-        "How it was measured": [bullets(_methods(numbers.facts))],
+        "How it was measured": [bullets(_methods(facts))],
     }
     return to_markdown("Results on the test split", [Section(*each) for each in sections.items()])
 
@@ -67,28 +68,19 @@ def _attacks(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(label=[attack_label(row) for row in rows.to_dict("records")])
 
 
-def _attacked_slices(facts: Facts) -> tuple[str, str]:
-    """Slices of the accidents, and the same with how many of them the informed attacker has."""
-    if "attacked_slices" not in facts:
-        return "No slices", "No slices"
-    some = f"{facts['attacked_slices']} slices, {facts['slices']} of each"
-    informed = f"informed attacker: every second of them; the guard decides by the {facts['score']} score"
-    return some, f"{some} ({informed})"
-
-
 def _guard(numbers: Numbers) -> Table:
     row = numbers.table("guard").iloc[0].to_dict()
-    first = ("Threshold", f"{row['threshold']:.6g}" if "threshold" in row else row["size"])
-    rows = [first, *((text, numbers.cell(row, name)) for name, text in TEXTS["guard"].items())]
-    slices = f"{numbers.facts.get('clean_slices', 'No')} slices, all that are not blank"
+    rows = [
+        ("Threshold", f"{row['threshold']:.6g}"),
+        *((text, numbers.cell(row, name)) for name, text in TEXTS["guard"].items()),
+    ]
+    slices = f"{numbers.facts['clean_slices']} slices, all that are not blank"
     return numbers.shown("The shipped guard", ("Figure", "Value"), rows, "guard", numbers.caption("", slices))
 
 
 def _choice(numbers: Numbers) -> list[Block]:
     """Both scores under the attacks that choose between them."""
     table, titles = numbers.table("choice"), TEXTS["columns"]["choice"]
-    if "size" in table:
-        return ["Not trained."]
     mean = {name: table[f"auc_{name}"].mean(skipna=False) for name in ("spectral", "combined")}
     better = "combined" if mean["combined"] > mean["spectral"] else "spectral"
     # Two subjects are too few for intervals.
@@ -102,9 +94,8 @@ def _choice(numbers: Numbers) -> list[Block]:
 
 
 def _methods(facts: Facts) -> list[str]:
-    size = f" Guard: {facts['size']}." if "size" in facts else ""
     return [
         f"Command: `{facts['command']}`, {facts['date']}.",
-        f"Networks trained with seed {facts['training_seed']}.{size}",
+        f"Networks trained with seed {facts['training_seed']}. Guard: {facts['size']}.",
         *TEXTS["methods"],
     ]

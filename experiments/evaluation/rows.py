@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import cast
 
 import pandas as pd
 from tqdm import tqdm
 
 from experiments.attacks import AttackSetting, attack_settings, corruption_settings
-from experiments.evaluation.networks import Network, load_guard, load_segmenter
+from experiments.evaluation.networks import Network, load_segmenter
 from experiments.evaluation.quantities import (
     attack_quantities,
     detection_quantities,
@@ -21,22 +20,20 @@ from experiments.evaluation.split import Split
 from experiments.slices import evenly_spaced
 from experiments.tables import Facts, Row, quantity_columns, select
 from monai_advdefense.data import malc2012_classes
-from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.metrics import Resampled
 
 SEGMENTERS = {"UNet": (), "SegNet": ("segnet",), "DenseNet": ("densenet",)}
 GUARD = "segmenter_in_the_guard"
-NOT_TRAINED: Row = {"size": "not trained"}
 
 
-def segmenter_table(split: Split, resamples: int) -> pd.DataFrame:
-    """One row for each network and structure, "mean" first."""
+def segmenter_table(split: Split, guard: Network, resamples: int) -> pd.DataFrame:
+    """One row for each network and structure, "mean" first; networks without weights are said to be not trained."""
     rows: list[Row] = []
     names = ("mean", *malc2012_classes(split.dataset_dir)[1:])
     networks = {name: load_segmenter(split.bundles, split.dataset_dir, *files) for name, files in SEGMENTERS.items()}
-    for name, network in {**networks, "segmenter in the guard": load_guard(split.bundles)}.items():
+    for name, network in {**networks, "segmenter in the guard": guard}.items():
         if network is None:
-            rows.append({"network": name, "structure": "mean", **NOT_TRAINED})
+            rows.append({"network": name, "structure": "mean", "size": "not trained"})
             continue
         found = segmenter_quantities(split.clean(name.replace(" ", "_"), network), resamples)
         rows += [
@@ -46,35 +43,28 @@ def segmenter_table(split: Split, resamples: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["network", "structure", "size", "dice", "dice_low", "dice_high"])
 
 
-def guard_facts(split: Split, guard: Network | None) -> Facts:
+def guard_facts(split: Split, guard: Network) -> Facts:
     """What captions tell of the guard and of the slices that it was measured on."""
-    if guard is None:
-        return {}
     volume = split.clean(GUARD, guard)["volume"]
     return {
         "clean_slices": str(len(volume)),
         "attacked_slices": str(len(evenly_spaced(volume, split.count))),
         "size": guard.description,
-        "score": cast(DefendedSegmenter, guard.network).decision.name,
+        "score": guard.guard.decision.name,
     }
 
 
-def guard_table(split: Split, guard: Network | None, resamples: int) -> pd.DataFrame:
+def guard_table(split: Split, guard: Network, resamples: int) -> pd.DataFrame:
     """The row of the guard on clean slices."""
-    if guard is None:
-        return pd.DataFrame([NOT_TRAINED])
-    threshold = float(cast(DefendedSegmenter, guard.network).threshold)
+    threshold = float(guard.guard.threshold)
     found = guard_quantities(split.clean(GUARD, guard), threshold, resamples)
     return pd.DataFrame([{"size": guard.description, "threshold": threshold, **_columns(found)}])
 
 
-def attack_table(split: Split, guard: Network | None, resamples: int) -> pd.DataFrame:
+def attack_table(split: Split, guard: Network, resamples: int) -> pd.DataFrame:
     """One row for each attack and accident."""
     settings = [*attack_settings(whole=(1.0,), noise="A"), *corruption_settings()]
-    if guard is None:
-        return pd.DataFrame([{**asdict(setting), **NOT_TRAINED} for setting in settings])
-    network = cast(DefendedSegmenter, guard.network)
-    score, threshold = network.decision.name, float(network.threshold)
+    score, threshold = guard.guard.decision.name, float(guard.guard.threshold)
     rows = []
     for setting, clean, attacked in split.attacks(guard, split.clean(GUARD, guard), settings):
         found = attack_quantities(clean, attacked, threshold, resamples)
@@ -84,21 +74,14 @@ def attack_table(split: Split, guard: Network | None, resamples: int) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def choice_table(split: Split, guard: Network | None, resamples: int) -> pd.DataFrame:
+def choice_table(split: Split, guard: Network, resamples: int) -> pd.DataFrame:
     """One row for each brain-only attack of the paper on the split that the score in use is chosen by."""
     settings = [AttackSetting(s.form, s.target, s.strength) for s in attack_settings(whole=()) if s.form == "dag"]
-    if guard is None:
-        return pd.DataFrame([{**asdict(setting), **NOT_TRAINED} for setting in settings])
-    return pd.DataFrame(
-        [
-            {
-                **asdict(setting),
-                "slices": len(attacked["score"]),
-                **_columns(detection_quantities(clean, attacked, resamples)),
-            }
-            for setting, clean, attacked in split.attacks(guard, split.clean("guard_on_validation", guard), settings)
-        ]
-    )
+    rows = []
+    for setting, clean, attacked in split.attacks(guard, split.clean("guard_on_validation", guard), settings):
+        found = _columns(detection_quantities(clean, attacked, resamples))
+        rows.append({**asdict(setting), "slices": len(attacked["score"]), **found})
+    return pd.DataFrame(rows)
 
 
 def claim_table(segmenters: pd.DataFrame, guard: pd.DataFrame, attacks: pd.DataFrame) -> pd.DataFrame:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
@@ -90,15 +90,14 @@ class Split:
         """Measure a segmenter, or the guard, on all clean slices; ``score`` is that of the guard in use."""
 
         def compute() -> Arrays:
-            slices, model = self.slices, network.network
-            options: dict[str, Any] = {"num_classes": self.num_classes}
-            if isinstance(model, DefendedSegmenter):
-                found = guarded(model, slices.image, slices.label, description=name, **options)
+            image, label, classes = self.slices.image, self.slices.label, self.num_classes
+            if isinstance(network.network, DefendedSegmenter):
+                found = guarded(network.network, image, label, num_classes=classes, description=name)
             else:
-                found = {"plain": overlaps(model, slices.image, slices.label, **options)["counts"]}
-            return found | {"volume": slices.volume, "slice": slices.slice, "subject": slices.subject}
+                found = {"plain": overlaps(network.network, image, label, num_classes=classes)["counts"]}
+            return found | self.slices.places()
 
-        return _with_score(Artefact(self.work_dir, f"clean_{name}", self.facts(network), compute).arrays(), network)
+        return self._kept(f"clean_{name}", network, compute)
 
     def attacks(
         self, network: Network, clean: Arrays, settings: Sequence[AttackSetting]
@@ -118,25 +117,23 @@ class Split:
 
     def _attacked(self, network: Network, setting: AttackSetting, rows: list[int], norm: Tensor | None) -> Arrays:
         """Measure the guard on attacked slices, whose places among all slices are ``rows``."""
-        guard = cast(DefendedSegmenter, network.network)
-
-        def compute() -> Arrays:
-            slices = self.slices.at(rows)
-            options: dict[str, Any] = {"num_classes": self.num_classes}
-            target = guard if setting.form == INFORMED else guard.segmenter
-            inputs: dict[str, Any] = {"setting": setting, "seed": self.seed, "norm": norm}
-            crafted = craft(target, slices.image, slices.label, **inputs, **options)
-            found = guarded(guard, torch.from_numpy(crafted.pop("image")), slices.label, **options)
-            return crafted | found | {"volume": slices.volume, "slice": slices.slice, "subject": slices.subject}
-
-        facts = self.facts(network, setting=asdict(setting), slices=self.count, seed=self.seed)
+        guard, facts = network.guard, {"setting": asdict(setting), "slices": self.count, "seed": self.seed}
         if setting.form == INFORMED:
             facts |= {"score": guard.decision.name, "loss": "dice"}
-        return _with_score(Artefact(self.work_dir, setting.name, facts, compute).arrays(), network)
 
+        def compute() -> Arrays:
+            slices, classes = self.slices.at(rows), self.num_classes
+            target = guard if setting.form == INFORMED else guard.segmenter
+            options: dict[str, Any] = {"setting": setting, "num_classes": classes, "seed": self.seed, "norm": norm}
+            crafted = craft(target, slices.image, slices.label, **options)
+            found = guarded(guard, torch.from_numpy(crafted.pop("image")), slices.label, num_classes=classes)
+            return crafted | found | slices.places()
 
-def _with_score(measured: Arrays, network: Network) -> Arrays:
-    """What was measured, with the score in use where there is a guard."""
-    if not isinstance(network.network, DefendedSegmenter):
-        return measured
-    return measured | {"score": measured[network.network.decision.name]}
+        return self._kept(setting.name, network, compute, **facts)
+
+    def _kept(self, name: str, network: Network, compute: Callable[[], Arrays], **facts: Any) -> Arrays:
+        """What was measured, with the score in use where there is a guard."""
+        found = Artefact(self.work_dir, name, self.facts(network, **facts), compute).arrays()
+        if isinstance(network.network, DefendedSegmenter):
+            found["score"] = found[network.network.decision.name]
+        return found

@@ -22,7 +22,6 @@ from experiments.slices import evenly_spaced
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.checksums import file_sha256
 from monai_advdefense.data import malc2012_datalist
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.guard.fit_screen import CleanVolume
 from monai_advdefense.guard.scores.foreground import area, foreground
@@ -84,15 +83,12 @@ class Measured:
     @cached_property
     def network(self) -> Network:
         """The guard that is measured."""
-        network = load_guard(self.bundles)
-        if network is None:
-            raise InputError(f"{self.bundles}: expected the weights of the defended segmenter, found none: train it")
-        return network
+        return load_guard(self.bundles)
 
     @property
     def guard(self) -> DefendedSegmenter:
         """Its networks."""
-        return cast(DefendedSegmenter, self.network.network)
+        return self.network.guard
 
     @cached_property
     def num_classes(self) -> int:

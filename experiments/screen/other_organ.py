@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
@@ -19,7 +19,6 @@ from experiments.screen.judged import judge_alone, judge_whole, rejected_by_imag
 from experiments.screen.organ_phantom import write_kidney_phantoms
 from experiments.tables import Row
 from monai_advdefense.bundle_tools.run_bundle import run_bundle
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.guard.screen import Screen
 from monai_advdefense.weights import load_weights
@@ -40,10 +39,7 @@ def other_organ(bundles: Path, accidents: Sequence[str]) -> Row:
         InputError: the weights of the guard are missing.
     """
     composite = bundles / "brain_mri_defended_segmentation"
-    network = load_guard(bundles)
-    if network is None:
-        raise InputError(f"{bundles}: expected the weights of the defended segmenter, found none: train it")
-    guard = cast(DefendedSegmenter, network.network)
+    guard = load_guard(bundles).guard
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_kidney_phantoms(folder / "clean", range(CALIBRATED))

@@ -10,6 +10,7 @@ from experiments import attacks
 from experiments.attacks import attack_settings
 from experiments.corruptions import CORRUPTIONS
 from experiments.evaluation.__main__ import evaluate, main
+from monai_advdefense.errors import InputError
 
 
 def _rows(path):
@@ -138,11 +139,10 @@ def test_a_run_that_was_stopped_goes_on(run, write_weights, monkeypatch):
     assert len(calls) == 14 + 9
 
 
-def test_without_weights_every_row_says_so(run):
-    page = run()
-    assert page.count("| not trained | – |") == 5
-    assert "| DAG A, γ, brain only | – |" in page
-    assert page.count("| not measured |") == 6
+def test_without_weights_of_the_guard_nothing_is_measured(run, tmp_path):
+    with pytest.raises(InputError, match="expected the weights of the defended segmenter"):
+        run()
+    assert not (tmp_path / "docs").exists()
 
 
 @pytest.mark.parametrize(("options", "found"), [(["--slices", "0"], "found 0 and 1000"), ([], "classes.csv")])

@@ -9,8 +9,9 @@ from monai_advdefense.errors import CalibrationError, InputError
 
 
 def test_without_weights_there_is_no_network(bundles, phantoms):
-    assert load_guard(bundles) is None
     assert load_segmenter(bundles, phantoms) is None
+    with pytest.raises(InputError, match="expected the weights of the defended segmenter, found none: train it"):
+        load_guard(bundles)
 
 
 def test_networks_have_the_weights_of_their_bundles_and_are_told_apart_by_them(bundles, phantoms, write_weights):

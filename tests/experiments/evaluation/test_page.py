@@ -89,7 +89,14 @@ def _quantities(**values):
 _ENDS = (("", 0.0), ("_low", -0.1), ("_high", 0.1))
 _FACTS = {
     **{"command": "run", "date": "2026-01-31", "volumes": "2", "subjects": "2", "seed": "7", "training_seed": "3"},
-    **{"slices": "4", "resamples": "50", "clean_slices": "20", "attacked_slices": "8", "score": "spectral"},
+    **{
+        "slices": "4",
+        "resamples": "50",
+        "clean_slices": "20",
+        "attacked_slices": "8",
+        "score": "spectral",
+        "size": "small",
+    },
 }
 _DAG = {"form": "dag", "target": "A", "strength": 1.0, "support": "brain"}
 _SMALL = {
