@@ -45,10 +45,21 @@ def test_results_of_the_other_device_lie_there_until_they_are_copied():
         assert torch.zeros_like(there).device == torch.tensor(1.0, device=device).device == device
 
 
-def test_what_is_no_number_on_one_device_alone_differs():
-    here = {"first": torch.zeros(2), "second": torch.ones(2)}
-    assert difference(here, here) == 0
-    assert difference(here, {**here, "second": torch.tensor([1.0, torch.nan])}) == torch.inf
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_what_is_not_finite_on_one_device_alone_differs(value):
+    here = {"first": torch.zeros(2), "second": torch.tensor([1.0, 0.0, 3e38])}
+    there = {**here, "second": torch.tensor([1.0, value, 3e38])}
+    assert difference(here, here) == difference(there, there) == 0
+    assert difference(here, there) == difference(there, here) == torch.inf
+    assert difference(there, {**here, "second": torch.tensor([1.0, 0.5, 3e38])}) == torch.inf
+    assert difference(there, {**here, "second": -there["second"]}) > 0
+
+
+def test_what_is_not_finite_is_read_from_files_as_it_is(tmp_path):
+    torch.save({"weight": torch.tensor([torch.nan, torch.inf])}, tmp_path / "model.pt")
+    (tmp_path / "scores.csv").write_text("slice,score\n0,\n1,inf\n")
+    found = results_of(tmp_path)
+    assert [str(value.tolist()) for value in found.values()] == ["[nan, inf]", "[0.0, 1.0]", "[nan, inf]"]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +77,7 @@ def test_whole_bundles_write_on_another_device_what_they_write_on_the_cpu(run, b
     finally:
         set_determinism(None)
     before = results_of(BUNDLES / run.bundle)
-    assert any(name not in before or not torch.equal(value, before[name]) for name, value in here.items())
+    assert any(name not in before or difference(value, before[name]) for name, value in here.items())
     assert difference(here, there) <= run.tolerance
 
 

@@ -111,8 +111,7 @@ def _volume(path: Path) -> Iterator[tuple[str, Tensor]]:
 
 
 def _state(path: Path) -> Iterator[tuple[str, Tensor]]:
-    for name, value in torch.load(path, weights_only=True).items():
-        yield name, value.nan_to_num()
+    yield from torch.load(path, weights_only=True).items()
 
 
 def _columns(path: Path) -> Iterator[tuple[str, Tensor]]:
@@ -121,6 +120,6 @@ def _columns(path: Path) -> Iterator[tuple[str, Tensor]]:
         rows = list(csv.reader(file))
     for name, *cells in zip(*rows, strict=True):
         try:
-            yield name, torch.tensor([float(cell or "nan") for cell in cells]).nan_to_num()
+            yield name, torch.tensor([float(cell or "nan") for cell in cells])
         except ValueError:
             yield name, torch.tensor([zlib.crc32(cell.encode()) for cell in cells])

@@ -14,7 +14,7 @@ __all__ = ["difference"]
 def difference(one: Any, other: Any) -> float:
     """Largest difference as a share of the largest value; of labels, decisions and words the share that differ.
 
-    What cannot be compared, and a difference that is no number, is infinite.
+    What cannot be compared is infinitely far apart, and so is what is NaN or infinite in one of them alone.
 
     Args:
         one: a tensor, or tensors by name of which the worst counts.
@@ -27,10 +27,11 @@ def difference(one: Any, other: Any) -> float:
     one, other = torch.as_tensor(one).detach().cpu(), torch.as_tensor(other).detach().cpu()
     if one.shape != other.shape:
         return math.inf
-    if not one.numel():
-        return 0.0
-    if not one.is_floating_point():
-        return float((one != other).double().mean())
-    largest = float((one - other).abs().max() / one.abs().max().clamp_min(1e-6))
-    # max() over tensors would pass over NaN.
-    return math.inf if math.isnan(largest) else largest
+    if one.dtype == other.dtype and not one.is_floating_point():
+        return float((one != other).double().mean()) if one.numel() else 0.0
+    one, other = one.double(), other.double()
+    finite = one.isfinite() & other.isfinite()
+    if not torch.allclose(one[~finite], other[~finite], equal_nan=True):
+        return math.inf
+    one, other = one[finite], other[finite]
+    return float((one - other).abs().max() / one.abs().max().clamp_min(1e-6)) if one.numel() else 0.0

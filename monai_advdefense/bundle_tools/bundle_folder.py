@@ -13,7 +13,7 @@ from torch import nn
 from monai_advdefense.errors import first_cause
 from monai_advdefense.messages import broken_rule, one_line, reason
 
-__all__ = ["config_of", "network_of", "setting_of", "weights_of"]
+__all__ = ["config_files_of", "config_of", "network_of", "setting_of", "weights_of"]
 
 _SUFFIXES = ("json", "yaml", "yml")
 
@@ -22,6 +22,31 @@ def config_of(bundle: str | Path) -> Path:
     """``configs/inference.json`` of a bundle, or its like in YAML if that is there alone."""
     paths = [Path(bundle) / "configs" / f"inference.{suffix}" for suffix in _SUFFIXES]
     return next((path for path in paths if path.is_file()), paths[0])
+
+
+def config_files_of(bundle: str | PathLike[str], names: Sequence[str | PathLike[str]] = ()) -> list[Path]:
+    """Paths of configurations of a bundle, ``inference.json`` if none is named.
+
+    Args:
+        bundle: folder of the bundle.
+        names: paths of files; what is none lies in the bundle's ``configs``, where ``.json`` may be left out.
+
+    Raises:
+        InputError: if a file is missing.
+    """
+    files = [_config_file(Path(bundle), Path(name)) for name in names or ("inference",)]
+    for file in files:
+        if not file.is_file():
+            raise broken_rule(file, "a configuration of a bundle", "no such file", "check the path")
+    return files
+
+
+def _config_file(bundle: Path, path: Path) -> Path:
+    if path.suffix and path.is_file():
+        return path.absolute()
+    if str(path) == "inference":
+        return config_of(bundle)
+    return bundle / "configs" / (path if path.suffix else f"{path}.json")
 
 
 def weights_of(bundle: str | PathLike[str]) -> Path:

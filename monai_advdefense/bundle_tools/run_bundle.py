@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 from monai.bundle import run as run_workflow
 
-from monai_advdefense.bundle_tools.bundle_folder import config_of
+from monai_advdefense.bundle_tools.bundle_folder import config_files_of
 from monai_advdefense.bundle_tools.overrides import check_overrides
 from monai_advdefense.errors import own_error
 from monai_advdefense.messages import broken_rule
@@ -20,13 +19,14 @@ __all__ = ["run_bundle", "run_id_of"]
 
 
 def run_bundle(
-    bundle: str | os.PathLike[str], config_files: Sequence[str | Path], overrides: Mapping[str, Any]
+    bundle: str | os.PathLike[str], config_files: Sequence[str | os.PathLike[str]], overrides: Mapping[str, Any]
 ) -> None:
     """Run configurations of a bundle.
 
     Args:
         bundle: folder of the bundle.
-        config_files: the configurations, later ones over earlier ones; names alone lie in the bundle's ``configs``.
+        config_files: the configurations, later ones over earlier ones, see
+            :func:`~monai_advdefense.bundle_tools.bundle_folder.config_files_of`.
         overrides: values by the id of an entry; None leaves an entry as it is.
 
     Raises:
@@ -34,7 +34,7 @@ def run_bundle(
         CalibrationError: if a threshold is missing.
         OutputError: if results cannot be written.
     """
-    files = [_file(bundle, name) for name in config_files]
+    files = config_files_of(bundle, config_files)
     given = {name: value for name, value in overrides.items() if value is not None}
     config = ConfigParser.load_config_files([str(file) for file in files])
     check_overrides(given, config)
@@ -65,15 +65,3 @@ def run_id_of(config: Mapping[str, Any]) -> str:
         'give the inference.json of a bundle, or add "run": ["$@evaluator.run()"]',
     )
 
-
-def _file(bundle: str | os.PathLike[str], name: str | Path) -> Path:
-    path = Path(name)
-    if path.suffix:
-        found = path
-    elif name == "inference":
-        found = config_of(Path(bundle))
-    else:
-        found = Path(bundle) / "configs" / f"{name}.json"
-    if not found.is_file():
-        raise broken_rule(found, "a configuration of a bundle", "no such file", "check the bundle")
-    return found

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -36,7 +35,7 @@ _SETTINGS = {
 
 def run_on_ray(
     bundle: str | os.PathLike[str],
-    config_files: Sequence[str | Path],
+    config_files: Sequence[str | os.PathLike[str]],
     overrides: Mapping[str, Any],
     *,
     workers: int | None = None,

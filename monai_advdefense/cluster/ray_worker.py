@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from monai_advdefense.bundle_tools.run_bundle import run_bundle
@@ -36,7 +35,7 @@ class RayWorker:
         queue: str,
         shard: Shard,
         bundle: str | os.PathLike[str],
-        config_files: Sequence[str | Path],
+        config_files: Sequence[str | os.PathLike[str]],
         overrides: Mapping[str, Any],
     ) -> None:
         self.queue = queue

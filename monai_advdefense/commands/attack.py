@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monai_advdefense.commands.inputs import run_on_inputs
@@ -21,6 +21,7 @@ def attack(
     *,
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
+    config_files: Sequence[str | os.PathLike[str]] = (),
     device: str | None = None,
     target: str | None = None,
     step_size: float | None = None,
@@ -36,6 +37,8 @@ def attack(
         output_dir: folder of the results.
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
+        config_files: its configurations, later ones over earlier ones; names alone lie in its ``configs``. By default
+            ``inference.json``.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
         target: what the attack aims at, see :class:`~monai_advdefense.transforms.DAGAttack`.
         step_size: L2 norm of one step, for images in [0, 1].
@@ -45,14 +48,16 @@ def attack(
     Raises:
         InputError: if the bundle is not found, or an input cannot be used; the others are written nevertheless.
     """
+    from monai_advdefense.bundle_tools.bundle_folder import config_files_of
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
 
     folder, results = find_bundle(bundle, bundle_dir), os.path.abspath(output_dir)
+    configs = config_files_of(folder, config_files)
     settings = {"device": device, "target": target, "step_size": step_size, "slices": slices, "seed": seed}
 
     def run_on(entries: Mapping[str, Any]) -> None:
-        run_bundle(folder, ["inference", "attack"], {**entries, "output_dir": results, **settings})
+        run_bundle(folder, [*configs, "attack"], {**entries, "output_dir": results, **settings})
 
     run_on_inputs(data, results, run_on)
 

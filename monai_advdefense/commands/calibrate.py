@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ def calibrate(
     volume_rate: float = 0.05,
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
+    config_files: Sequence[str | os.PathLike[str]] = (),
     device: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     network: str | os.PathLike[str] | None = None,
@@ -52,6 +53,8 @@ def calibrate(
         volume_rate: share of clean volumes that may be called other than clean.
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
+        config_files: its configurations, with ``network`` those of the other bundle, later ones over earlier ones;
+            names alone lie in its ``configs``. By default ``inference.json``.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
         labels: folder of label maps in NIfTI, each named as its volume, that hold the classes of the segmenter; volumes
             may lack theirs.
@@ -63,6 +66,7 @@ def calibrate(
         InputError: if the bundle is not found, or a volume or a label cannot be used.
         CalibrationError: if there are fewer volumes than ``volume_rate`` needs.
     """
+    from monai_advdefense.bundle_tools.bundle_folder import config_files_of
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
     from monai_advdefense.guard.fit_screen import check_subjects
@@ -74,7 +78,8 @@ def calibrate(
         overlays = [folder / "configs" / f"{name}.json" for name in ("guard", "guard_calibrate")]
         own = {f"guard#{name}": value for name, value in settings.items()}
         other = find_bundle(network, bundle_dir)
-        run_bundle(other, ["inference", *overlays], {**dataset_entries(data), **given, **own})
+        configs = [*config_files_of(other, config_files), *overlays]
+        run_bundle(other, configs, {**dataset_entries(data), **given, **own})
         return
     _refuse_settings(settings, "--network beside it", "the bundle itself says how its slices are cut")
     with _clean_volumes(data) as found:
@@ -82,7 +87,8 @@ def calibrate(
         # Before minutes are spent on volumes that are too few.
         check_subjects(len(volumes), volume_rate)
         inputs = str(input_folder(input_paths(data)))
-        run_bundle(folder, ["inference", "calibrate"], {"clean_volumes": volumes, "dataset_dir": inputs, **given})
+        configs = [*config_files_of(folder, config_files), "calibrate"]
+        run_bundle(folder, configs, {"clean_volumes": volumes, "dataset_dir": inputs, **given})
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from monai_advdefense.commands.inputs import run_on_inputs
 from monai_advdefense.commands.options import (
     DEFENDED_SEGMENTER,
     add_bundle_dir,
+    add_config_files,
     add_fail_on_alarm,
     add_guard_settings,
     add_input_and_output,
@@ -34,6 +35,7 @@ def guard(
     *,
     guard_bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
+    config_files: Sequence[str | os.PathLike[str]] = (),
     device: str | None = None,
     screen_file: str | os.PathLike[str] | None = None,
     spectral: bool = False,
@@ -46,6 +48,8 @@ def guard(
 
     Args:
         bundle: name or folder of the other bundle; its ``inference.json`` has the entries of MONAI's specification.
+        config_files: those of the other bundle, later ones over earlier ones; names alone lie in its ``configs``. By
+            default ``inference.json``.
         data: what it takes as ``dataset_dir``; several files or folders, or DICOM series, replace its list of inputs.
         output_dir: folder of the results.
         guard_bundle: name or folder of the bundle of the guard, whose ``guard.json`` is laid over the other.
@@ -60,6 +64,7 @@ def guard(
         InputError: if a bundle is not found, a setting is unknown, an input cannot be used, the other bundle ends with
             an error of its own (the traceback is in ``output_dir/guard_error.txt``), or it writes nothing.
     """
+    from monai_advdefense.bundle_tools.bundle_folder import config_files_of
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
 
     if spectral and (screen_file is not None or fail_on_alarm):
@@ -72,21 +77,24 @@ def guard(
         given["screen_path"] = os.path.abspath(screen_file)
     given |= {f"guard#{name}": value for name, value in settings.items()}
     overlay = folder / "configs" / ("guard_spectral.json" if spectral else "guard.json")
+    configs = [*config_files_of(other, config_files), overlay]
 
     def run_on(entries: Mapping[str, Any]) -> None:
-        _run_foreign(other, overlay, {**entries, **given}, Path(results))
+        _run_foreign(other, configs, {**entries, **given}, Path(results))
 
     run_on_inputs(data, results, run_on)
 
 
-def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mapping[str, Any], results: Path) -> None:
+def _run_foreign(
+    bundle: str | os.PathLike[str], configs: Sequence[Path], overrides: Mapping[str, Any], results: Path
+) -> None:
     """Run a bundle of others, whose errors may be of any kind, and which may list no input without a word."""
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
     from monai_advdefense.dicom.run_on_series import WORK_FOLDER
 
     started = time.time()
     try:
-        run_bundle(bundle, ["inference", overlay], {**overrides, **_named_weights(bundle, overlay)})
+        run_bundle(bundle, configs, {**overrides, **_named_weights(configs)})
     except AdvDefenseError:
         raise
     except Exception as error:
@@ -104,13 +112,11 @@ def _run_foreign(bundle: str | os.PathLike[str], overlay: Path, overrides: Mappi
         raise broken_rule(bundle, f"results in {results}", "none", remedy)
 
 
-def _named_weights(bundle: str | os.PathLike[str], overlay: Path) -> dict[str, str]:
+def _named_weights(configs: Sequence[Path]) -> dict[str, str]:
     """What has pages name the weights, where the bundle says by an entry which it loads."""
     from monai.bundle import ConfigParser
 
-    from monai_advdefense.bundle_tools.bundle_folder import config_of
-
-    config = ConfigParser.load_config_files([str(config_of(Path(bundle))), str(overlay)])
+    config = ConfigParser.load_config_files([*map(str, configs)])
     return {"guard_report#weights": "@ckpt_path"} if {"guard_report", "ckpt_path"} <= config.keys() else {}
 
 
@@ -121,6 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--guard-bundle", default=DEFENDED_SEGMENTER, metavar="NAME", help="bundle of the guard (%(default)s)"
     )
+    add_config_files(parser)
     add_bundle_dir(parser)
     parser.add_argument(
         "--screen", dest="screen_file", metavar="FILE", help="file of advdefense calibrate --network BUNDLE"

@@ -13,6 +13,7 @@ __all__ = [
     "INPUT",
     "add_bundle",
     "add_bundle_dir",
+    "add_config_files",
     "add_device",
     "add_fail_on_alarm",
     "add_guard_settings",
@@ -65,11 +66,25 @@ class _Device(argparse.Action):
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
-    """Add ``--bundle`` and ``--bundle-dir``."""
+    """Add ``--bundle``, ``--config-file`` and ``--bundle-dir``."""
     parser.add_argument(
         "--bundle", default=DEFENDED_SEGMENTER, metavar="NAME", help="name or folder of the bundle (%(default)s)"
     )
+    add_config_files(parser)
     add_bundle_dir(parser)
+
+
+def add_config_files(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config-file``, as MONAI spells it as well."""
+    parser.add_argument(
+        "--config-file",
+        "--config_file",
+        dest="config_files",
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="its configurations, later ones over earlier ones (inference.json)",
+    )
 
 
 def add_bundle_dir(parser: argparse.ArgumentParser) -> None:

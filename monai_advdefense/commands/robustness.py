@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monai_advdefense.commands.names import ATTACKS, CORRUPTIONS
-from monai_advdefense.commands.options import add_bundle_dir, add_device
+from monai_advdefense.commands.options import add_bundle_dir, add_config_files, add_device
 from monai_advdefense.input_paths import check_exists
 from monai_advdefense.messages import broken_rule
 
@@ -90,10 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", metavar="BUNDLE INPUT", help="name or folder of the bundle; its images")
     parser.add_argument("-o", "--output-dir", required=True, metavar="DIR", help="folder of the results")
     parser.add_argument("--bundle-root", "--bundle_root", metavar="DIR", help="the bundle, in place of BUNDLE")
-    parser.add_argument(
-        "--config-file", "--config_file", dest="config_files", nargs="+", default=(), metavar="FILE",
-        help="its configurations, later ones over earlier ones (inference.json)",
-    )  # fmt: skip
+    add_config_files(parser)
     add_bundle_dir(parser)
     parser.add_argument("--weights", metavar="FILE", help="weights, in place of models/model.pt")
     parser.add_argument("--labels", metavar="DIR", help="labels with the names of the images; else the configuration's")

@@ -31,6 +31,7 @@ def screen(
     study: str | None = None,
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
+    config_files: Sequence[str | os.PathLike[str]] = (),
     device: str | None = None,
     screen_file: str | os.PathLike[str] | None = None,
     combined: bool = False,
@@ -53,6 +54,8 @@ def screen(
         study: Study Instance UID of the input there; answers are stored in the same study.
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
+        config_files: its configurations, later ones over earlier ones; names alone lie in its ``configs``. By default
+            ``inference.json``.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
         screen_file: file that ``advdefense calibrate`` has written, in place of the bundle's own screen.
         combined: decide by the sum of spectral and divergence score, slice by slice.
@@ -70,6 +73,7 @@ def screen(
         InputError: if the bundle is not found, options exclude each other, or an input cannot be used; the other inputs
             are written nevertheless.
     """
+    from monai_advdefense.bundle_tools.bundle_folder import config_files_of
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
     from monai_advdefense.cluster import run_on_ray
@@ -77,7 +81,7 @@ def screen(
     _check_source(data, pacs, study, shard)
     _check_engine(engine, workers, device, shard, resume=resume)
     folder = find_bundle(bundle, bundle_dir)
-    configs = ["inference", *_one_way(screen_file, combined=combined, spectral=spectral)]
+    configs = [*config_files_of(folder, config_files), *_one_way(screen_file, combined=combined, spectral=spectral)]
     results = os.path.abspath(output_dir)
     given = {
         "output_dir": results,

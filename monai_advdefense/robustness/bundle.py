@@ -14,7 +14,7 @@ from monai.data import Dataset
 from monai.transforms import Compose, LoadImage, ResampleToMatch
 from torch import nn
 
-from monai_advdefense.bundle_tools.bundle_folder import config_of, weights_of
+from monai_advdefense.bundle_tools.bundle_folder import config_files_of, weights_of
 from monai_advdefense.bundle_tools.independent_channels import channels_are_independent
 from monai_advdefense.bundle_tools.overrides import check_overrides
 from monai_advdefense.data.folder import volume_datalist
@@ -55,8 +55,8 @@ def bundle_parts(
     Args:
         bundle: folder of the bundle.
         data: what it takes as ``dataset_dir``; where that leads to no image, a folder of NIfTI files.
-        config_files: its configurations, later ones over earlier ones; names alone lie in its ``configs``. By default
-            ``inference.json``.
+        config_files: its configurations, later ones over earlier ones, see
+            :func:`~monai_advdefense.bundle_tools.bundle_folder.config_files_of`.
         weights: file of the weights; by default ``models/model.pt``.
         labels: folder of the labels, where the configuration has none: each lies there as its image does below
             ``data``, or has the name of its image, if no other has it. They are brought to the grid of the image that
@@ -84,11 +84,7 @@ def _parser(
     data: str | os.PathLike[str],
     overrides: Mapping[str, Any],
 ) -> ConfigParser:
-    names = config_files or (config_of(folder),)
-    files = [path if (path := Path(name)).is_file() else folder / "configs" / path for name in names]
-    for file in files:
-        if not file.is_file():
-            raise broken_rule(file, "a configuration of a bundle", "no such file", "check the path")
+    files = config_files_of(folder, config_files)
     try:
         config = ConfigParser.load_config_files([str(file) for file in files])
     except Exception as error:

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from monai_advdefense.bundle_tools.bundle_folder import config_of, network_of, setting_of, weights_of
+from monai_advdefense.bundle_tools.bundle_folder import config_files_of, config_of, network_of, setting_of, weights_of
 from monai_advdefense.errors import InputError
 
 
@@ -29,6 +29,19 @@ def test_files(bundle):
     assert config_of(bundle).suffix == ".json"
     (bundle / "configs" / "inference.json").unlink()
     assert config_of(str(bundle)).suffix == ".yaml"
+
+
+def test_configurations_are_files_or_lie_in_the_bundle(bundle, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ours, inference = bundle / "configs" / "attack.json", bundle / "configs" / "inference.json"
+    ours.write_text("{}")
+    assert config_files_of(bundle) == [inference]
+    assert config_files_of(str(bundle), ("inference", "attack.json", "attack")) == [inference, ours, ours]
+    (tmp_path / "attack.json").write_text("{}")
+    (tmp_path / "inference").mkdir()
+    assert config_files_of(bundle, ["inference", "attack.json"]) == [inference, tmp_path / "attack.json"]
+    with pytest.raises(InputError, match=r"configs/combined\.json: expected a configuration of a bundle, found no such"):
+        config_files_of(bundle, ["inference", "combined"])
 
 
 def test_settings_refer_to_the_folder_of_the_bundle(bundle):

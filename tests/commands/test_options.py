@@ -4,7 +4,10 @@ import argparse
 
 import pytest
 
+from monai_advdefense.bundle_tools.bundle_folder import config_files_of
 from monai_advdefense.commands import options
+from monai_advdefense.commands.main import main
+from monai_advdefense.data.phantom import write_phantom_dataset
 from monai_advdefense.errors import InputError
 
 
@@ -30,5 +33,35 @@ def test_defaults_go_on_where_a_run_was_stopped_with_the_bundle_of_guard_and_seg
     assert vars(_parsed(options.add_device, "--device", "cpu")) == {"device": "cpu"}
     assert vars(_parsed(options.add_resume_and_shard)) == {"resume": True, "shard": None}
     assert vars(_parsed(options.add_resume_and_shard, "--no-resume"))["resume"] is False
-    assert vars(_parsed(options.add_bundle)) == {"bundle": options.DEFENDED_SEGMENTER, "bundle_dir": None}
+    assert vars(_parsed(options.add_bundle)) == {
+        "bundle": options.DEFENDED_SEGMENTER,
+        "bundle_dir": None,
+        "config_files": (),
+    }
     assert vars(_parsed(options.add_fail_on_alarm)) == {"fail_on_alarm": False}
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        ("attack {scans} -o {out}", "attack.json"),
+        ("calibrate {scans} -o {out}/screen.pt --volume-rate 0.5", "calibrate.json"),
+        ("calibrate {scans} -o {out}/screen.pt --network brain_mri_defended_segmentation", "guard_calibrate.json"),
+        ("guard brain_mri_defended_segmentation {scans} -o {out}", "guard.json"),
+        ("screen {scans} -o {out} --combined", "combined.json"),
+        ("screen {scans} -o {out}", "adversarial.json"),
+    ],
+)
+def test_verbs_run_the_configurations_that_are_named(words, last, tmp_path, monkeypatch):
+    seen = []
+
+    def run_bundle(folder, configs, _):
+        seen.extend(config_files_of(folder, configs))
+        (tmp_path / "result.txt").touch()
+
+    monkeypatch.setattr("monai_advdefense.bundle_tools.run_bundle.run_bundle", run_bundle)
+    scans = write_phantom_dataset(tmp_path / "scans", 4, shape=(24, 12, 24)) / "images"
+    named = ["--config-file", "inference.json", "adversarial.json"]
+    assert main([*words.format(scans=scans, out=tmp_path).split(), *named]) == 0
+    assert [path.name for path in seen[:2]] == ["inference.json", "adversarial.json"]
+    assert seen[-1].name == last
