@@ -11,6 +11,7 @@ from torch import nn
 
 from monai_advdefense.attacks.frozen import frozen
 from monai_advdefense.networks import can_be_copied, fold_batch_norm
+from monai_advdefense.networks.hooks import has_hooks
 from monai_advdefense.networks.pointwise import as_pointwise, is_pointwise
 from monai_advdefense.networks.split_up_cat import SplitUpCat
 
@@ -22,8 +23,9 @@ def accelerated(network: nn.Module) -> nn.Module:
 
     Batch normalization is folded into the convolutions. On the CPU convolutions of single voxels become products of
     matrices, and the decoder of MONAI's ``BasicUNet`` does without copies of features. Logits and gradients are those
-    of the network but for rounding. Prepare anew after the weights have changed. What cannot be copied, TorchScript and
-    networks whose weights torch computes of others (pruning), is returned as it is; attacks take that as well.
+    of the network but for rounding, and hooks see the same. Prepare anew after the weights have changed. What cannot be
+    copied, TorchScript and networks whose weights torch computes of others (pruning), is returned as it is; attacks
+    take that as well.
 
     Args:
         network: that an attack takes, in any mode.
@@ -62,4 +64,4 @@ def _splits(parent: nn.Module, part: Any) -> bool:
     if type(parent) is not BasicUNet or type(part) is not UpCat or type(part.convs.conv_0) is not Convolution:
         return False
     # Hooks may do anything with inputs and outputs: pruned convolutions make their weights anew.
-    return not any(module._forward_hooks or module._forward_pre_hooks for module in part.modules())
+    return not has_hooks(part)

@@ -64,4 +64,3 @@ def run_id_of(config: Mapping[str, Any]) -> str:
         "none",
         'give the inference.json of a bundle, or add "run": ["$@evaluator.run()"]',
     )
-

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.networks.can_be_copied import can_be_copied
 from monai_advdefense.networks.fold_batch_norm import fold_batch_norm
+from monai_advdefense.networks.hooks import hooks_of
 from monai_advdefense.networks.windowed_unet import WindowedUNet, can_be_windowed
 
 __all__ = ["InferenceOptimizer", "optimize_for_inference"]
 
 _MULTIPLE = 16
+_Module = tuple[nn.Module, bool, tuple[Any, ...]]
 
 
 @torch.no_grad()
@@ -28,8 +30,9 @@ def optimize_for_inference(guard: nn.Module, image: Tensor) -> nn.Module:
     differ from their output for a blank slice, where they are MONAI's 2-D ``BasicUNet``, see
     :class:`~monai_advdefense.networks.WindowedUNet`; the detector sees a spectrum, in which nothing is blank.
 
-    All else is shared with ``guard``: thresholds, its decision, and forward hooks on both. Prepare
-    anew after the weights have changed. It takes about as long as two slices.
+    All else is shared with ``guard``: thresholds, its decision, and forward hooks on both. A network that has hooks
+    computes whole slices, for them to see. Prepare anew after weights or hooks have changed. It takes about as long as
+    two slices.
 
     Args:
         guard: a :class:`~monai_advdefense.guard.DefendedSegmenter` in evaluation mode; anything else, one in training
@@ -72,22 +75,26 @@ class _Seen:
     """What an optimized guard was made of."""
 
     kind: tuple[Any, ...]
-    modules: tuple[tuple[nn.Module, bool], ...]
+    modules: tuple[_Module, ...]
     state: dict[str, Tensor]
 
     @staticmethod
     def of(guard: nn.Module, image: Tensor) -> _Seen:
         state = {name: value.detach().clone() for name, value in _tensors(guard)}
-        return _Seen(_kind(image), tuple((module, module.training) for module in guard.modules()), state)
+        return _Seen(_kind(image), _modules(guard), state)
 
     def fits(self, guard: nn.Module, image: Tensor) -> bool:
-        modules, now = [(module, module.training) for module in guard.modules()], dict(_tensors(guard))
+        now = dict(_tensors(guard))
         return (
             self.kind == _kind(image)
-            and self.modules == tuple(modules)
+            and self.modules == _modules(guard)
             and self.state.keys() == now.keys()
             and all(_same(value, now[name]) for name, value in self.state.items())
         )
+
+
+def _modules(guard: nn.Module) -> tuple[_Module, ...]:
+    return tuple((module, module.training, hooks_of(module)) for module in guard.modules())
 
 
 def _kind(image: Tensor) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 
+from monai_advdefense.networks.hooks import has_hooks
 from monai_advdefense.networks.split_up_cat import SplitUpCat
 
 __all__ = ["Box", "can_decode_in_box", "decoded_in_box", "part_in"]
@@ -32,9 +33,10 @@ def can_decode_in_box(network: nn.Module, image: Tensor) -> bool:
     """Whether :func:`decoded_in_box` takes ``network`` and ``image`` ``(B, C, *spatial)``.
 
     The network is a ``BasicUNet`` of :func:`~monai_advdefense.attacks.accelerated` that raises features by
-    deconvolution and has no normalization over the image, without hooks of its own; sides are multiples of 16.
+    deconvolution and has no normalization over the image, without hooks, which would see features of a part; sides
+    are multiples of 16.
     """
-    if type(network) is not BasicUNet or network._forward_hooks or network._forward_pre_hooks:
+    if type(network) is not BasicUNet or has_hooks(network):
         return False
     blocks = [_block(network, level) for level in range(_LEVELS - 1)]
     leaves = [leaf for block in blocks for leaf in block.modules() if not list(leaf.children())]

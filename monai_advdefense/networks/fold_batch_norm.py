@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.networks.hooks import copied_with_hooks, hooks_of
 
 __all__ = ["fold_batch_norm"]
 
@@ -22,9 +22,9 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     """Copy a network for inference, each batch normalization folded into the convolution before it.
 
     Folded are MONAI's ``Convolution`` blocks that normalize first (``adn_ordering`` "NDA", the default) and pairs of
-    convolution and normalization in an ``nn.Sequential``, without hooks; all else is copied as it is. The copy computes
-    the same but for rounding (some 1e-6 of the largest value). It is for inference alone: its state dict is another
-    than the network's and fits no checkpoint.
+    convolution and normalization in an ``nn.Sequential``, without hooks; all else is copied as it is, and hooks are
+    called as before. The copy computes the same but for rounding (some 1e-6 of the largest value). It is for inference
+    alone: its state dict is another than the network's and fits no checkpoint.
 
     Args:
         network: in evaluation mode; left as it is.
@@ -46,7 +46,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     """
     if any(module.training for module in network.modules()):
         raise broken_rule("network", "evaluation mode", "training mode", "call network.eval() first")
-    folded = copy.deepcopy(network).requires_grad_(False)
+    folded = copied_with_hooks(network).requires_grad_(False)
     for module in folded.modules():
         if isinstance(module, Convolution):
             _fold_block(module)
@@ -76,7 +76,7 @@ def _fold_pair(convolution: Any, norm: Any) -> bool:
     if type(convolution) not in _CONVOLUTIONS or type(norm) not in _NORMS or norm.running_mean is None:
         return False
     # They may do anything with weights or values in between: pruning and weight normalization make weights anew.
-    if any((part._forward_pre_hooks or part._forward_hooks) for part in (convolution, norm)):
+    if hooks_of(convolution) or hooks_of(norm):
         return False
     transposed = isinstance(convolution, nn.modules.conv._ConvTransposeNd)
     if transposed and convolution.groups > 1:  # torch scales the wrong axis of such weights

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from monai_advdefense.networks.hooks import hooks_of
+
 __all__ = ["Pointwise", "as_pointwise", "is_pointwise", "pointwise"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -33,7 +35,7 @@ def pointwise(convolution: Any, image: Tensor) -> Tensor:
 
 def is_pointwise(module: nn.Module) -> bool:
     """Whether a module is a convolution of 1 x 1 voxels, without strides, padding, groups or hooks."""
-    if type(module) not in _CONVOLUTIONS or module._forward_hooks or module._forward_pre_hooks:
+    if type(module) not in _CONVOLUTIONS or hooks_of(module):
         return False
     settings: Any = module
     # Padding may be a word.

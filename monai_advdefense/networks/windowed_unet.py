@@ -12,6 +12,7 @@ from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.networks.hooks import has_hooks
 from monai_advdefense.networks.pointwise import pointwise
 from monai_advdefense.networks.window import Window
 
@@ -27,11 +28,12 @@ _LOCAL = (nn.Conv2d, nn.ConvTranspose2d, nn.MaxPool2d, *_POINTWISE)
 def can_be_windowed(network: nn.Module) -> bool:
     """Whether :class:`WindowedUNet` takes a network: MONAI's 2-D ``BasicUNet`` without normalization over the image.
 
-    Batch normalization must be folded, see :func:`~monai_advdefense.networks.fold_batch_norm`.
+    Batch normalization must be folded, see :func:`~monai_advdefense.networks.fold_batch_norm`. There must be no hooks,
+    which would see features of a part.
     """
     leaves = [module for module in network.modules() if not list(module.children())]
     deconvolved = all(type(module) in _LOCAL for module in leaves)
-    return type(network) is BasicUNet and deconvolved and not network.training
+    return type(network) is BasicUNet and deconvolved and not network.training and not has_hooks(network)
 
 
 @dataclass(frozen=True)

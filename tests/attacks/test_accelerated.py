@@ -109,6 +109,20 @@ def test_hooks_and_pruned_weights_are_kept():
     torch.testing.assert_close(pruned(image), network(image), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("prepared", [True, False], ids=["set before", "set on the copy"])
+@pytest.mark.parametrize("part", ["upcat_1", "final_conv"])
+def test_hooks_see_whole_features_during_an_attack(part, prepared):
+    seen = []
+    network = basic_unet().eval()
+    fast = network if prepared else accelerated(network)
+    fast.get_submodule(part).register_forward_hook(lambda *passed: seen.append(passed[-1].shape[2:]))
+    image, label = torch.rand(1, 1, 48, 64), torch.zeros(1, 48, 64, dtype=torch.long)
+    label[:, 8:12, 8:12] = 1
+    fast = accelerated(network) if prepared else fast
+    dag(fast, image, label, target=all_background(label), step_size=0.1, steps=2, stop="never")
+    assert set(seen) == {(48, 64)}
+
+
 class _Scaled(nn.Module):
     """Reads its convolution beside calling it."""
 

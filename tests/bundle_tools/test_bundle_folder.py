@@ -40,7 +40,9 @@ def test_configurations_are_files_or_lie_in_the_bundle(bundle, tmp_path, monkeyp
     (tmp_path / "attack.json").write_text("{}")
     (tmp_path / "inference").mkdir()
     assert config_files_of(bundle, ["inference", "attack.json"]) == [inference, tmp_path / "attack.json"]
-    with pytest.raises(InputError, match=r"configs/combined\.json: expected a configuration of a bundle, found no such"):
+    with pytest.raises(
+        InputError, match=r"configs/combined\.json: expected a configuration of a bundle, found no such"
+    ):
         config_files_of(bundle, ["inference", "combined"])
 
 

@@ -90,6 +90,19 @@ def test_hooks_on_the_guard_and_its_decision_are_called(guard: DefendedSegmenter
     assert seen.count("decision") == 2
 
 
+@torch.no_grad()
+def test_hooks_within_a_network_see_and_change_what_they_do_in_the_guard(guard, image) -> None:
+    shapes: list[torch.Size] = []
+    guard.segmenter.register_forward_hook(lambda *passed: passed[-1].flip(1))
+    guard.segmenter.upcat_1.register_forward_hook(lambda *passed: shapes.append(passed[-1].shape))
+    expected, seen = guard.labels(image), shapes.copy()
+    fast = optimize_for_inference(guard, image)
+    shapes.clear()
+    assert (fast.labels(image) == expected).float().mean() > 0.999
+    assert shapes == seen
+    assert isinstance(fast.reformer.network, WindowedUNet)
+
+
 def test_what_is_no_guard_or_in_training_is_returned_as_it_is(guard: DefendedSegmenter, image: torch.Tensor) -> None:
     network = unet(2).eval()
     assert optimize_for_inference(network, image) is network
@@ -116,6 +129,8 @@ def test_a_guard_is_made_ready_once_and_anew_after_any_change(guard: DefendedSeg
         lambda: guard.segmenter.final_conv.weight.data.mul_(2),
         lambda: guard.reformer.network.conv_0.conv_0.adn.N.running_mean.add_(1),
         lambda: setattr(guard, "segmenter", copy.deepcopy(guard.segmenter)),
+        lambda: guard.segmenter.final_conv.register_forward_hook(print),
+        lambda: guard.segmenter.final_conv._forward_hooks.clear(),
         lambda: guard.double(),
     ]
     for change in changes:
