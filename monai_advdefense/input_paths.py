@@ -20,15 +20,16 @@ def input_paths(data: Inputs) -> list[Path]:
         data: file or folder, or several.
 
     Raises:
-        InputError: if there is none, or one is given twice.
+        InputError: if there is none, one is empty, or one is given twice.
 
     Example:
         >>> [path.name for path in input_paths(["/data/site1", "/data/site2"])]
         ['site1', 'site2']
     """
     given = [data] if isinstance(data, (str, os.PathLike)) else list(data)
-    if not given:
-        raise broken_rule("INPUT", "a file or a folder", "none", "name one")
+    # An empty word, as of a variable that is not set, would stand for the current folder.
+    if not given or not all(map(os.fspath, given)):
+        raise broken_rule("INPUT", "a file or a folder", "an empty path" if given else "none", "name one")
     paths = [Path(os.path.abspath(path)) for path in given]
     seen: set[str] = set()
     for path in paths:

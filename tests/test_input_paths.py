@@ -16,9 +16,12 @@ def test_one_path_or_several_become_absolute(tmp_path, monkeypatch):
     assert input_paths(["a", Path("b")]) == [tmp_path / "a", tmp_path / "b"]
 
 
-def test_none_and_one_twice_are_refused(tmp_path):
+def test_none_an_empty_one_and_one_twice_are_refused(tmp_path):
     with pytest.raises(InputError, match="INPUT: expected a file or a folder, found none: name one"):
         input_paths([])
+    for empty in ("", ["a", ""]):
+        with pytest.raises(InputError, match="INPUT: expected a file or a folder, found an empty path: name one"):
+            input_paths(empty)
     os.symlink(tmp_path, tmp_path / "link")
     for twice in (["a", "./a"], [tmp_path, tmp_path / "link"]):
         with pytest.raises(InputError, match="expected each input once, found it twice"):

@@ -28,7 +28,12 @@ _VERBS = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and which leaves out empty lines of a list of inputs."""
+
+    def convert_arg_line_to_args(self, arg_line: str) -> list[str]:
+        # Some editors begin a file with a mark of its encoding.
+        line = arg_line.removeprefix("\ufeff")
+        return [line] if line.strip() else []
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_BAD_INPUT, f"error: {message}: see {self.prog} --help\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from monai_advdefense.input_paths import Inputs, check_exists, input_paths
 from monai_advdefense.messages import broken_rule, one_line
 from monai_advdefense.nifti_names import NIFTI_SUFFIXES
+from monai_advdefense.visible_files import visible_files
 
 __all__ = ["volume_datalist"]
 
@@ -52,27 +53,7 @@ def _volumes_at(root: Path, exclude: str | os.PathLike[str] | None) -> list[Path
     real = Path(os.path.realpath(root))
     if excluded is not None and (excluded == real or excluded in real.parents):
         raise broken_rule(name, "results outside the folder of inputs", "the same", "change output_dir")
-    found = _volumes(root, excluded)
+    found = [path for path in visible_files(root, exclude=excluded) if path.name.lower().endswith(NIFTI_SUFFIXES)]
     if not found:
         raise broken_rule(name, "NIfTI files (.nii, .nii.gz)", "none", "check the path")
     return found
-
-
-def _volumes(root: Path, excluded: Path | None) -> list[Path]:
-    """All NIfTI files below a folder."""
-    found = []
-    try:
-        for folder, subfolders, files in os.walk(root, onerror=_raise):
-            here = Path(folder)
-            subfolders[:] = [s for s in subfolders if not s.startswith(".") and (here / s).resolve() != excluded]
-            found += [
-                here / name for name in files if name.lower().endswith(NIFTI_SUFFIXES) and not name.startswith(".")
-            ]
-    except OSError as error:
-        raise broken_rule(error.filename, "a readable folder", error.strerror, "check its permissions") from error
-    return found
-
-
-def _raise(error: OSError) -> None:
-    """By default a folder that cannot be read is skipped without a word."""
-    raise error

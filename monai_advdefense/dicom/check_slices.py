@@ -15,7 +15,7 @@ _DIRECTION_TOLERANCE = 1e-4
 _SAME_POSITION_MM = 1e-3
 _SPACING_TOLERANCE = 0.01
 _SHIFT_MM = 0.05
-_GEOMETRY = ("FrameOfReferenceUID", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing")
+_GEOMETRY = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3, "PixelSpacing": 2}
 
 
 def check_image(dataset: Any) -> None:
@@ -74,9 +74,7 @@ def check_same_grid(name: str, datasets: Sequence[Any]) -> None:
         InputError: if they are not.
     """
     for each in datasets:
-        missing = [tag for tag in _GEOMETRY if each.get(tag) is None]
-        if missing:
-            raise broken_rule(each.filename, f"a place in the patient ({missing[0]})", "none", "export it again")
+        _check_place(each)
     first = datasets[0]
     for tag in ("SeriesInstanceUID", "FrameOfReferenceUID", "Rows", "Columns", "PixelSpacing"):
         other = next((each for each in datasets if each.get(tag) != first.get(tag)), None)
@@ -88,6 +86,19 @@ def check_same_grid(name: str, datasets: Sequence[Any]) -> None:
     if not apart.max() <= _DIRECTION_TOLERANCE:
         found = f"another one in {datasets[int(apart.argmax())].filename}"
         raise broken_rule(name, "slices of one orientation", found, "is it a localizer? leave the series out")
+
+
+def _check_place(dataset: Any) -> None:
+    missing = [tag for tag in ("FrameOfReferenceUID", *_GEOMETRY) if dataset.get(tag) in (None, "")]
+    if missing:
+        raise broken_rule(dataset.filename, f"a place in the patient ({missing[0]})", "none", "export it again")
+    for tag, count in _GEOMETRY.items():
+        try:
+            found = np.array(dataset.get(tag), dtype=float).ravel()
+        except (TypeError, ValueError):
+            found = np.array([np.nan])
+        if len(found) != count or not np.isfinite(found).all():
+            raise broken_rule(dataset.filename, f"{count} numbers as {tag}", dataset.get(tag), "export it again")
 
 
 def check_slice_positions(name: str, datasets: Sequence[Any]) -> None:

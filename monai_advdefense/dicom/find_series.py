@@ -12,6 +12,7 @@ from monai_advdefense.dicom.libraries import check_libraries
 from monai_advdefense.input_paths import Inputs, input_folder, input_paths
 from monai_advdefense.messages import broken_rule
 from monai_advdefense.nifti_names import NIFTI_SUFFIXES
+from monai_advdefense.visible_files import visible_files
 
 __all__ = ["SeriesFiles", "find_series", "holds_dicom"]
 
@@ -85,11 +86,8 @@ def _dicom_files(root: Path, exclude: str | os.PathLike[str] | None) -> Iterator
     if root.is_file():
         yield from [root] if _is_dicom(root) else []
         return
-    excluded = None if exclude is None else Path(os.path.realpath(exclude))
-    for folder, subfolders, files in os.walk(root):
-        here = Path(folder)
-        subfolders[:] = sorted(s for s in subfolders if not s.startswith(".") and (here / s).resolve() != excluded)
-        yield from (here / name for name in sorted(files) if not name.startswith(".") and _is_dicom(here / name))
+    if root.is_dir():
+        yield from filter(_is_dicom, visible_files(root, exclude=exclude))
 
 
 def _is_dicom(path: Path) -> bool:
@@ -112,12 +110,12 @@ def _identity(path: Path) -> tuple[str | None, str]:
 
     try:
         header = dcmread(path, specific_tags=["SeriesInstanceUID", "SeriesNumber"], stop_before_pixels=True)
+        if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+            return "", ""
+        return str(header.get("SeriesInstanceUID") or "") or None, str(header.get("SeriesNumber") or "")
     # A damaged file can raise anything; whoever reads the series says what it was.
     except Exception:
         return None, ""
-    if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
-        return "", ""
-    return str(header.get("SeriesInstanceUID") or "") or None, str(header.get("SeriesNumber") or "")
 
 
 def _names(root: Path, series: dict[str, list[Path]], numbers: dict[str, str]) -> dict[str, str]:

@@ -90,7 +90,7 @@ def answer_series(
     answers: list[Path] = []
     for series in converted:
         # Results of a volume that failed are those of an earlier run.
-        if str(series.nifti.absolute()) in written:
+        if os.path.abspath(series.nifti) in written:
             answers += _write_answers(series, Path(output_dir), facts, errors)
     return answers, errors
 

@@ -58,13 +58,17 @@ def screen_study(
 def fetch_study(archive: Archive, study: str, folder: Path) -> None:
     """Write the images of a study that are not there yet as ``folder/SERIES/INSTANCE.dcm``.
 
+    Those that an earlier run has fetched and the archive does not have any more are removed.
+
     Raises:
         InputError: if one cannot be fetched.
         OutputError: if one cannot be written.
     """
     images = [(series, uid) for series, uids in archive.images(study).items() for uid in uids]
-    for number, (series, uid) in enumerate(images, start=1):
-        path = folder / series / f"{uid}.dcm"
+    paths = [folder / series / f"{uid}.dcm" for series, uid in images]
+    for path in set(folder.glob("*/*.dcm")) - set(paths):
+        path.unlink()
+    for number, ((series, uid), path) in enumerate(zip(images, paths, strict=True), start=1):
         if not path.is_file():
             archive.fetch(study, series, uid, path)
         logging.getLogger(__name__).info("fetched %d of %d", number, len(images))

@@ -60,14 +60,15 @@ class InferenceOptimizer:
     """
 
     def __init__(self) -> None:
-        self._seen: _Seen | None = None
-        self._fast: nn.Module = nn.Identity()
+        self._made: tuple[_Seen, nn.Module] | None = None
 
     def __call__(self, guard: nn.Module, image: Tensor) -> nn.Module:
         """Return what to call instead of ``guard`` on slices like ``image`` ``(B, C, H, W)``."""
-        if self._seen is None or not self._seen.fits(guard, image):
-            self._fast, self._seen = optimize_for_inference(guard, image), _Seen.of(guard, image)
-        return self._fast
+        # Another thread may exchange it for that of another guard meanwhile.
+        made = self._made
+        if made is None or not made[0].fits(guard, image):
+            made = self._made = _Seen.of(guard, image), optimize_for_inference(guard, image)
+        return made[1]
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class GuardedChannels:
         axis, axes = self.slice_dim or 0, image.ndim - 1
         if not 0 <= axis < axes:
             raise broken_rule("slice_dim", f"0 to {axes - 1} for this image", axis, "0 is the first")
-        tensor = torch.as_tensor(image)
+        tensor = convert_to_tensor(image, track_meta=False)
         return axis if self.axcodes is None else oriented_axis(tensor, _affine(image), self.axcodes, axis)
 
     def indices(self, image: NdarrayOrTensor) -> Tensor:

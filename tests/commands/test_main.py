@@ -66,3 +66,11 @@ def test_misuse_is_one_line_with_a_remedy(words, found, capsys):
     assert code == 2
     assert len(err.splitlines()) == 1
     assert re.match(found, err), err
+
+
+def test_a_list_of_inputs_may_have_empty_lines_and_a_mark_of_its_encoding(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.nii").touch()
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa b.nii\r\n\r\n\n")
+    assert main(["check", "@list.txt"]) == 2
+    assert capsys.readouterr().out.splitlines()[-1] == "0 of 1 inputs can be used"

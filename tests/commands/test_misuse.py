@@ -80,6 +80,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "no_bundle").mkdir()
     (tmp_path / "list.txt").write_text("scans/a.nii.gz\nscans/a.nii.gz\n")
+    (tmp_path / "blank.txt").write_text("\n  \n")
     monkeypatch.chdir(tmp_path)
     # Loggers may still hold the stream of an earlier test, which is closed.
     monkeypatch.setattr("logging.raiseExceptions", False)
@@ -101,6 +102,7 @@ def _last_line(words, capfd):
     ("words", "said"),
     [
         ("screen nowhere -o out", r"\S+/nowhere: expected a file or a folder of inputs, found no such file or fol"),
+        ("check @blank.txt", r"INPUT: expected a file or a folder, found none: name one|.*required: INPUT: see advdef"),
         ("screen empty -o out", r"\S+/empty: expected NIfTI files .*, found none: check"),
         ("screen scans -o notes.txt/out", r"output_dir: expected a folder that can be written, found Not a directory"),
         ("screen scans -o /proc/out", r"output_dir: expected a folder that can be written, found No such file"),

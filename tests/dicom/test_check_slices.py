@@ -18,6 +18,19 @@ def _set(tag, value, only=2):
     return change
 
 
+def _as_text(tag, value):
+    """Bytes as a damaged file or a careless program has them."""
+
+    def change(header, index):
+        from pydicom.dataelem import RawDataElement
+        from pydicom.tag import Tag
+
+        if index == 2:
+            header._dict[Tag(tag)] = RawDataElement(Tag(tag), "DS", len(value), value, 0, False, True)
+
+    return change
+
+
 def _other_size(header, index):
     if index == 2:
         header.Rows, header.PixelData = 3, header.PixelData[: 3 * 7 * 2]
@@ -65,6 +78,12 @@ def _no_image(header, index):
             "expected one slice at each position, found .* at the same",
         ),
         (_shifted, "expected slices right behind each other, found a shift of 1.2 mm"),
+        (_set("ImagePositionPatient", [1.0, 2.0]), "expected 3 numbers as ImagePositionPatient, found .*1.0, 2.0"),
+        (_set("ImageOrientationPatient", [1.0, 0, 0], None), "expected 6 numbers as ImageOrientationPatient"),
+        (_set("PixelSpacing", [1.5]), "expected 2 numbers as PixelSpacing"),
+        (_as_text("ImagePositionPatient", rb"a\2\3 "), "expected 3 numbers as ImagePositionPatient, found .*'a'"),
+        (_as_text("ImagePositionPatient", rb"nan\2\3 "), "expected 3 numbers as ImagePositionPatient, found .*nan"),
+        (_set("FrameOfReferenceUID", "", None), r"expected a place in the patient \(FrameOfReferenceUID\), found none"),
         (_without_place, r"expected a place in the patient \(ImagePositionPatient\), found none"),
         (_undecodable, "expected voxels that an installed decoder reads, found the transfer syntax JPEG Lossless"),
         (_no_image, "expected an image, found MR Image Storage"),

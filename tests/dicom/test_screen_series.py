@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -61,6 +62,17 @@ def test_each_series_is_run_and_answered_beside_its_result(make_series, run, met
     for name in ("t1", "deep/t2"):
         segmentation = segread(tmp_path / "out" / f"{name}_seg.dcm")
         assert [s.segment_label for s in segmentation.SegmentSequence] == ["left caudate", "rejected"]
+
+
+def test_a_folder_of_results_may_be_told_from_here(make_series, run, metadata, tmp_path, monkeypatch):
+    make_series("study/t1")
+    monkeypatch.chdir(tmp_path / "study")
+    screen_series(".", "../out", lambda folder, volumes: run(*_absolute(folder, volumes)), metadata=metadata)
+    assert (tmp_path / "out" / "t1_seg.dcm").is_file()
+
+
+def _absolute(folder, volumes):
+    return Path(os.path.abspath(folder)), [Path(os.path.abspath(volume)) for volume in volumes]
 
 
 def test_a_broken_series_costs_itself(make_series, run, metadata, tmp_path, capsys):

@@ -9,6 +9,7 @@ import pytest
 from monai_advdefense.commands.main import main
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.dicom import archive as module
+from monai_advdefense.dicom.screen_study import fetch_study
 
 pytest.importorskip("dicomweb_client")
 from .archive_server import archive_server
@@ -60,6 +61,30 @@ def test_a_study_is_screened_and_answered_whatever_breaks(server, tmp_path, caps
     assert json.loads(record.read_text())["counts"]["slices"] > 0
     assert nib.load(next((tmp_path / "out").glob("*_seg.nii.gz"))).shape == (24, 12, 24)
     assert nib.load(next((tmp_path / "out" / "dicom").glob("*.nii.gz"))).shape == (24, 12, 24)
+
+
+class _Archive:
+    """Holds what the test says."""
+
+    def __init__(self, **series):
+        self.series, self.fetched = series, []
+
+    def images(self, _):
+        return self.series
+
+    def fetch(self, study, series, instance, path):
+        self.fetched.append(instance)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_what_the_archive_does_not_have_any_more_is_no_input(tmp_path):
+    fetch_study(_Archive(a=["1", "2", "copy"], b=["3"]), "1.2", tmp_path)
+    later = _Archive(a=["1", "2", "4"])
+    fetch_study(later, "1.2", tmp_path)
+    assert later.fetched == ["4"]
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.dcm"))
+    assert found == ["a/1.dcm", "a/2.dcm", "a/4.dcm"]
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,19 @@ def test_files_without_patient_data_are_answered(make_series, tmp_path):
     assert "PatientName" not in series.headers[0]
 
 
+def test_japanese_names_are_those_of_the_series(make_series, tmp_path):
+    from pydicom import dcmread
+
+    def name(header, _):
+        header.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+        header.PatientName = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+
+    (found,) = find_series(make_series(change=name))
+    series = read_series([*found.files], name=found.name)
+    write_segmentation(_answer(series), series.headers, tmp_path / "a_seg.dcm")
+    assert dcmread(tmp_path / "a_seg.dcm").PatientName == "Yamada^Tarou=山田^太郎=やまだ^たろう"
+
+
 def test_one_file_with_several_slices_is_answered(make_series, make_enhanced, tmp_path):
     from pydicom import dcmread
 

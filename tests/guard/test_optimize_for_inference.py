@@ -1,4 +1,5 @@
 import copy
+from pydoc import locate
 
 import pytest
 import torch
@@ -141,3 +142,17 @@ def test_a_guard_is_made_ready_once_and_anew_after_any_change(guard: DefendedSeg
         torch.testing.assert_close(fast.score(image), optimize_for_inference(guard, image).score(image))
         assert optimize(guard, image) is fast
     assert optimize(guard, image[..., :48]) is not fast
+
+
+@torch.no_grad()
+def test_a_guard_of_another_thread_does_not_take_its_place(guard, image, monkeypatch) -> None:
+    optimize, seen = InferenceOptimizer(), "monai_advdefense.guard.optimize_for_inference._Seen"
+    fast, other, fits = optimize(guard, image), copy.deepcopy(guard), locate(seen).fits
+
+    def meanwhile(*arguments):
+        monkeypatch.setattr(f"{seen}.fits", fits)
+        assert optimize(other, image) is not fast
+        return fits(*arguments)
+
+    monkeypatch.setattr(f"{seen}.fits", meanwhile)
+    assert optimize(guard, image) is fast

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import permutations, product
 
+import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -10,7 +11,8 @@ from torch import nn
 
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import ReconstructionDetector
-from monai_advdefense.transforms import DetectAdversarial, Reform, RejectSlices, SliceDecisions
+from monai_advdefense.transforms import DetectAdversarial, KeepSlices, Reform, RejectSlices, SliceDecisions
+from monai_advdefense.transforms.guarded_channels import GuardedChannels
 
 ORIENTATIONS = ["".join(codes) for axes in permutations(("LR", "PA", "IS")) for codes in product(*axes)]
 ACCEPTED = torch.tensor([False, True, True, False, True])
@@ -68,3 +70,15 @@ def test_another_space_is_refused(values, space):
     with pytest.raises(InputError, match=f"expected a space of RAS or LPS in its meta data, found '{space}'"):
         RejectSlices(9, 1, axcodes="RAS")(image, ACCEPTED)
     assert RejectSlices(9, 1)(image, ACCEPTED).shape == values.shape
+
+
+def test_arrays_that_run_backwards_are_taken(values):
+    """NumPy's flips are views, which torch does not take."""
+    array = values.numpy()
+    guarded = GuardedChannels(1, None, None, (0, 1), None, 2)
+    kept, expected = (KeepSlices(guarded)(each) for each in (array[:, ::-1, ::-1], array[:, ::-1, ::-1].copy()))
+    assert torch.equal(kept.slices, expected.slices)
+    assert torch.equal(kept.centers, expected.centers)
+    labels = np.ones((1, 6, 5, 4), np.uint8)
+    labels[:, :, 0] = 9
+    assert SliceDecisions(9, 1, axcodes=None)(labels[:, :, ::-1])["rejected_slices"] == [4]
