@@ -24,8 +24,8 @@ def config_of(bundle: str | Path) -> Path:
     return next((path for path in paths if path.is_file()), paths[0])
 
 
-def config_files_of(bundle: str | PathLike[str], names: Sequence[str | PathLike[str]] = ()) -> list[Path]:
-    """Paths of configurations of a bundle, ``inference.json`` if none is named.
+def config_files_of(bundle: str | PathLike[str], names: Sequence[str | PathLike[str]]) -> list[Path]:
+    """Paths of configurations of a bundle.
 
     Args:
         bundle: folder of the bundle.
@@ -34,7 +34,7 @@ def config_files_of(bundle: str | PathLike[str], names: Sequence[str | PathLike[
     Raises:
         InputError: if a file is missing.
     """
-    files = [_config_file(Path(bundle), Path(name)) for name in names or ("inference",)]
+    files = [_config_file(Path(bundle), Path(name)) for name in names]
     for file in files:
         if not file.is_file():
             raise broken_rule(file, "a configuration of a bundle", "no such file", "check the path")

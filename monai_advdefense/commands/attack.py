@@ -21,7 +21,7 @@ def attack(
     *,
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
-    config_files: Sequence[str | os.PathLike[str]] = (),
+    config_files: Sequence[str | os.PathLike[str]] = ("inference",),
     device: str | None = None,
     target: str | None = None,
     step_size: float | None = None,
@@ -53,11 +53,11 @@ def attack(
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
 
     folder, results = find_bundle(bundle, bundle_dir), os.path.abspath(output_dir)
-    configs = config_files_of(folder, config_files)
+    configs = config_files_of(folder, (*config_files, "attack"))
     settings = {"device": device, "target": target, "step_size": step_size, "slices": slices, "seed": seed}
 
     def run_on(entries: Mapping[str, Any]) -> None:
-        run_bundle(folder, [*configs, "attack"], {**entries, "output_dir": results, **settings})
+        run_bundle(folder, configs, {**entries, "output_dir": results, **settings})
 
     run_on_inputs(data, results, run_on)
 

@@ -34,7 +34,7 @@ def calibrate(
     volume_rate: float = 0.05,
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
-    config_files: Sequence[str | os.PathLike[str]] = (),
+    config_files: Sequence[str | os.PathLike[str]] = ("inference",),
     device: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     network: str | os.PathLike[str] | None = None,
@@ -87,7 +87,7 @@ def calibrate(
         # Before minutes are spent on volumes that are too few.
         check_subjects(len(volumes), volume_rate)
         inputs = str(input_folder(input_paths(data)))
-        configs = [*config_files_of(folder, config_files), "calibrate"]
+        configs = config_files_of(folder, (*config_files, "calibrate"))
         run_bundle(folder, configs, {"clean_volumes": volumes, "dataset_dir": inputs, **given})
 
 

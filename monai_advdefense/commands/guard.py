@@ -35,7 +35,7 @@ def guard(
     *,
     guard_bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
-    config_files: Sequence[str | os.PathLike[str]] = (),
+    config_files: Sequence[str | os.PathLike[str]] = ("inference",),
     device: str | None = None,
     screen_file: str | os.PathLike[str] | None = None,
     spectral: bool = False,

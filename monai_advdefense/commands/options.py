@@ -81,7 +81,7 @@ def add_config_files(parser: argparse.ArgumentParser) -> None:
         "--config_file",
         dest="config_files",
         nargs="+",
-        default=(),
+        default=("inference",),
         metavar="FILE",
         help="its configurations, later ones over earlier ones (inference.json)",
     )

@@ -23,7 +23,7 @@ def robustness(
     output_dir: str | os.PathLike[str],
     *,
     bundle_dir: str | os.PathLike[str] | None = None,
-    config_files: Sequence[str | os.PathLike[str]] = (),
+    config_files: Sequence[str | os.PathLike[str]] = ("inference",),
     weights: str | os.PathLike[str] | None = None,
     labels: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,

@@ -31,7 +31,7 @@ def screen(
     study: str | None = None,
     bundle: str | os.PathLike[str] = DEFENDED_SEGMENTER,
     bundle_dir: str | os.PathLike[str] | None = None,
-    config_files: Sequence[str | os.PathLike[str]] = (),
+    config_files: Sequence[str | os.PathLike[str]] = ("inference",),
     device: str | None = None,
     screen_file: str | os.PathLike[str] | None = None,
     combined: bool = False,
@@ -81,7 +81,8 @@ def screen(
     _check_source(data, pacs, study, shard)
     _check_engine(engine, workers, device, shard, resume=resume)
     folder = find_bundle(bundle, bundle_dir)
-    configs = [*config_files_of(folder, config_files), *_one_way(screen_file, combined=combined, spectral=spectral)]
+    overlays = _one_way(screen_file, combined=combined, spectral=spectral)
+    configs = config_files_of(folder, (*config_files, *overlays))
     results = os.path.abspath(output_dir)
     given = {
         "output_dir": results,

@@ -44,7 +44,7 @@ def bundle_parts(
     bundle: str | Path,
     data: str | os.PathLike[str],
     *,
-    config_files: Sequence[str | os.PathLike[str]] = (),
+    config_files: Sequence[str | os.PathLike[str]] = ("inference",),
     weights: str | os.PathLike[str] | None = None,
     labels: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,

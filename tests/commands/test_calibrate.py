@@ -28,7 +28,7 @@ def test_options_become_overrides_of_the_bundle(volumes, tmp_path, monkeypatch):
     calibrate(volumes, tmp_path / "screen.pt", false_alarm_rate=0.25, volume_rate=0.25, device="cpu")
     ((bundle, configs, overrides),) = seen
     assert bundle.name == "brain_mri_defended_segmentation"
-    assert configs == [bundle / "configs" / "inference.json", "calibrate"]
+    assert configs == [bundle / "configs" / f"{name}.json" for name in ("inference", "calibrate")]
     assert overrides == {
         "clean_volumes": [{"image": str(path)} for path in sorted(volumes.iterdir())],
         "dataset_dir": str(volumes),

@@ -36,7 +36,7 @@ def test_defaults_go_on_where_a_run_was_stopped_with_the_bundle_of_guard_and_seg
     assert vars(_parsed(options.add_bundle)) == {
         "bundle": options.DEFENDED_SEGMENTER,
         "bundle_dir": None,
-        "config_files": (),
+        "config_files": ("inference",),
     }
     assert vars(_parsed(options.add_fail_on_alarm)) == {"fail_on_alarm": False}
 
