@@ -27,18 +27,6 @@ from monai_advdefense.report import (
 
 __all__ = ["write_page"]
 
-_TITLES = {
-    "clean": "Clean",
-    "attacked": "Attacked",
-    "blurred": "Blurred",
-    "half_missing": "Half missing",
-}
-_WHAT = {
-    "clean": "as it was generated",
-    "attacked": "4 of 8 slices, by DAG, so that structures become background",
-    "blurred": "by a Gaussian of 1.5 mm",
-    "half_missing": "the left half is 0",
-}
 _CORONAL = 1
 
 
@@ -56,9 +44,14 @@ def write_page(path: Path, images: Mapping[str, Path], results: Path, bundle: Pa
         OutputError: the page cannot be written.
     """
     names = bundle_facts(bundle / "configs" / "metadata.json").class_names
-    cards = [_card(name, image, results, names) for name, image in images.items()]
-    for card in cards:
-        card["report"] = Path(os.path.relpath(card["report"], path.parent)).as_posix()
+    cards = [
+        {
+            **_card(name, image, results, names),
+            "name": name,
+            "report": Path(os.path.relpath(results / f"{name}_report.html", path.parent)).as_posix(),
+        }
+        for name, image in images.items()
+    ]
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
     text = environment.get_template("page.html.j2").render(cards=cards)
     with atomic_path(path) as temporary:
@@ -79,16 +72,13 @@ def _card(name: str, image: Path, results: Path, names: Mapping[int, str]) -> di
     segmented = labels[:, index] if shown.decision == "accepted" else None
     view = SliceView(shown, scaled.astype(np.float32), np.zeros((2, 2), np.float32), labels=segmented)
     panels = slice_panels(view, plane, label_colors(max(names) + 1, names))
-    found = case.found
+    cause = case.found.cause if case.found is not None else None
     return {
-        "title": _TITLES[name],
-        "what": _WHAT[name],
         "verdict": case.verdict,
-        "cause": cause_in_words(found.cause) if found is not None and found.cause else "",
-        "remedy": remedy(found.cause) if found is not None and found.cause else "",
+        "cause": cause_in_words(cause) if cause else "",
+        "remedy": remedy(cause) if cause else "",
         "rejected": case.count("rejected"),
         "checked": case.checked,
-        "report": results / f"{name}_report.html",
         "image": picture_to_data_uri(panels["image"]),
         "segmentation": picture_to_data_uri(panels["segmentation"]),
     }
