@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +13,20 @@ from monai.bundle import ConfigParser
 from torch import Tensor, nn
 
 from experiments.artefact import Arrays, Artefact
-from experiments.attacks import EPSILON, INFORMED, PGD_STEP_SIZE, PGD_STEPS, attack_settings, baseline_attack_settings
+from experiments.attacks import (
+    EPSILON,
+    INFORMED,
+    PGD_STEP_SIZE,
+    PGD_STEPS,
+    AttackSetting,
+    attack_settings,
+    baseline_attack_settings,
+)
 from experiments.measure import craft, divergence, overlaps, scores
 from experiments.paper import training
 from experiments.paper.baseline_networks import baseline_networks
 from experiments.paper.names import CALIBRATION, DETECTORS, FALSE_POSITIVE_RATE, GUARDS, NO_REFORMER, TARGETS
-from experiments.paper.networks import paper_networks
+from experiments.paper.networks import Training, paper_networks
 from experiments.paper.presets import Preset
 from experiments.slices import Slices, evenly_spaced, load_slices
 from experiments.spelled_out import spelled_out
@@ -27,30 +35,35 @@ from monai_advdefense.checksums import file_sha256
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector
 from monai_advdefense.guard.calibration import standardization, threshold_at_false_positive_rate
 
+_SPLITS = {CLEAN: "test", CALIBRATION: CALIBRATION}
+"""Where slices that nobody attacked are from."""
 
+
+@dataclass(eq=False)
 class Experiment:
     """All artefacts of one preset on one data set; nothing is computed before it is asked for.
 
-    Args:
-        preset: sizes.
-        dataset_dir: data in the layout of MALC 2012.
-        work_dir: folder of the artefacts; artefacts of other presets may lie there too.
-        bundles: folder of the bundles, whose training configurations are used.
-        seed: seed of trainings, random targets and noise.
+    Artefacts of other presets may lie in ``work_dir`` too. ``seed`` is that of trainings, random targets and noise.
     """
 
-    def __init__(self, preset: Preset, dataset_dir: Path, work_dir: Path, bundles: Path, seed: int) -> None:
-        self.preset = preset
-        self.dataset_dir = dataset_dir
-        self.work_dir = work_dir
-        self.bundles = bundles
-        self.seed = seed
-        networks = baseline_networks(preset, seed) if preset.gan else paper_networks(preset, seed)
-        attacks = baseline_attack_settings()
-        if not preset.gan:
-            attacks = attack_settings(strengths=preset.strengths, whole=preset.strengths, guards=GUARDS)
-        self.trainings = {(training.role, training.name): training for training in networks}
-        self.settings = {setting.name: setting for setting in attacks}
+    preset: Preset
+    dataset_dir: Path
+    work_dir: Path
+    bundles: Path
+    seed: int
+
+    @cached_property
+    def trainings(self) -> dict[tuple[str, str], Training]:
+        """The networks, by role and name."""
+        networks = (baseline_networks if self.preset.gan else paper_networks)(self.preset, self.seed)
+        return {(network.role, network.name): network for network in networks}
+
+    @cached_property
+    def settings(self) -> dict[str, AttackSetting]:
+        """The attacks on each target network, by name."""
+        strengths = self.preset.strengths
+        paper = attack_settings(strengths=strengths, whole=strengths, guards=GUARDS)
+        return {setting.name: setting for setting in (baseline_attack_settings() if self.preset.gan else paper)}
 
     # Data
 
@@ -63,7 +76,7 @@ class Experiment:
             **{name: file_sha256(self.dataset_dir / name) for name in ("subjects.csv", "classes.csv")},
         }
 
-    @cache  # noqa: B019
+    @cache  # noqa: B019 - as many as there are splits, and one experiment in a process
     def slice_settings(self, split: str) -> dict[str, Any]:
         """What the clean slices of a split depend on."""
         config = training.configuration(self.trainings["target", TARGETS[0]], self.bundles)
@@ -71,26 +84,23 @@ class Experiment:
         count = self.preset.slices if split == "test" else None
         return {"data": self.data, "split": split, "slices": count, "transforms": transforms}
 
-    @cache  # noqa: B019 - as many as there are splits, and one experiment in a process
+    @cache  # noqa: B019
     def slices(self, split: str) -> Slices:
         """Clean slices of a split."""
         parser = ConfigParser(training.configuration(self.trainings["target", TARGETS[0]], self.bundles))
         parser.update({"dataset_dir": str(self.dataset_dir)})
-        found = load_slices(parser, self.dataset_dir, split)
-        count = self.preset.slices if split == "test" else None
+        found, count = load_slices(parser, self.dataset_dir, split), self.slice_settings(split)["slices"]
         return found if count is None else found.at(evenly_spaced(found.volume, count))
 
     def images(self, target: str, name: str) -> Tensor:
         """Slices ``(N, 1, H, W)``, clean or attacked."""
-        if name in (CLEAN, CALIBRATION):
-            return self.slices("test" if name == CLEAN else name).image
+        if name in _SPLITS:
+            return self.slices(_SPLITS[name]).image
         return torch.from_numpy(self.attack(target, name).load()["image"])
 
     def image_settings(self, target: str, name: str) -> str | dict[str, Any]:
         """What slices depend on: clean test or calibration slices, or attacked ones."""
-        if name in (CLEAN, CALIBRATION):
-            return self.slice_settings("test" if name == CLEAN else name)
-        return self.attack(target, name).digest
+        return self.slice_settings(_SPLITS[name]) if name in _SPLITS else self.attack(target, name).digest
 
     # Networks
 
@@ -165,13 +175,12 @@ class Experiment:
     def scores(self, detector: str, target: str, name: str) -> Artefact:
         """Scores of a detector; those of clean slices do not depend on the target network."""
         settings = {"detector": self.network("detector", detector).digest, "images": self.image_settings(target, name)}
-        owner = "" if name in (CLEAN, CALIBRATION) else f" {target}"
-        return Artefact(
-            self.work_dir / "scores",
-            f"{detector}{owner} {name}",
-            settings,
-            lambda: scores(self.detector(detector), self.images(target, name)),
-        )
+        full_name = f"{detector} {name}" if name in _SPLITS else f"{detector} {target} {name}"
+
+        def compute() -> Arrays:
+            return scores(self.detector(detector), self.images(target, name))
+
+        return Artefact(self.work_dir / "scores", full_name, settings, compute)
 
     def divergence(self, target: str, name: str) -> Artefact:
         """Divergence scores of a target network behind the denoiser."""
@@ -195,27 +204,16 @@ class Experiment:
 
         def compute() -> Arrays:
             segmenter, *behind = (self.load(*part) for part in parts)
-            return overlaps(
-                segmenter,
-                self.images(target, name),
-                self.slices("test").label,
-                num_classes=self.preset.num_classes,
-                reformer=behind[0] if behind else None,
-            )
+            options: dict[str, Any] = {"num_classes": self.preset.num_classes, "reformer": next(iter(behind), None)}
+            return overlaps(segmenter, self.images(target, name), self.slices("test").label, **options)
 
         return Artefact(self.work_dir / "overlaps", f"{target} {reformer} {name}", settings, compute)
 
     def _craft(self, target: str, name: str) -> Arrays:
-        setting, slices, norm = self.settings[name], self.slices("test"), None
+        setting, slices = self.settings[name], self.slices("test")
+        options: dict[str, Any] = {"num_classes": self.preset.num_classes, "steps": self.preset.informed_steps}
         if setting.normed_by is not None:
-            norm = torch.from_numpy(self.attack(target, setting.normed_by.name).load()["norm"])
-        return craft(
-            self.guard(target, setting.target) if setting.form == INFORMED else self.load("target", target),
-            slices.image,
-            slices.label,
-            setting=setting,
-            num_classes=self.preset.num_classes,
-            seed=self.seed,
-            norm=norm,
-            steps=self.preset.informed_steps,
-        )
+            options["norm"] = torch.from_numpy(self.attack(target, setting.normed_by.name).load()["norm"])
+        informed = setting.form == INFORMED
+        network = self.guard(target, setting.target) if informed else self.load("target", target)
+        return craft(network, slices.image, slices.label, setting=setting, seed=self.seed, **options)
