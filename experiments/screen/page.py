@@ -18,57 +18,6 @@ from experiments.screen.targets import GROUPS, OTHER_ORGAN, Target
 TEXTS = texts_beside(__file__)
 __all__ = ["page"]
 
-_QUANTITIES = {
-    "rejected": "Slices rejected",
-    "worst_volume": "Worst volume",
-    "volumes_not_clean": "Volumes not clean",
-    "left_out_not_clean": "Volumes not clean, subjects left out in turn",
-    "dice_coverage": "Predicted Dice: structures inside their 90 % interval",
-    "volume_dice_coverage": "Predicted Dice: volumes inside their 90 % interval",
-    "dice_error": "Predicted Dice: mean absolute error of a structure",
-    "aurc_dice": "Area under the risk-coverage curve of structures, by predicted Dice",
-    "aurc_entropy": "The same by mean entropy",
-    "aurc_gain": "What the predicted Dice gains",
-    "clean_or_low_resolution": "Volumes clean or of low resolution",
-    "auc": "ROC-AUC",
-    "accepted_and_bad": "Accepted and bad",
-    "base_rate": "The same, not spoilt",
-    "structures_accepted_and_bad": "Structures accepted and bad",
-    "structures_base_rate": "The same, not attacked",
-    "bad": "Bad",
-    "cause_right": "Cause right",
-    "volume_cause_right": "Volume's cause right",
-}
-_CLEAN = (
-    *("rejected", "worst_volume", "volumes_not_clean", "left_out_not_clean", "dice_coverage", "volume_dice_coverage"),
-    *("dice_error", "aurc_dice", "aurc_entropy", "aurc_gain"),
-)
-_ATTACK = (
-    *("auc", "rejected", "accepted_and_bad", "base_rate", "structures_accepted_and_bad", "structures_base_rate"),
-    *("bad", "volumes_not_clean", "cause_right"),
-)
-_ACCIDENT = ("rejected", "volumes_not_clean", "cause_right", "volume_cause_right", "accepted_and_bad", "base_rate")
-_COLUMNS = {
-    "severe accident": _ACCIDENT,
-    "mild accident": _ACCIDENT,
-    "pose": ("rejected", "volumes_not_clean", "cause_right", "volume_cause_right"),
-    "phantom": _ACCIDENT,
-    "voxel size": ("volumes_not_clean", "clean_or_low_resolution", "rejected", "accepted_and_bad", "base_rate"),
-    "attack": _ATTACK,
-    "informed attack": _ATTACK,
-    "partly informed attack": ("rejected", "accepted_and_bad", "structures_accepted_and_bad", "bad", "cause_right"),
-}
-_TITLES = {
-    "severe accident": "Severe accidents",
-    "mild accident": "Mild accidents",
-    "pose": "Poses and parts",
-    "voxel size": "Voxel sizes",
-    "phantom": "Contrast agent and a lesion",
-    "attack": "Attacks on single slices",
-    "informed attack": "Attacks by one who knows reformer and segmenter",
-    "partly informed attack": "What the attacker loses who does not know a score",
-}
-
 
 def page(folder: Path) -> str:
     """Make the page from the tables in a folder, to which it links as one that lies beside it."""
@@ -78,7 +27,7 @@ def page(folder: Path) -> str:
         Section("In short", [TEXTS["introduction"], _short(table)]),
         Section("Wanted and missed", [TEXTS["missed"], _missed(numbers, table)]),
         Section("Clean volumes", [TEXTS["clean"], _clean(numbers, table)]),
-        *(_section(numbers, table, group) for group in _TITLES),
+        *(_section(numbers, table, group) for group in TEXTS["titles"]),
         *_against_attacker(numbers),
         *_other_organ(numbers),
         Section("Not measured", [bullets([*_absent(table), *TEXTS["absent"], *_no_dice(numbers)])]),
@@ -88,7 +37,7 @@ def page(folder: Path) -> str:
 
 
 def _section(numbers: Numbers, table: pd.DataFrame, group: str) -> Section:
-    return Section(_TITLES[group], [TEXTS[group.replace(" ", "_")], _group(numbers, table, group)])
+    return Section(TEXTS["titles"][group], [TEXTS[group.replace(" ", "_")], _group(numbers, table, group)])
 
 
 def _short(table: pd.DataFrame) -> str:
@@ -101,7 +50,7 @@ def _short(table: pd.DataFrame) -> str:
 def _missed(numbers: Numbers, table: pd.DataFrame) -> Table:
     rows = []
     for row in table.to_dict("records"):
-        for name, title in _QUANTITIES.items():
+        for name, title in TEXTS["quantities"].items():
             if row.get(f"{name}_met") == "missed":
                 rows.append((row["condition"], title, numbers.cell(row, name), row[f"{name}_wanted"]))
     return _table(numbers, "Missed", ("Condition", "Figure", "Measured", "Wanted"), rows or [("none", "–", "–", "–")])
@@ -110,8 +59,8 @@ def _missed(numbers: Numbers, table: pd.DataFrame) -> Table:
 def _clean(numbers: Numbers, table: pd.DataFrame) -> Table:
     row = table[table["condition"] == CLEAN].to_dict("records")[0]
     of_all = f"Of {row.get('left_out_volumes', 0):.0f} volumes of all splits, not clean"
-    titles = {**_QUANTITIES, "left_out_not_clean": of_all}
-    names = [name for name in _CLEAN if name in row]
+    titles = {**TEXTS["quantities"], "left_out_not_clean": of_all}
+    names = [name for name in TEXTS["columns"]["clean"] if name in row]
     rows = [(titles[name], numbers.cell(row, name), *_judged(row, name)) for name in names]
     counts = {
         "Slices judged": f"{row['slices']:.0f}",
@@ -124,16 +73,16 @@ def _clean(numbers: Numbers, table: pd.DataFrame) -> Table:
 
 
 def _group(numbers: Numbers, table: pd.DataFrame, group: str) -> Table:
-    names = _COLUMNS[group]
-    header = ["Condition", "Slices, volumes", *(_QUANTITIES[name] for name in names), "Wanted", "Volumes' causes"]
+    names, titles = TEXTS["columns"][group], TEXTS["quantities"]
+    header = ["Condition", "Slices, volumes", *(titles[name] for name in names), "Wanted", "Volumes' causes"]
     lines = []
     for row in table[table["group"] == group].to_dict("records"):
-        marks = [(_QUANTITIES[name], *_judged(row, name)) for name in _QUANTITIES]
+        marks = [(title, *_judged(row, name)) for name, title in titles.items()]
         wanted = [f"{title} {bound}: {met}" for title, bound, met in marks if met != "–"]
         cells = [numbers.cell(row, name) for name in names]
         size = f"{row['slices']:.0f}, {row['volumes']:.0f}"
         lines.append([row["condition"], size, *cells, "; ".join(wanted) or "reported", row["volume_causes"] or "–"])
-    return _table(numbers, _TITLES[group], header, lines)
+    return _table(numbers, TEXTS["titles"][group], header, lines)
 
 
 def _other_organ(numbers: Numbers) -> list[Section]:
@@ -142,17 +91,12 @@ def _other_organ(numbers: Numbers) -> list[Section]:
         return []
     row = numbers.table("screen_other_organ").to_dict("records")[0]
     lines = [
-        (
-            title,
-            f"{row[name]:.3g}",
-            "–" if target is None else str(target),
-            "–" if target is None else _met(row, target),
-        )
+        (title, f"{row[name]:.3g}", *(("–", "–") if target is None else (str(target), _met(row, target))))
         for name, (title, target) in OTHER_ORGAN.items()
     ]
     caption = f"{row['calibrated_volumes']:.0f} phantoms to calibrate, {row['volumes']:.0f} new ones"
     header = ("Figure", "Measured", "Wanted", "Met")
-    table = Table("Another organ", header, lines, caption, f"{numbers.folder.name}/screen_other_organ.csv")
+    table = numbers.shown("Another organ", header, lines, "screen_other_organ", caption)
     return [Section("Another organ and contrast", [TEXTS["other_organ"], table])]
 
 
@@ -214,5 +158,4 @@ def _methods(numbers: Numbers) -> list[str]:
 
 
 def _table(numbers: Numbers, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    source = f"{numbers.folder.name}/screen.csv"
-    return Table(title, header, rows, numbers.caption("", "Slices"), source)
+    return numbers.shown(title, header, rows, "screen", numbers.caption("", "Slices"))
