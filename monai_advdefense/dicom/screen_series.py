@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 
 from monai_advdefense.dicom.convert import ConvertedSeries
-from monai_advdefense.dicom.run_on_series import Run, check_series_alone, run_on_series, tell
+from monai_advdefense.dicom.run_on_series import WORK_FOLDER, Run, check_series_alone, run_on_series, tell
 from monai_advdefense.dicom.write_report import write_report
 from monai_advdefense.dicom.write_segmentation import Answer, write_segmentation
 from monai_advdefense.errors import AdvDefenseError
@@ -99,12 +99,13 @@ def _write_answers(
     series: ConvertedSeries, output_dir: Path, facts: BundleFacts, errors: list[AdvDefenseError]
 ) -> list[Path]:
     """Segmentation and report of one series; what cannot be written is told, and the other is written."""
-    labels, report = (output_dir / f"{series.source.name}{ending}" for ending in ("_seg.nii.gz", "_report.dcm"))
-    segmentation = labels.with_name(labels.name.removesuffix(".nii.gz") + ".dcm")
+    outputs = Outputs(output_dir / WORK_FOLDER, output_dir)
+    endings = (("seg", ".nii.gz"), ("scores", ".json"), ("seg", ".dcm"), ("report", ".dcm"))
+    labels, record, segmentation, report = (outputs.path(series.nifti, *ending) for ending in endings)
     with _told(errors):
         # An older answer must not stand beside newer labels.
-        Outputs(series.nifti, output_dir).remove(segmentation, report)
-        headers, case = _headers(series.source.files), _case(labels)
+        outputs.remove(segmentation, report)
+        headers, case = _headers(series.source.files), _case(record)
         with _told(errors):
             write_segmentation(_answer(series, labels, case, facts), headers, segmentation)
         if case is not None:
@@ -126,9 +127,8 @@ def _told(errors: list[AdvDefenseError]) -> Iterator[None]:
         tell(reason(error))
 
 
-def _case(labels: Path) -> Case | None:
+def _case(record: Path) -> Case | None:
     """What the guard has found; None if it has not said."""
-    record = labels.with_name(labels.name.replace("_seg.nii.gz", "_scores.json"))
     return case_from_json(record.read_text(encoding="utf-8"), path=record) if record.is_file() else None
 
 

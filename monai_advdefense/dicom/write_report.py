@@ -129,26 +129,27 @@ def _rejected_slices(case: Case, headers: Sequence[Any]) -> Iterator[Any]:
     from highdicom.sr import SourceImageForMeasurement
 
     axis, sign = case.position_axis, _SIGNS[case.position_axis]
-    images = _images_by_position(headers, "xyz".index(axis))
+    images = dict(enumerate(_images_along(headers, "xyz".index(axis))))
     for record in case.slices:
         if record.decision != "rejected":
             continue
-        place = sign * record.position_mm
-        nearest = min(images, key=lambda position: abs(position - place), default=None)
-        image = [] if nearest is None else [SourceImageForMeasurement(*images[nearest])]
+        # Corners of oblique images lie elsewhere along the axis than their middles: only the number tells.
+        image = images.get(-1 if record.input_index is None else record.input_index)
+        found = None if image is None else [SourceImageForMeasurement(*image)]
         meaning = f"Place of a rejected slice, patient axis {axis}"
-        yield _measurement(f"rejected_at_{axis}", meaning, place, _MM, referenced_images=image or None)
+        yield _measurement(f"rejected_at_{axis}", meaning, sign * record.position_mm, _MM, referenced_images=found)
 
 
-def _images_by_position(headers: Sequence[Any], axis: int) -> dict[float, tuple[str, str]]:
-    """Class and UID of each image of a series by its position; empty if its planes are not across the axis."""
+def _images_along(headers: Sequence[Any], axis: int) -> list[tuple[str, str]]:
+    """Class and UID of each image of a series in the order of its slices; none if these are not across the axis."""
     if "ImageOrientationPatient" not in headers[0]:
-        return {}
+        return []
     direction = np.array(headers[0].ImageOrientationPatient, dtype=float)
     normal = np.cross(direction[:3], direction[3:])
     if np.abs(normal).argmax() != axis:
-        return {}
-    return {float(e.ImagePositionPatient[axis]): (e.SOPClassUID, e.SOPInstanceUID) for e in headers}
+        return []
+    in_order = sorted(headers, key=lambda each: float(np.dot(normal, np.array(each.ImagePositionPatient, dtype=float))))
+    return [(each.SOPClassUID, each.SOPInstanceUID) for each in in_order]
 
 
 def _measurement(value: str, meaning: str, number: float, unit: tuple[str, str, str], **arguments: Any) -> Any:

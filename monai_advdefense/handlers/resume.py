@@ -110,7 +110,10 @@ class Resume:
 
     def _stored(self) -> list[Path]:
         """Files of states, the newest last."""
-        return sorted(self.run_dir.glob("resume_checkpoint_*.pt"), key=lambda path: int(path.stem.split("_")[-1]))
+        found = self.run_dir.glob("resume_checkpoint_*.pt")
+        # Copies that somebody has made beside them are not ours.
+        epochs = {path: path.stem.removeprefix("resume_checkpoint_") for path in found}
+        return sorted((path for path in epochs if epochs[path].isdecimal()), key=lambda path: int(epochs[path]))
 
 
 def _settings(schedule: CosineAnnealingLR) -> dict[str, Any]:

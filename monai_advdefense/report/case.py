@@ -228,9 +228,10 @@ def slice_positions(
     millimeters = world[:, world_axis].round(3).tolist()
     if input_affine is None:
         return "xyz"[world_axis], [(position, None) for position in millimeters]
-    to_input = np.linalg.inv(input_affine)
-    input_axis = int(np.abs((to_input @ affine)[:3, slice_dim]).argmax())
-    indices = np.rint((world @ to_input.T)[:, input_axis]).astype(int).tolist()
+    # By direction alone: along thick slices the same way is fewer voxels.
+    directions = input_affine[:3, :3] / np.linalg.norm(input_affine[:3, :3], axis=0)
+    input_axis = int(np.abs(directions.T @ np.asarray(affine)[:3, slice_dim]).argmax())
+    indices = np.rint((world @ np.linalg.inv(input_affine).T)[:, input_axis]).astype(int).tolist()
     return "xyz"[world_axis], list(zip(millimeters, indices, strict=True))
 
 

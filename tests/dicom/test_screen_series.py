@@ -37,7 +37,7 @@ def run(tmp_path):
         for path in (path for path in volumes if path not in failing):
             volume = nib.load(path)
             labels = np.digitize(np.asarray(volume.dataobj), [1000, 2000]).astype(np.uint8)
-            target = tmp_path / "out" / path.relative_to(folder).parent / path.name.replace(".nii.gz", "_seg.nii.gz")
+            target = Outputs(folder, tmp_path / "out").path(path, "seg", ".nii.gz")
             target.parent.mkdir(parents=True, exist_ok=True)
             nib.save(nib.Nifti1Image(labels, volume.affine), target)
 
@@ -52,14 +52,15 @@ def _screen(data, tmp_path, run, metadata):
 def test_each_series_is_run_and_answered_beside_its_result(make_series, run, metadata, tmp_path):
     make_series("study/t1")
     make_series("study/deep/t2", plane="oblique")
+    make_series("study/old.nii.gz")
     _screen(tmp_path / "study", tmp_path, run, metadata)
     work = tmp_path / "out" / "dicom"
-    assert run.given == [(work, [work / "deep/t2.nii.gz", work / "t1.nii.gz"])]
+    assert run.given == [(work, [work / "deep/t2.nii.gz", work / "old.nii.gz.nii.gz", work / "t1.nii.gz"])]
     assert np.array_equal(np.asarray(nib.load(work / "t1.nii.gz").dataobj), stored_values())
     assert np.abs(nib.load(work / "deep/t2.nii.gz").affine - ras_affine("oblique")).max() < 1e-4
     from highdicom.seg import segread
 
-    for name in ("t1", "deep/t2"):
+    for name in ("t1", "deep/t2", "old.nii.gz.nii.gz"):
         segmentation = segread(tmp_path / "out" / f"{name}_seg.dcm")
         assert [s.segment_label for s in segmentation.SegmentSequence] == ["left caudate", "rejected"]
 

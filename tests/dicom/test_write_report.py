@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from monai_advdefense.dicom.write_report import write_report
 from monai_advdefense.errors import OutputError
 from monai_advdefense.guard.predicted_dice import PredictedDice
 from monai_advdefense.guard.verdict import VolumeVerdict
-from monai_advdefense.report import Case, SliceRecord
+from monai_advdefense.report import Case, SliceRecord, slice_positions
 
-from .conftest import SPACING
+from .conftest import LPS_TO_RAS, PLANES, SPACING
 
 PLACES = (7.75, 9.75, 11.75, 13.75, 15.75)  # of the slices of an axial phantom
 
@@ -78,6 +79,23 @@ def test_a_rejected_slice_refers_to_the_image_at_its_place(series, tmp_path):
     positions = {each.SOPInstanceUID: each.ImagePositionPatient[2] for each in series.headers}
     named = [item.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in places]
     assert [positions[uid] for uid in named] == [PLACES[1], PLACES[4]]
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_the_image_of_a_rejected_slice_is_found_in_every_plane(plane, make_series, tmp_path):
+    """In an oblique one the corners of images lie elsewhere along the patient's axis than their middles."""
+    from pydicom import dcmread
+
+    (found,) = find_series(make_series(plane=plane, spacing=(20.0, 5.0, 2.0)))
+    series = read_series(found.files, name=found.name)
+    axis, positions = slice_positions(series.affine, series.array.shape, 2, series.affine)
+    slices = tuple(SliceRecord(k, place, k, 2.0, "rejected") for k, (place, _) in enumerate(positions))
+    write_report(replace(_case(axis=axis), slices=slices), series.headers, tmp_path / "a.dcm")
+    places = [item for name, item in _items(dcmread(tmp_path / "a.dcm")) if name.startswith("Place of a rejected")]
+    named = [item.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in places]
+    headers = {each.SOPInstanceUID: each for each in series.headers}
+    corners = [LPS_TO_RAS[:3, :3] @ np.array(headers[uid].ImagePositionPatient, dtype=float) for uid in named]
+    assert np.allclose(corners, [(series.affine @ [0, 0, k, 1])[:3] for k in range(5)])
 
 
 def test_places_are_those_of_dicom_and_slices_across_the_series_have_no_image(series, tmp_path):

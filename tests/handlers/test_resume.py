@@ -187,6 +187,16 @@ def test_the_newest_state_is_taken_by_number(tmp_path):
     _assert_equal(again, finished)
 
 
+def test_copies_that_somebody_has_made_are_neither_read_nor_deleted(tmp_path):
+    _Training(tmp_path, 1).run()
+    folder = tmp_path / "run"
+    names = ["resume_checkpoint_backup_7.pt", "resume_checkpoint_1 (copy).pt", "resume_checkpoint_.pt"]
+    for name in names:
+        (folder / name).write_bytes(b"")
+    _Training(tmp_path, 2).run()
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "resume_checkpoint_2.pt"])
+
+
 def test_a_failed_write_keeps_the_state_before(tmp_path, unbroken, monkeypatch):
     training = _Training(tmp_path, epochs=5)
     save = torch.save

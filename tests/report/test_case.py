@@ -102,6 +102,17 @@ def test_positions_of_an_oblique_volume_are_those_of_slice_centers():
     assert {index for _, index in positions} == {None}
 
 
+def test_the_slices_of_the_input_are_counted_along_its_nearest_axis_however_thick_they_are():
+    angle = np.deg2rad(25)
+    rotation = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    input_affine = np.eye(4)
+    input_affine[:3, :3] = rotation @ np.diag([0.5, 4.0, 0.5])
+    _, positions = slice_positions(np.eye(4), (10, 40, 10), 1, input_affine)
+    assert [index for _, index in positions] == [
+        round((np.linalg.inv(input_affine) @ [4.5, j, 4.5, 1])[1]) for j in range(40)
+    ]
+
+
 def test_positions_along_another_axis():
     axis, positions = slice_positions(np.diag([1.0, 1.0, 3.0, 1.0]), (4, 4, 3), 2, np.diag([1.0, 1.0, 3.0, 1.0]))
     assert axis == "z"
