@@ -31,13 +31,7 @@ _CORONAL = 1
 
 
 def write_page(path: Path, images: Mapping[str, Path], results: Path, bundle: Path) -> Path:
-    """Write the page from what ``advdefense screen`` has written.
-
-    Args:
-        path: file to write.
-        images: the volumes by name, RAS on a grid of 1 mm.
-        results: folder of the results.
-        bundle: folder of the bundle, for the names of structures.
+    """Write the page of volumes, RAS on a grid of 1 mm, from the results that ``advdefense screen`` has written.
 
     Raises:
         InputError: a record cannot be read.

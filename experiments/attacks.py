@@ -45,11 +45,9 @@ class AttackSetting:
     """One attack.
 
     Attributes:
-        form: ``"dag"``, the runs of Park et al. 2020 (defaults of :func:`monai_advdefense.attacks.dag`); ``"xie"``, the
-            form of Xie et al. 2017 (L-infinity steps of 0.5/255, target logit, early stop, best iterate), cut to 20
-            steps, kept in [0, 1] and without the background among the targeted pixels; ``"noise"``, the control:
-            Rician noise; ``"selective_pgd"``, the informed attacker; ``"fgsm"`` and ``"pgd"``, within an L-infinity
-            ball of 8/255, PGD with 20 steps of 2/255 from a random start; ``"corruption"``, an accident.
+        form: ``"dag"`` as in Park et al. 2020; ``"xie"``, as in Xie et al. 2017, cut to 20 steps, kept in [0, 1] and
+            without the background among the targeted pixels; ``"noise"``, the control: Rician noise;
+            ``"selective_pgd"``, the informed attacker; ``"fgsm"``; ``"pgd"``; ``"corruption"``, an accident.
         target: ``"A"``, ``"B"``, ``"C"`` or ``"derangement"``; of noise, the target of the attack whose norm it has; of
             the informed attacker, the guard that it is made for; of FGSM and PGD ``"label"``, what they lead away from;
             of an accident its name in :data:`~experiments.corruptions.CORRUPTIONS`.

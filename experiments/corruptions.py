@@ -10,7 +10,7 @@ from torch import Tensor
 from monai_advdefense.corruptions.intensity import bias_field, gamma_curve, inverted
 from monai_advdefense.corruptions.k_space import gibbs_ringing, lost_rows, spike
 from monai_advdefense.corruptions.resolution import blurred, low_resolution
-from monai_advdefense.errors import InputError
+from monai_advdefense.messages import broken_rule
 
 CORRUPTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "bias field": lambda image: bias_field(image, coefficient=0.15),
@@ -26,18 +26,11 @@ CORRUPTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 
 def corrupted(image: Tensor, name: str) -> Tensor:
-    """Corrupt slices inside the brain.
-
-    Args:
-        image: slices ``(B, 1, H, W)`` in [0, 1], 0 outside of the brain.
-        name: one of :data:`CORRUPTIONS`.
-
-    Returns:
-        Slices of the same shape in [0, 1], 0 where ``image`` is; the same for the same slice, whatever the others.
+    """Corrupt slices ``(B, 1, H, W)`` in [0, 1] where they are above 0, each alike, whatever the others.
 
     Raises:
         InputError: if there is no such corruption.
     """
     if name not in CORRUPTIONS:
-        raise InputError(f"name: expected one of {', '.join(CORRUPTIONS)}, found {name!r}; choose one of them")
+        raise broken_rule("name", f"one of {', '.join(CORRUPTIONS)}", repr(name), "choose one of them")
     return torch.where(image > 0, CORRUPTIONS[name](image).clamp(0, 1), 0.0)

@@ -29,14 +29,10 @@ def volume_dice(counts: _Counts, volume: npt.NDArray[Any], keep: npt.NDArray[Any
 
 
 def is_bad(clean: _Counts, attacked: _Counts) -> npt.NDArray[np.bool_]:
-    """Whether the Dice of each slice ``(N,)`` lies too far under that of the clean slice.
+    """Whether the Dice of each slice ``(N,)`` lies too far under that of the clean slice without guard.
 
-    The rule is that of :func:`monai_advdefense.metrics.accepted_and_bad`: a slice without structures in label and
-    prediction has Dice 1.
-
-    Args:
-        clean: overlap counts ``(N, C, 3)`` of the clean slices without guard.
-        attacked: those of the attacked slices behind the reformer.
+    From overlap counts ``(N, C, 3)``. The rule is that of :func:`monai_advdefense.metrics.accepted_and_bad`: a slice
+    without structures in label and prediction has Dice 1.
     """
     before, after = (np.nan_to_num(nanmean(_dice(counts)), nan=1.0) for counts in (clean, attacked))
     return np.asarray(before - after > DROP)

@@ -67,10 +67,6 @@ def guard_accepts(scores: npt.NDArray[Any], threshold: float) -> npt.NDArray[np.
 def evenly_spaced(volume: npt.NDArray[np.integer[Any]], wanted: int) -> list[int]:
     """Places of ``wanted`` slices of each volume, the middles of equal parts; all of them if there are fewer.
 
-    Args:
-        volume: number of each slice's volume ``(N,)``.
-        wanted: slices of each volume.
-
     Example:
         >>> evenly_spaced(np.zeros(10, int), 2)
         [2, 7]

@@ -9,8 +9,7 @@ from typing import Any, cast
 from monai.bundle import ConfigParser
 from torch import nn
 
-from experiments.bundles import bundle_config
-from experiments.spelled_out import spelled_out
+from experiments.bundles import bundle_config, spelled_out
 from monai_advdefense.checksums import file_sha256
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.messages import broken_rule

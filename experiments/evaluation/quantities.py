@@ -41,14 +41,7 @@ def guard_quantities(clean: Arrays, threshold: float, resamples: int) -> dict[st
 
 
 def attack_quantities(clean: Arrays, attacked: Arrays, threshold: float, resamples: int) -> dict[str, Resampled]:
-    """One attack, against the clean versions of the same slices.
-
-    Args:
-        clean: measured on the clean slices.
-        attacked: measured on the attacked slices, in the same order.
-        threshold: the shipped threshold.
-        resamples: number of bootstrap resamples.
-    """
+    """One attack, against the clean versions of the same slices in the same order, at the shipped threshold."""
     volume, accepted = clean["volume"], guard_accepts(attacked["score"], threshold)
     slices, volumes = SubjectResampling(clean["subject"], resamples=resamples), _volumes(clean, resamples)
     before, during, behind = (

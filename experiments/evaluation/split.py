@@ -16,10 +16,10 @@ from tqdm import tqdm
 import monai_advdefense
 from experiments.artefact import Arrays, Artefact
 from experiments.attacks import INFORMED, AttackSetting
+from experiments.bundles import spelled_out
 from experiments.evaluation.networks import Network, segmenter_config
 from experiments.measure import craft, guarded, overlaps
 from experiments.slices import Slices, evenly_spaced, load_slices
-from experiments.spelled_out import spelled_out
 from monai_advdefense.checksums import file_sha256
 from monai_advdefense.data import malc2012_datalist
 from monai_advdefense.guard import DefendedSegmenter
@@ -30,15 +30,9 @@ EVERY = 2
 
 @dataclass
 class Split:
-    """One split of a data set, and what was measured on it.
+    """One split of a data set, and what was measured on it; what is in ``work_dir`` is not made again.
 
-    Attributes:
-        dataset_dir: data in the layout of MALC 2012.
-        name: name of the split.
-        bundles: folder of the bundles.
-        work_dir: folder of the measurements; one that is there is not made again.
-        count: attacked slices of each volume, evenly spaced among those that are not blank.
-        seed: seed of random targets and noise.
+    Attacked are ``count`` slices of each volume, evenly spaced among those that are not blank.
     """
 
     dataset_dir: Path

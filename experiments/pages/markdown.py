@@ -27,14 +27,7 @@ def write_page(
     tables: Mapping[str, pd.DataFrame | Facts] | None = None,
     folder: Path | None = None,
 ) -> Path:
-    """Write a page, after the tables that it is made from; each file appears whole or not at all.
-
-    Args:
-        path: the Markdown file.
-        page: makes the page from the tables in a folder.
-        tables: by name; None where they are there.
-        folder: where the tables lie; by default beside the page.
-    """
+    """Write a page, after the ``tables`` in ``folder`` (by default beside it) that it is made from; each file whole."""
     folder = folder or path.parent
     write_tables(tables or {}, folder)
     with atomic_path(path) as temporary:

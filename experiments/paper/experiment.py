@@ -22,6 +22,7 @@ from experiments.attacks import (
     attack_settings,
     baseline_attack_settings,
 )
+from experiments.bundles import spelled_out
 from experiments.measure import craft, divergence, overlaps, scores
 from experiments.paper import training
 from experiments.paper.baseline_networks import baseline_networks
@@ -29,7 +30,6 @@ from experiments.paper.names import CALIBRATION, DETECTORS, FALSE_POSITIVE_RATE,
 from experiments.paper.networks import Training, paper_networks
 from experiments.paper.presets import Preset
 from experiments.slices import Slices, evenly_spaced, load_slices
-from experiments.spelled_out import spelled_out
 from experiments.tables import CLEAN
 from monai_advdefense.checksums import file_sha256
 from monai_advdefense.guard import CombinedDecision, DefendedSegmenter, ReconstructionDetector

@@ -23,17 +23,9 @@ from monai_advdefense.atomic_path import atomic_path
 
 
 def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
-    """Write all files of numbers (CSV), plots (PNG) and pages (Markdown).
+    """Write all files of numbers (CSV), plots (PNG) and pages (Markdown), the page of results, ``results.md``, at last.
 
-    The same results give the same bytes. Each file appears whole or not at all; the page of results is the last one.
-
-    Args:
-        results: what was measured.
-        folder: where to; older files of the same names are replaced.
-        resamples: number of bootstrap resamples over subjects.
-
-    Returns:
-        The page, ``results.md``; beside it lies ``not_reproduced.md``.
+    The same results give the same bytes. Each file appears whole or not at all; older ones are replaced.
 
     Raises:
         InputError: if a score is not finite.
@@ -49,14 +41,10 @@ def write(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
 
 
 def write_baselines(results: Results, folder: Path, *, resamples: int = 1000) -> Path:
-    """Write the numbers of the baselines and a page of their own, and put them into the page of all results.
+    """Write the numbers of the baselines and a page of their own, ``baselines.md``.
 
-    As :func:`write`, with ``baselines.csv``, ``baselines_facts.csv`` and ``baselines.md``. Where ``folder`` holds the
-    results of another preset, their page is made anew with the baselines as a section; where it does not yet, a later
-    :func:`write` does so.
-
-    Returns:
-        The page, ``baselines.md``.
+    Where ``folder`` holds the results of another preset, their page is made anew with the baselines as a section; where
+    it does not yet, a later :func:`write` does so.
     """
     table = baseline_table(results, quantities(results, resamples=resamples))
     write_tables({"baselines": table, "baselines_facts": results.counted(resamples)}, folder)
@@ -66,12 +54,7 @@ def write_baselines(results: Results, folder: Path, *, resamples: int = 1000) ->
 
 
 def plots(results: Results, tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure | None]:
-    """Each plot by the name of its file; None where there is nothing to draw.
-
-    Args:
-        results: what was measured.
-        tables: ``guards``, ``roc`` and ``risk_coverage``, see :mod:`experiments.paper.rows`.
-    """
+    """Each plot by the name of its file; None where there is nothing to draw."""
     examples, targets = shown_examples(results), results.targets
     guards, roc, risk_coverage = (tables[name] for name in ("guards", "roc", "risk_coverage"))
     return {
