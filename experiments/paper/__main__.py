@@ -20,50 +20,35 @@ from experiments.paper.results import collect
 from experiments.paper.schedule import Workers, plan, run
 from experiments.paper.stages import seconds_per_slice, stages
 from monai_advdefense.data.phantom import write_phantom_dataset
-from monai_advdefense.errors import InputError, exit_on_error
+from monai_advdefense.errors import exit_on_error
+from monai_advdefense.messages import broken_rule
 
 
-def run_experiments(
-    work_dir: str | Path,
-    dataset_dir: str | Path | None = None,
-    *,
-    preset: str = "small",
-    bundles: str | Path = BUNDLES,
-    seed: int = 0,
-) -> Path | None:
+@exit_on_error
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train what is missing, craft the attacks, measure, and write tables and plots.
 
-    A run that was stopped goes on where it was. Under ``torchrun`` the processes share the tasks. The arguments are the
-    options of the command.
-
-    Returns:
-        The page, or None in a process that others write for.
-
-    Raises:
-        InputError: if the preset is unknown, or the data set is missing or malformed.
+    A run that was stopped goes on where it was. Under ``torchrun`` the processes share the tasks; one writes.
     """
-    if preset not in PRESETS:
-        raise InputError(f"preset: expected one of {', '.join(PRESETS)}, found {preset!r}; choose one of them")
-    sizes, work = PRESETS[preset], Path(work_dir).absolute()
-    workers = Workers()
-    if dataset_dir is None and not sizes.phantoms:
-        raise InputError(
-            f"dataset_dir: expected a data set for preset {preset}, found none; only the smoke presets make their own"
-        )
-    if dataset_dir is None:
-        dataset_dir = _phantoms(work, sizes, workers)
-    experiment = Experiment(sizes, Path(dataset_dir).absolute(), work, Path(bundles), seed)
+    parser = argparse.ArgumentParser(prog="python -m experiments.paper", description=__doc__)
+    parser.add_argument("--dataset_dir", type=Path, metavar="DIR", help="data in the layout of MALC 2012")
+    parser.add_argument("--work_dir", type=Path, required=True, metavar="DIR", help="all that is made; kept")
+    parser.add_argument("--preset", default="small", choices=PRESETS, help="the smoke presets make their own data")
+    parser.add_argument("--bundles", type=Path, default=BUNDLES, metavar="DIR", help="folder of the bundles")
+    parser.add_argument("--seed", type=int, default=0, help="seed of trainings, random targets and noise")
+    options = parser.parse_args(arguments)
+    sizes, work, workers = PRESETS[options.preset], options.work_dir.absolute(), Workers()
+    if options.dataset_dir is None and not sizes.phantoms:
+        expected = f"a data set for preset {options.preset}"
+        raise broken_rule("dataset_dir", expected, "none", "give one; only the smoke presets make their own")
+    data = options.dataset_dir or _phantoms(work, sizes, workers)
+    experiment = Experiment(sizes, data.absolute(), work, options.bundles, options.seed)
     todo = (baseline_stages if sizes.gan else stages)(experiment, seconds_per_slice(experiment))
     if workers.rank == 0:
         print(plan(todo, workers.count), file=sys.stderr, flush=True)
     run(todo, workers, lambda line: tqdm.write(line, file=sys.stderr))
-    if workers.rank:
-        return None
-    facts = run_facts(preset, sizes, seed)
-    folder = work / "results"
-    if sizes.gan:
-        return write_baselines(collect_baselines(experiment, facts), folder, resamples=sizes.resamples)
-    return write(collect(experiment, facts), folder, resamples=sizes.resamples)
+    if workers.rank == 0:
+        print(f"wrote {_write(experiment, options.preset)}")
 
 
 def _phantoms(work: Path, preset: Preset, workers: Workers) -> Path:
@@ -78,20 +63,12 @@ def _phantoms(work: Path, preset: Preset, workers: Workers) -> Path:
     return folder
 
 
-@exit_on_error
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the experiments of the paper and write their tables and plots."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.paper", description=main.__doc__)
-    parser.add_argument("--dataset_dir", metavar="DIR", help="data in the layout of MALC 2012; phantoms need none")
-    parser.add_argument(
-        "--work_dir", required=True, metavar="DIR", help="all that is made, with the page in results; kept"
-    )
-    parser.add_argument("--preset", default="small", help=", ".join(PRESETS))
-    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
-    parser.add_argument("--seed", type=int, default=0, help="seed of trainings, random targets and noise")
-    page = run_experiments(**vars(parser.parse_args(arguments)))
-    if page is not None:
-        print(f"wrote {page}")
+def _write(experiment: Experiment, preset: str) -> Path:
+    """Tables, plots and pages of a finished run."""
+    facts, folder = run_facts(preset, experiment.preset, experiment.seed), experiment.work_dir / "results"
+    if experiment.preset.gan:
+        return write_baselines(collect_baselines(experiment, facts), folder, resamples=experiment.preset.resamples)
+    return write(collect(experiment, facts), folder, resamples=experiment.preset.resamples)
 
 
 if __name__ == "__main__":

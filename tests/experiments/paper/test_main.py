@@ -97,7 +97,7 @@ def test_two_processes_that_are_killed_again_and_again_end_in_the_same_tables(un
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "large"], "preset: expected one of smoke, small, full"),
+        (["--preset", "large"], "argument --preset: invalid choice: 'large'"),
         (["--preset", "small"], "dataset_dir: expected a data set"),
         (["--preset", "small", "--dataset_dir", "nowhere"], "nowhere"),
     ],
