@@ -105,5 +105,5 @@ def test_scan_noise_is_rician():
 
 def test_missing_nilearn_is_named_with_the_remedy(monkeypatch):
     monkeypatch.setattr(template_anatomy, "optional_import", lambda name: (None, False))
-    with pytest.raises(InputError, match=r"pip install monai_advdefense\[sample\]"):
+    with pytest.raises(InputError, match=r"pip install 'monai_advdefense\[sample\]'"):
         template_anatomy.load_template.__wrapped__()

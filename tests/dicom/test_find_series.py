@@ -59,7 +59,7 @@ def test_without_the_extra_the_message_says_how_to_install_it(make_series, monke
     folder = make_series()
     monkeypatch.setattr("monai_advdefense.dicom.libraries.find_spec", lambda name: None)
     assert holds_dicom(folder)
-    with pytest.raises(InputError, match=r"found no pydicom and no highdicom: pip install monai_advdefense\[dicom\]"):
+    with pytest.raises(InputError, match=r"found no pydicom and no highdicom: pip install 'monai_advdefense\[dicom\]'"):
         find_series(folder)
 
 
