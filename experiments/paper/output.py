@@ -17,7 +17,7 @@ from experiments.paper.pairs_plot import pairs_plot
 from experiments.paper.quantities import quantities
 from experiments.paper.results import Results
 from experiments.paper.rows import attack_table, detection_table, guard_table, risk_coverage_table, roc_table
-from experiments.paper.spectrum_plots import images_plot, shown_examples, spectra_plot
+from experiments.paper.spectrum_plots import images_plot, spectra_plot
 from experiments.tables import write_tables
 from monai_advdefense.atomic_path import atomic_path
 
@@ -55,7 +55,7 @@ def write_baselines(results: Results, folder: Path, *, resamples: int = 1000) ->
 
 def plots(results: Results, tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure | None]:
     """Each plot by the name of its file; None where there is nothing to draw."""
-    examples, targets = shown_examples(results), results.targets
+    examples, targets = results.examples, results.targets
     guards, roc, risk_coverage = (tables[name] for name in ("guards", "roc", "risk_coverage"))
     return {
         "figure_2": images_plot(examples) if examples else None,

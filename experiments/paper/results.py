@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from experiments.attacks import AttackSetting
+from experiments.attacks import TYPES, AttackSetting
 from experiments.paper.experiment import Experiment
 from experiments.paper.names import CALIBRATION, COMBINED, DETECTORS, DIVERGENCE, PAIRS, TARGETS
 from experiments.paper.stages import overlap_names
@@ -40,7 +40,7 @@ class Results:
         detectors: names of the detectors of Table 1, in its order; then those beyond the paper.
         scores: by (detector, target, attack): scores ``(N,)``, higher is more suspicious.
         calibration: by (detector, target): scores ``(M,)`` of the calibration split.
-        examples: by (target, attack): attacked slice ``(H, W)`` of one and the same place, CLEAN included.
+        examples: one slice ``(H, W)``, clean and under each type of DAG at full strength, brain only; may be empty.
     """
 
     facts: Facts
@@ -56,7 +56,7 @@ class Results:
     detectors: tuple[str, ...] = ()
     scores: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
     calibration: dict[tuple[str, str], Floats] = field(default_factory=dict)
-    examples: dict[tuple[str, str], Floats] = field(default_factory=dict)
+    examples: dict[str, Floats] = field(default_factory=dict)
 
     def counted(self, resamples: int) -> Facts:
         """The facts, and how much was measured."""
@@ -146,14 +146,13 @@ def _scores(experiment: Experiment) -> dict[tuple[str, str, str], Floats]:
     return scores
 
 
-def _examples(experiment: Experiment) -> dict[tuple[str, str], Floats]:
-    """One slice, clean and under each attack on each target network."""
-    slices = experiment.slices("test")
+def _examples(experiment: Experiment) -> dict[str, Floats]:
+    """One slice, clean and under each type of DAG on the first target network."""
+    slices, names = experiment.slices("test"), {f"type {kind}": AttackSetting("dag", kind).name for kind in TYPES}
     # The middle of a brain shows most of it.
     place = int((slices.volume == slices.volume[0]).sum()) // 2
     # A copy, so that the images of one attack at a time are in memory.
     return {
-        (target, name): experiment.images(target, name)[place, 0].numpy().copy()
-        for target in TARGETS
-        for name in (CLEAN, *experiment.settings)
+        shown: experiment.images(TARGETS[0], name)[place, 0].numpy().copy()
+        for shown, name in {CLEAN: CLEAN, **names}.items()
     }

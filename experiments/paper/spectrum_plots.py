@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from experiments.paper.plot_style import INK
-from experiments.paper.results import Floats, Results
+from experiments.paper.results import Floats
 from experiments.tables import CLEAN
 from monai_advdefense.guard.spectrum import fft_shift_magnitude
 
@@ -19,23 +19,6 @@ _Line: TypeAlias = tuple[str, Sequence[Floats], dict[str, Any]]
 _GRAY: dict[str, Any] = {"cmap": "gray", "vmin": 0.0, "vmax": 1.0}
 # Of (log(magnitude + 1e-7) + 16) / 16: magnitudes from 6e-6 to 0.2.
 _SPECTRUM: dict[str, Any] = {"cmap": "gray", "vmin": 0.25, "vmax": 0.9}
-
-
-def shown_examples(results: Results) -> dict[str, Floats]:
-    """Slices ``(H, W)`` of the plots: clean, and each type of DAG at full strength, brain only; empty without any.
-
-    They are those of the first target network that has some.
-    """
-    for target in results.targets:
-        shown = {
-            f"type {setting.target}": results.examples[target, name]
-            for name, setting in results.settings.items()
-            if (setting.form, setting.strength, setting.support) == ("dag", 1.0, "brain")
-            and (target, name) in results.examples
-        }
-        if shown and (target, CLEAN) in results.examples:
-            return {CLEAN: results.examples[target, CLEAN], **shown}
-    return {}
 
 
 def images_plot(examples: dict[str, Floats]) -> Figure:

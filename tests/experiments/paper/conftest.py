@@ -71,7 +71,9 @@ def make_results(*, targets=TARGETS, shifts=SHIFTS, pairs=PAIRS, strengths=(1.0,
                 norm[target, name] = 4.3 * strength + rng.random(volume.size)
                 flipped[target, name] = np.full(volume.size, np.nan if noise else 0.9 * strength)
             if name == CLEAN or (settings[name].form == "dag" and settings[name].strength == 1):
-                examples[target, name] = _example(strength, rng)
+                drawn = _example(strength, rng)
+                if target == targets[0] and not name.endswith("whole"):
+                    examples[CLEAN if name == CLEAN else f"type {settings[name].target}"] = drawn
     facts = {
         "command": "python -m experiments.paper --preset small --dataset_dir malc2012",
         "preset": "small",

@@ -108,8 +108,9 @@ def test_norms_are_those_of_the_attacked_target(found):
 
 
 def test_the_example_is_the_middle_slice_of_the_first_volume(found):
-    for name in (CLEAN, "dag_A_1_brain"):
-        example = found.examples["UNet", name]
+    assert list(found.examples) == [CLEAN, "type A", "type B", "type C"]
+    for shown, name in ((CLEAN, CLEAN), ("type A", "dag_A_1_brain")):
+        example = found.examples[shown]
         assert example.shape == (2, 2)
         assert (example == _numbers("image", "UNet", name)[2]).all()
 

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import torch
 
-from experiments.paper.spectrum_plots import images_plot, shown_examples, spectra_plot
+from experiments.paper.spectrum_plots import images_plot, spectra_plot
 from experiments.tables import CLEAN
 from monai_advdefense.guard.spectrum import fft_shift_magnitude
 
@@ -21,18 +19,8 @@ def _shown(figure):
     }
 
 
-def test_examples_are_those_of_one_target(results):
-    examples = shown_examples(results)
-    assert list(examples) == [CLEAN, "type A", "type B", "type C"]
-    assert examples["type B"] is results.examples["UNet", "dag_B_1_brain"]
-    later = {key: value for key, value in results.examples.items() if key[0] == "SegNet"}
-    shown = shown_examples(dataclasses.replace(results, examples=later))
-    assert shown["type B"] is results.examples["SegNet", "dag_B_1_brain"]
-    assert shown_examples(dataclasses.replace(results, examples={})) == {}
-
-
 def test_figures_show_the_slices_their_spectra_and_the_changes(results):
-    examples = shown_examples(results)
+    examples = results.examples
     clean, attacked = examples[CLEAN], examples["type C"]
     images = _shown(images_plot(examples))
     spectra = _shown(spectra_plot(examples))
