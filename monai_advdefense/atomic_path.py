@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from monai_advdefense.errors import OutputError
+from monai_advdefense.errors import AdvDefenseError, OutputError
 from monai_advdefense.messages import broken_rule, one_line
 
-__all__ = ["atomic_path"]
+__all__ = ["atomic_path", "check_writable"]
 
 
 @contextmanager
@@ -47,10 +48,29 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     except OutputError:
         raise
     except OSError as error:
-        found = one_line(error.strerror or error)
-        raise broken_rule(
-            path, "to write here", found, "check free space and permissions", error=OutputError
-        ) from error
+        raise _refused(path, error) from error
     finally:
         if os.path.lexists(temporary):
             temporary.unlink()
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Check that a file can be written, before hours are spent on what belongs there; missing folders are made.
+
+    Raises:
+        OutputError: if the system refuses, or there is a folder of this name.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise broken_rule(path, "a file to write", "a folder", "name a file in it", error=OutputError)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: OSError) -> AdvDefenseError:
+    found = one_line(error.strerror or error)
+    return broken_rule(path, "to write here", found, "check free space and permissions", error=OutputError)

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.atomic_path import atomic_path, check_writable
 from monai_advdefense.errors import InputError, OutputError
 
 
@@ -82,3 +82,14 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "a.csv").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_can_be_written_is_told_beforehand_and_nothing_is_left(tmp_path):
+    (tmp_path / "a.pt").write_text("old")
+    check_writable(tmp_path / "a.pt")
+    check_writable(tmp_path / "new" / "b.pt")
+    assert _files(tmp_path) == ["a.pt"]
+    with pytest.raises(OutputError, match="new: expected a file to write, found a folder: name a file in it"):
+        check_writable(tmp_path / "new")
+    with pytest.raises(OutputError, match=r"a.pt/c.pt: expected to write here, found (File exists|Not a directory)"):
+        check_writable(tmp_path / "a.pt" / "c.pt")

@@ -13,7 +13,7 @@ from torch import nn
 from monai_advdefense.errors import first_cause
 from monai_advdefense.messages import broken_rule, one_line, reason
 
-__all__ = ["config_files_of", "config_of", "network_of", "setting_of", "weights_of"]
+__all__ = ["config_files_of", "config_of", "merged_config", "network_of", "setting_of", "weights_of"]
 
 _SUFFIXES = ("json", "yaml", "yml")
 
@@ -47,6 +47,21 @@ def _config_file(bundle: Path, path: Path) -> Path:
     if str(path) == "inference":
         return config_of(bundle)
     return bundle / "configs" / (path if path.suffix else f"{path}.json")
+
+
+def merged_config(files: Sequence[Path]) -> dict[str, Any]:
+    """What configurations say together, later ones laid over earlier ones.
+
+    Raises:
+        InputError: if one cannot be read, or lies over nothing.
+    """
+    try:
+        config: dict[str, Any] = ConfigParser.load_config_files([str(file) for file in files])
+    # Each format has errors of its own.
+    except Exception as error:
+        names, remedy = ", ".join(map(one_line, files)), "mend it, or name the file that it lies over before it"
+        raise broken_rule(names, "a configuration that can be read", reason(first_cause(error)), remedy) from error
+    return config
 
 
 def weights_of(bundle: str | PathLike[str]) -> Path:

@@ -11,9 +11,11 @@ import torch
 from monai.transforms import Compose
 from torch import nn
 
+from monai_advdefense.atomic_path import check_writable
 from monai_advdefense.bundle_tools.guard_in_front import ScreenGuard
 from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_slices
 from monai_advdefense.bundle_tools.spectral_guard import Transforms
+from monai_advdefense.guard.calibration import minimum_scores
 from monai_advdefense.guard.fit_screen import CleanVolume, check_subjects, fit_screen
 from monai_advdefense.guard.screen import Screen
 from monai_advdefense.guard.volume_numbers import volume_numbers
@@ -38,6 +40,7 @@ class GuardCalibration:
     Raises:
         InputError: there is no ``screen_path``, or a rate is not between 0 and 1.
         CalibrationError: there are fewer volumes than the rate needs.
+        OutputError: the file cannot be written.
     """
 
     def __init__(
@@ -51,9 +54,11 @@ class GuardCalibration:
     ) -> None:
         if guard.screen_path is None:
             raise broken_rule("screen_path", "a file for the screen", "none", "give one, such as screen.pt")
+        minimum_scores(false_positive_rate)
         check_subjects(volumes, volume_rate)
         self.guard = guard
         self.save_path = Path(os.path.abspath(guard.screen_path))
+        check_writable(self.save_path)
         self.rates = {"false_positive_rate": false_positive_rate, "volume_rate": volume_rate}
         self.seed = seed
         self.classes = 0

@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from monai.bundle import ConfigParser
 from monai.bundle import run as run_workflow
 
-from monai_advdefense.bundle_tools.bundle_folder import config_files_of
+from monai_advdefense.bundle_tools.bundle_folder import config_files_of, merged_config
 from monai_advdefense.bundle_tools.overrides import check_overrides
 from monai_advdefense.errors import own_error
 from monai_advdefense.messages import broken_rule
@@ -36,7 +35,7 @@ def run_bundle(
     """
     files = config_files_of(bundle, config_files)
     given = {name: value for name, value in overrides.items() if value is not None}
-    config = ConfigParser.load_config_files([str(file) for file in files])
+    config = merged_config(files)
     check_overrides(given, config)
     quiet_own_errors()
     try:

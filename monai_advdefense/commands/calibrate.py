@@ -63,7 +63,8 @@ def calibrate(
         settings: with ``network``, those of :class:`~monai_advdefense.bundle_tools.ScreenGuard`.
 
     Raises:
-        InputError: if the bundle is not found, or a volume or a label cannot be used.
+        InputError: if the bundle is not found, a volume or a label cannot be used, or the other bundle ends with an
+            error of its own (the traceback lies beside ``output``, with the ending ``.error.txt``).
         CalibrationError: if there are fewer volumes than ``volume_rate`` needs.
     """
     from monai_advdefense.bundle_tools.bundle_folder import config_files_of
@@ -74,12 +75,14 @@ def calibrate(
     rates = {"false_positive_rate": false_alarm_rate, "volume_rate": volume_rate, "device": device}
     folder, given = find_bundle(bundle, bundle_dir), {"screen_path": os.path.abspath(output), **rates}
     if network is not None:
+        from monai_advdefense.bundle_tools.run_foreign_bundle import run_foreign_bundle
+
         _refuse_settings({"labels": labels}, "no --network beside it", "Dice is predicted of the guard's own segmenter")
-        overlays = [folder / "configs" / f"{name}.json" for name in ("guard", "guard_calibrate")]
+        overlays = config_files_of(folder, ["guard", "guard_calibrate"])
         own = {f"guard#{name}": value for name, value in settings.items()}
         other = find_bundle(network, bundle_dir)
-        configs = [*config_files_of(other, config_files), *overlays]
-        run_bundle(other, configs, {**dataset_entries(data), **given, **own})
+        configs, log = config_files_of(other, config_files), Path(os.path.abspath(output)).with_suffix(".error.txt")
+        run_foreign_bundle(other, configs, overlays, {**dataset_entries(data), **given, **own}, log=log)
         return
     _refuse_settings(settings, "--network beside it", "the bundle itself says how its slices are cut")
     with _clean_volumes(data) as found:

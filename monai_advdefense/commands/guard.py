@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.commands.inputs import run_on_inputs
 from monai_advdefense.commands.options import (
     DEFENDED_SEGMENTER,
@@ -21,9 +19,8 @@ from monai_advdefense.commands.options import (
     add_input_and_output,
     arguments_of,
 )
-from monai_advdefense.errors import AdvDefenseError, first_cause
 from monai_advdefense.input_paths import Inputs
-from monai_advdefense.messages import broken_rule, reason
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["add_arguments", "guard", "run"]
 
@@ -64,8 +61,9 @@ def guard(
         InputError: if a bundle is not found, a setting is unknown, an input cannot be used, the other bundle ends with
             an error of its own (the traceback is in ``output_dir/guard_error.txt``), or it writes nothing.
     """
-    from monai_advdefense.bundle_tools.bundle_folder import config_files_of
+    from monai_advdefense.bundle_tools.bundle_folder import config_files_of, merged_config
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
+    from monai_advdefense.bundle_tools.run_foreign_bundle import run_foreign_bundle
 
     if spectral and (screen_file is not None or fail_on_alarm):
         raise broken_rule("options", "one way to decide", "--spectral and --screen or --fail-on-alarm", "leave out one")
@@ -73,51 +71,32 @@ def guard(
     results = os.path.abspath(output_dir)
     given: dict[str, Any] = {"output_dir": results, "device": device}
     given |= {"guard_dir": str(folder)} if spectral else {"fail_on_alarm": fail_on_alarm or None}
+    configs = config_files_of(other, config_files)
+    # Pages name the weights where the bundle says by an entry which it loads.
+    if not spectral and "ckpt_path" in merged_config(configs):
+        given["guard_report#weights"] = "@ckpt_path"
     if screen_file is not None:
         given["screen_path"] = os.path.abspath(screen_file)
     given |= {f"guard#{name}": value for name, value in settings.items()}
-    overlay = folder / "configs" / ("guard_spectral.json" if spectral else "guard.json")
-    configs = [*config_files_of(other, config_files), overlay]
+    overlays = config_files_of(folder, ["guard_spectral" if spectral else "guard"])
 
     def run_on(entries: Mapping[str, Any]) -> None:
-        _run_foreign(other, configs, {**entries, **given}, Path(results))
+        started = time.time()
+        run_foreign_bundle(other, configs, overlays, {**entries, **given}, log=Path(results, "guard_error.txt"))
+        _check_results(other, Path(results), started, entries["dataset_dir"])
 
     run_on_inputs(data, results, run_on)
 
 
-def _run_foreign(
-    bundle: str | os.PathLike[str], configs: Sequence[Path], overrides: Mapping[str, Any], results: Path
-) -> None:
-    """Run a bundle of others, whose errors may be of any kind, and which may list no input without a word."""
-    from monai_advdefense.bundle_tools.run_bundle import run_bundle
+def _check_results(bundle: Path, results: Path, since: float, data: str) -> None:
+    """Check that a run has written something: a bundle may list no input without a word."""
     from monai_advdefense.dicom.run_on_series import WORK_FOLDER
 
-    started = time.time()
-    try:
-        run_bundle(bundle, configs, {**overrides, **_named_weights(configs)})
-    except AdvDefenseError:
-        raise
-    except Exception as error:
-        log = results / "guard_error.txt"
-        with atomic_path(log) as temporary:
-            temporary.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        first = first_cause(error)
-        found = f"{type(first).__name__}: {reason(first)}"
-        remedy = f"does it run on this input without the guard? see {log}"
-        raise broken_rule(bundle, "a bundle that runs to its end", found, remedy) from error
     # File systems may round times, and converted series are no results.
     files = (path for path in results.rglob("*") if path.is_file() and results / WORK_FOLDER not in path.parents)
-    if not any(path.stat().st_mtime > started - 2 for path in files):
-        remedy = f"does {overrides['dataset_dir']} have the folders that its entry datalist names?"
+    if not any(path.stat().st_mtime > since - 2 for path in files):
+        remedy = f"does {data} have the folders that its entry datalist names?"
         raise broken_rule(bundle, f"results in {results}", "none", remedy)
-
-
-def _named_weights(configs: Sequence[Path]) -> dict[str, str]:
-    """What has pages name the weights, where the bundle says by an entry which it loads."""
-    from monai.bundle import ConfigParser
-
-    config = ConfigParser.load_config_files([*map(str, configs)])
-    return {"guard_report#weights": "@ckpt_path"} if {"guard_report", "ckpt_path"} <= config.keys() else {}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

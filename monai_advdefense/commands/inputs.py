@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monai_advdefense.input_paths import Inputs, check_exists, input_folder, input_paths
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["dataset_entries", "run_on_inputs", "series_entries"]
 
@@ -41,13 +42,16 @@ def dataset_entries(data: Inputs, *, exclude: str | os.PathLike[str] | None = No
     """Entries of a configuration for NIfTI inputs: a folder or file alone is left to the bundle to list.
 
     Raises:
-        InputError: if there is nothing at a path, there are several and one cannot be listed, or one is named twice.
+        InputError: if there is nothing at a path, it is that of the results, there are several and one cannot be
+            listed, or one is named twice.
     """
     from monai_advdefense.data.folder import volume_datalist
 
     paths = input_paths(data)
     if len(paths) == 1:
         check_exists(paths[0])
+        if exclude is not None and os.path.realpath(exclude) == os.path.realpath(paths[0]):
+            raise broken_rule(paths[0], "results outside the folder of inputs", "the same", "change output_dir")
         # Other bundles may append names to it.
         given = str(data if isinstance(data, (str, os.PathLike)) else data[0])
         return {"dataset_dir": os.path.join(paths[0], "") if given.endswith(os.sep) else str(paths[0])}

@@ -77,7 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_options(words: Sequence[str], parser: argparse.ArgumentParser) -> None:
-    """Name the nearest option of a misspelt one, before it is said that another is missing."""
+    """Refuse empty words, and name the nearest option of a misspelt one before it is said that another is missing."""
+    if "" in words:
+        # As a path it would stand for the current folder.
+        raise broken_rule(parser.prog, "words", "an empty one", "is a variable of the shell empty?")
     known = [option for action in parser._actions for option in action.option_strings]
     for option in (word.partition("=")[0] for word in words if word.startswith("--")):
         if option not in known:

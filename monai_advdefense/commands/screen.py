@@ -83,6 +83,7 @@ def screen(
     folder = find_bundle(bundle, bundle_dir)
     overlays = _one_way(screen_file, combined=combined, spectral=spectral)
     configs = config_files_of(folder, (*config_files, *overlays))
+    _check_guarded(folder, configs)
     results = os.path.abspath(output_dir)
     given = {
         "output_dir": results,
@@ -128,6 +129,15 @@ def _screen(
         screen_series(data, results, run_on_series, metadata=metadata, shard=part)
     elif data:
         run(dataset_entries(data, exclude=results))
+
+
+def _check_guarded(bundle: Path, configs: Sequence[Path]) -> None:
+    """Check that a bundle holds a guard: without one its labels would look like those of screened volumes."""
+    from monai_advdefense.bundle_tools.bundle_folder import merged_config
+
+    if not {"screen", "guard"} & merged_config(configs).keys():
+        remedy = f"put one in front of it: advdefense guard {bundle.name} INPUT"
+        raise broken_rule(bundle, "a bundle of guard and segmenter", "one without a guard", remedy)
 
 
 def _check_source(data: Inputs | None, pacs: str | None, study: str | None, shard: str | None) -> None:

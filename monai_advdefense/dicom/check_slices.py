@@ -30,7 +30,8 @@ def check_image(dataset: Any) -> None:
     path, kind = dataset.filename, dataset.get("SOPClassUID")
     name = getattr(kind, "name", kind)
     if "Rows" not in dataset or "PixelData" not in dataset or "Segmentation" in str(name):
-        raise broken_rule(path, "an image", name, "leave it out, or export the series again")
+        found = name if "PixelData" in dataset else f"{name} without pixels"
+        raise broken_rule(path, "an image", found, "leave it out, or export the series again")
     shown = dataset.get("PhotometricInterpretation")
     if shown != "MONOCHROME2" or dataset.get("PresentationLUTShape", "IDENTITY") != "IDENTITY":
         found = f"{shown}, {dataset.get('PresentationLUTShape', 'no lookup table')}"

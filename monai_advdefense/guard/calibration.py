@@ -52,13 +52,14 @@ def finite_scores(scores: Scores, name: str = "scores") -> npt.NDArray[np.float6
     return array
 
 
-def minimum_scores(false_positive_rate: float) -> int:
+def minimum_scores(false_positive_rate: float, *, name: str = "false_positive_rate") -> int:
     """Smallest number of scores from which a threshold at a false positive rate can be computed.
 
     With fewer scores even the highest one is exceeded too often: ``ceil((n + 1) * (1 - rate)) > n``.
 
     Args:
         false_positive_rate: rate between 0 and 1, both excluded.
+        name: what the user calls the rate.
 
     Raises:
         InputError: if the rate is not between 0 and 1.
@@ -67,7 +68,7 @@ def minimum_scores(false_positive_rate: float) -> int:
         >>> minimum_scores(0.05)
         19
     """
-    return math.ceil(1 / _exact_rate(false_positive_rate)) - 1
+    return math.ceil(1 / _exact_rate(false_positive_rate, name)) - 1
 
 
 def threshold_at_false_positive_rate(scores: Scores, false_positive_rate: float) -> float:
@@ -193,14 +194,14 @@ def _threshold(scores: Scores, false_positive_rate: float, name: str) -> float:
     return float(np.partition(array, k - 1)[k - 1])
 
 
-def _exact_rate(false_positive_rate: float) -> Fraction:
+def _exact_rate(false_positive_rate: float, name: str = "false_positive_rate") -> Fraction:
     """The rate as the decimal number that was written."""
     try:
         rate = float(false_positive_rate)
     except (TypeError, ValueError):
         rate = math.nan
     if not 0 < rate < 1:
-        raise broken_rule("false_positive_rate", "a number between 0 and 1", repr(false_positive_rate), "0.05 is usual")
+        raise broken_rule(name, "a number between 0 and 1", repr(false_positive_rate), "0.05 is usual")
     # In floats (149 + 1) * (1 - 0.18) lies above 123, and the ceiling would choose the score after the one meant.
     # Fraction(rate) would be exact about the float, which is itself a little more or less than the decimal meant.
     return Fraction(repr(rate))

@@ -165,7 +165,7 @@ def check_subjects(subjects: int, volume_rate: float) -> None:
         InputError: the rate is not between 0 and 1.
         CalibrationError: there are too few or too many subjects; the message says how many are wanted.
     """
-    needed = minimum_scores(volume_rate)
+    needed = minimum_scores(volume_rate, name="volume_rate")
     if subjects > MOST_SUBJECTS:
         raise CalibrationError(
             f"volumes: expected those of at most {MOST_SUBJECTS} subjects, found {subjects}: calibrate on fewer of them"

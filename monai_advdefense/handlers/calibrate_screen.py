@@ -14,6 +14,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
+from monai_advdefense.atomic_path import check_writable
 from monai_advdefense.data.label_on_grid import label_on_grid
 from monai_advdefense.guard.calibration import minimum_scores
 from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
@@ -74,8 +75,9 @@ class CalibrateScreen:
         source_labels: Sequence[Sequence[int]] | None = None,
     ) -> None:
         # A rate that cannot be met must not be found out after all volumes were segmented.
-        for rate in (false_positive_rate, volume_rate or false_positive_rate):
-            minimum_scores(rate)
+        minimum_scores(false_positive_rate)
+        if volume_rate is not None:
+            minimum_scores(volume_rate, name="volume_rate")
         self.run_log = run_log
         self.screen = screen
         self.save_path = Path(save_path)
@@ -93,6 +95,7 @@ class CalibrateScreen:
         # MONAI attaches handlers before the evaluator has its inferer.
         engine.add_event_handler(Events.STARTED, self._wrap_inferer)
         engine.add_event_handler(Events.STARTED, self._forget)
+        engine.add_event_handler(Events.STARTED, lambda: check_writable(self.save_path))
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.collect)
         engine.add_event_handler(Events.COMPLETED, self.calibrate)
 

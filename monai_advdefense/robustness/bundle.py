@@ -14,11 +14,11 @@ from monai.data import Dataset
 from monai.transforms import Compose, LoadImage, ResampleToMatch
 from torch import nn
 
-from monai_advdefense.bundle_tools.bundle_folder import config_files_of, weights_of
+from monai_advdefense.bundle_tools.bundle_folder import config_files_of, merged_config, weights_of
 from monai_advdefense.bundle_tools.independent_channels import channels_are_independent
 from monai_advdefense.bundle_tools.overrides import check_overrides
 from monai_advdefense.data.folder import volume_datalist
-from monai_advdefense.errors import first_cause
+from monai_advdefense.errors import first_cause, own_error
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.messages import broken_rule, one_line, reason
 from monai_advdefense.report.provenance import bundle_facts
@@ -84,11 +84,7 @@ def _parser(
     data: str | os.PathLike[str],
     overrides: Mapping[str, Any],
 ) -> ConfigParser:
-    files = config_files_of(folder, config_files)
-    try:
-        config = ConfigParser.load_config_files([str(file) for file in files])
-    except Exception as error:
-        raise broken_rule(files[0], "a configuration that can be read", reason(error), "mend it") from error
+    config = merged_config(config_files_of(folder, config_files))
     check_overrides(overrides, config)
     parser = ConfigParser(config)
     given = {"bundle_root": str(folder), "dataset_dir": os.path.abspath(data), **overrides}
@@ -107,6 +103,8 @@ def _built(parser: ConfigParser, names: Sequence[str], *, needed: bool = True) -
         return None if name is None else parser.get_parsed_content(name)
     # Reading a configuration runs what it names, so anything can be raised.
     except Exception as error:
+        if (own := own_error(error)) is not None:
+            raise own from error
         found = reason(first_cause(error))
         raise broken_rule(str(name), "an entry that can be built", found, "mend the configuration") from error
 
@@ -149,6 +147,8 @@ def _data(parser: ConfigParser, data: str | os.PathLike[str], labels: str | os.P
 
 def _labelled(items: Sequence[Mapping[str, Any]], data: Path, labels: Path) -> list[dict[str, Any]]:
     """The items with the paths of their labels."""
+    if not labels.is_dir():
+        raise broken_rule(labels, "a folder of labels", "none", "check the path")
     images = [_image_path(item) for item in items]
     twice = {name for name, count in Counter(path.name for path in set(images)).items() if count > 1}
     return [
@@ -166,7 +166,7 @@ def _image_path(item: Mapping[str, Any]) -> Path:
 def _label_path(image: Path, data: Path, labels: Path, *, by_name: bool) -> Path:
     """The label that lies as the image does below ``data``, or has its name, if no other image has it."""
     below = [labels / image.relative_to(data)] if image.is_relative_to(data) else []
-    candidates = [*below, *([labels / image.name] if by_name else [])]
+    candidates = list(dict.fromkeys([*below, *([labels / image.name] if by_name else [])]))
     path = next((path for path in candidates if path.is_file()), None)
     if path is None:
         found = "no file" if by_name else "no file there, and several images of its name"

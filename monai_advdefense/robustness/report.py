@@ -106,7 +106,7 @@ def robustness_report(
             report is written, if a case could not be used.
         OutputError: if a result cannot be written.
     """
-    settings, output = settings or Settings(), Path(output_dir)
+    settings, output, part = settings or Settings(), Path(output_dir), Shard.parse(shard)
     check_guard(network, settings.activation)
     device = _device(device)
     _check_about(about or {})
@@ -119,7 +119,7 @@ def robustness_report(
     run = replace(run, cells=_cells_of_outputs(run, facts[0]))
     run.cells.make(_STARTED, lambda: {"created": datetime.now(UTC).isoformat(timespec="seconds")})
     wanted = conditions(settings, guarded=isinstance(network, DefendedSegmenter))
-    _measure(run, facts, wanted, Shard.parse(shard), progress)
+    _measure(run, facts, wanted, part, progress)
     report = _report(run, facts, wanted, about or {})
     if report is not None:
         _write(output, *report)

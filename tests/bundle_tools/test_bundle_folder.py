@@ -5,7 +5,14 @@ import json
 import pytest
 import torch
 
-from monai_advdefense.bundle_tools.bundle_folder import config_files_of, config_of, network_of, setting_of, weights_of
+from monai_advdefense.bundle_tools.bundle_folder import (
+    config_files_of,
+    config_of,
+    merged_config,
+    network_of,
+    setting_of,
+    weights_of,
+)
 from monai_advdefense.errors import InputError
 
 
@@ -58,3 +65,14 @@ def test_a_network_comes_in_evaluation_mode(bundle):
 def test_settings_that_cannot_be_had(bundle, name):
     with pytest.raises(InputError, match=rf"inference\.json: expected a {name} that can be built"):
         setting_of(bundle, name)
+
+
+def test_configurations_are_laid_over_each_other_and_one_that_lies_over_nothing_is_told(tmp_path):
+    for name, text in (("a", '{"dataset": {"data": 1}}'), ("b", '{"dataset#data": 2}'), ("c", "{")):
+        (tmp_path / f"{name}.json").write_text(text)
+    first, second, third = (tmp_path / f"{name}.json" for name in "abc")
+    assert merged_config([first, second]) == {"dataset": {"data": 2}}
+    with pytest.raises(InputError, match=r"b\.json, \S+a\.json: expected a configuration .*, or name the file that it"):
+        merged_config([second, first])
+    with pytest.raises(InputError, match=r"c\.json: expected a configuration that can be read, found Expecting"):
+        merged_config([third])

@@ -9,7 +9,7 @@ from torch import nn
 
 from monai_advdefense.bundle_tools import GuardCalibration, ScreenGuard, guard_calibration
 from monai_advdefense.data.phantom import brain_phantom
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError, InputError, OutputError
 
 RATES = {"false_positive_rate": 0.2, "volume_rate": 0.2}
 
@@ -56,5 +56,9 @@ def test_too_few_volumes_and_no_file_are_refused_before_anything_is_computed(tmp
     with pytest.raises(CalibrationError, match="found 0"):
         GuardCalibration(guard, 9, **RATES).fit()
     assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="false_positive_rate: expected a number between 0 and 1, found 2"):
+        GuardCalibration(guard, 9, false_positive_rate=2, volume_rate=0.2)
+    with pytest.raises(OutputError, match="expected a file to write, found a folder"):
+        GuardCalibration(ScreenGuard(screen_path=tmp_path), 9, **RATES)
     with pytest.raises(InputError, match="screen_path: expected a file for the screen, found none"):
         GuardCalibration(ScreenGuard(), 9, **RATES)

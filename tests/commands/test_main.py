@@ -50,6 +50,7 @@ def test_each_verb_has_help(verb, capsys):
         (["screen", "a", "--outputdir=b"], "error: --outputdir: .*did you mean --output-dir?"),
         (["screen", "a"], "error: the following arguments are required: -o/--output-dir"),
         (["screen", "a", "-o", "b", "--zzz"], "error: --zzz: .*see advdefense screen --help"),
+        (["screen", "a", "-o", ""], "error: advdefense screen: expected words, found an empty one: is a variable of"),
         (["scren"], "error: argument VERB: invalid choice: 'scren'"),
         ([], "error: the following arguments are required: VERB"),
         (["guard", "a", "b", "-o", "c", "--label", "x"], "error: argument --label: invalid int value"),

@@ -86,7 +86,7 @@ def _no_image(header, index):
         (_set("FrameOfReferenceUID", "", None), r"expected a place in the patient \(FrameOfReferenceUID\), found none"),
         (_without_place, r"expected a place in the patient \(ImagePositionPatient\), found none"),
         (_undecodable, "expected voxels that an installed decoder reads, found the transfer syntax JPEG Lossless"),
-        (_no_image, "expected an image, found MR Image Storage"),
+        (_no_image, "expected an image, found MR Image Storage without pixels: leave it out"),
         (_cut, "expected voxels as the header says"),
     ],
 )

@@ -216,6 +216,7 @@ def test_brats_with_its_own_list_of_data(tmp_path):
         ({"bundle": "nowhere"}, "nowhere: expected a bundle"),
         ({"config_files": ("test.json",)}, "test.json: expected a configuration"),
         ({"overrides": {"inferer#roi": 3}}, "did you mean --inferer#roi_size"),
+        ({"labels": "absent"}, "absent: expected a folder of labels, found none: check the path"),
         ({"labels": "empty"}, r"0.nii.gz: expected a label empty\S+0.nii.gz or empty\S0.nii.gz, found no file"),
         ({"weights": "none.pt"}, "none.pt"),
         ({"data": "empty"}, "empty: expected NIfTI files"),
