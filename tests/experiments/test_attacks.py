@@ -16,7 +16,9 @@ from experiments.attacks import (
     corruption_settings,
 )
 from experiments.corruptions import CORRUPTIONS, corrupted
+from monai_advdefense.attacks import step_size_for
 from monai_advdefense.errors import InputError
+from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector, Reformer
 
 
 @pytest.fixture
@@ -152,3 +154,41 @@ def test_fgsm_moves_every_targeted_pixel_by_epsilon_and_pgd_finds_no_less(batch)
     half = _attack(AttackSetting("pgd", "label", 0.5), batch)["image"]
     assert (half - image).abs().max() <= EPSILON / 2
     assert loss(half) < loss(pgd)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+def test_dag_takes_twenty_steps_of_its_size_at_most(strength, batch):
+    norm = _attack(AttackSetting("dag", "A", strength), batch)["norm"]
+    assert (norm <= 20 * strength * step_size_for(16) + 1e-5).all()
+    network, image, _ = batch
+    # A steep network, and what it predicts rightly, so that something flips.
+    with torch.no_grad():
+        network.weight *= 50
+        network.bias[:] = torch.tensor([-99.0, 0.0, 0.0])
+    label = network(image).argmax(1).masked_fill(image[:, 0] == 0, 0)
+    found = _attack(AttackSetting("xie", "derangement", strength), (network, image, label))
+    moved = found["image"] - image
+    assert 0 < moved.abs().max() <= 20 * strength * 0.5 / 255 + 1e-6
+
+
+def test_the_same_seed_gives_the_same_attack_and_another_one_other_noise(batch):
+    for setting in (AttackSetting("noise", "A"), AttackSetting("pgd", "label"), AttackSetting("dag", "C")):
+        images = [
+            attacked(*batch, setting=setting, num_classes=3, generator=generator, norm=torch.ones(2))["image"]
+            for generator in (torch.Generator().manual_seed(seed) for seed in (0, 0, 1))
+        ]
+        assert torch.equal(images[0], images[1])
+        assert setting.form != "noise" or not torch.equal(images[0], images[2])
+
+
+def test_the_informed_attacker_stays_within_its_norm_and_below_the_threshold(batch):
+    network, image, label = batch
+    detector = ReconstructionDetector(nn.Conv2d(1, 1, 3, padding=1))
+    guard = DefendedSegmenter(detector, Reformer(nn.Conv2d(1, 1, 3, padding=1)), network).eval()
+    with torch.no_grad():
+        guard.threshold.fill_(1.05 * guard.score(image).max())
+    found = _attack(
+        AttackSetting(INFORMED, "guard", 0.5), (guard, image, label), norm=torch.tensor([1.0, 2.0]), steps=5
+    )
+    assert (found["norm"] <= torch.tensor([0.5, 1.0]) + 1e-5).all()
+    assert (guard.score(found["image"]) < guard.threshold).all()

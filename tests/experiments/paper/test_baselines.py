@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import torch
 from experiments.bundles import BUNDLES
 from experiments.paper.__main__ import main
 from experiments.paper.baseline_networks import DEFENCES
-from experiments.paper.baselines import baseline_stages, collect_baselines
+from experiments.paper.baselines import baseline_stages, baseline_table, collect_baselines
 from experiments.paper.experiment import Experiment
 from experiments.paper.names import NO_REFORMER
 from experiments.paper.output import write, write_baselines
 from experiments.paper.page import results_page
 from experiments.paper.presets import PRESETS
+from experiments.paper.quantities import quantities
 from experiments.paper.training import is_trained, weights
 from experiments.tables import CLEAN
 from monai_advdefense.handlers import Resume
@@ -153,3 +155,33 @@ def test_the_page_of_all_results_takes_them_in(work, results, tmp_path, monkeypa
     for name in ("baselines.csv", "baselines_facts.csv"):
         (tmp_path / name).unlink()
     assert results_page(tmp_path) == before
+
+
+def test_a_defence_has_the_figures_and_norms_of_the_attacks_on_its_own_network(results):
+    """Made-up results in which each defence stands in the place of a reformer."""
+    reformers = dict(zip(DEFENCES, (NO_REFORMER, "UNet", "DenseNet", "Autoencoder I", "UNet denoiser"), strict=True))
+    settings = {name: s for name, s in results.settings.items() if s.form == "dag" and s.support == "brain"}
+    behind = {
+        (defence, "UNet", name): results.counts[reformer, "UNet", name]
+        for defence, reformer in reformers.items()
+        for name in (CLEAN, *settings)
+    }
+    norm = {(defence, name): np.full(3, place) for place, defence in enumerate(DEFENCES) for name in settings}
+    made_up = replace(
+        results,
+        **{"targets": ("UNet",), "pairs": tuple(("none", defence) for defence in DEFENCES), "settings": settings},
+        **{"counts": behind, "soft_dice": {key: counts[:, 1, 0] / 100 for key, counts in behind.items()}},
+        **{"norm": norm, "flipped": norm, "detectors": (), "scores": {}, "calibration": {}},
+    )
+    found = quantities(made_up, resamples=5)
+    table = baseline_table(made_up, found)
+    assert list(table["defence"].unique()) == list(DEFENCES)
+    for place, (defence, (network, reformer)) in enumerate(DEFENCES.items()):
+        rows = table[table["defence"] == defence].set_index("type")
+        assert rows.loc["A", "norm"] == rows.loc["A+B+C", "norm"] == place
+        assert (rows.loc["A", "attacked"], rows.loc["", "attacked"]) == (network, "")
+        assert (rows.loc["A", "white_box"] == "yes") == (reformer == NO_REFORMER)
+        dice = found.guards["none", defence, "UNet", "dag_A_1_brain"]["dice"].estimate
+        assert rows.loc["A", "dice"] == dice
+        assert np.isnan(rows.loc["", "norm"])
+        assert rows.loc["A+B+C", "slices"] == 3 * rows.loc["", "slices"]

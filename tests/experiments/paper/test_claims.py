@@ -154,3 +154,40 @@ def test_the_bars_are_those_that_were_set_beforehand(found):
     expected = {(*key, name): np.nan if name == "C" else bar for key, bar in wanted.items() for name in "ABC"}
     assert bars.keys() == expected.keys()
     np.testing.assert_array_equal([bars[key] for key in expected], list(expected.values()))
+
+
+def _rows(results, found, claim, setting="brain"):
+    return select(comparison_table(results, found), claim=claim, setting=setting)
+
+
+def test_chance_has_no_interval_and_is_taken_from_the_area(results, found):
+    row = _rows(results, found, "unshifted_above_chance").iloc[0]
+    area = found.detection["UNet unshifted", MEAN, pooled()]["auc"].interval()
+    assert (row["lower"], row["expected_lower"]) == (0.5, "chance")
+    assert np.isnan(row["lower_low"])
+    assert row["difference_low"] == pytest.approx(area.low - 0.5)
+    assert row["difference_high"] == pytest.approx(area.high - 0.5)
+
+
+def test_magnet_is_the_mean_of_its_pairs_that_accept_anything(results, found):
+    row = _rows(results, found, "magnet_below_none").iloc[0]
+    dice = [found.guards[*pair, "UNet", pooled()]["dice"].estimate for pair in results.pairs[:4]]
+    assert row["lower"] == pytest.approx(np.mean([value for value in dice if np.isfinite(value)]))
+    assert row["higher"] == found.guards["none", "none", "UNet", pooled()]["dice"].estimate
+
+
+def test_a_target_is_judged_by_how_much_it_loses(results, found):
+    row = _rows(results, found, "skip_connections").iloc[-1]
+    lost = {
+        target: found.guards["none", "none", target, pooled()]["dice"].estimate
+        - found.guards["none", "none", target, CLEAN]["dice"].estimate
+        for target in ("UNet", "SegNet")
+    }
+    assert row["expected_higher"] == "UNet target, change of Dice"
+    assert (row["higher"], row["lower"]) == pytest.approx((lost["UNet"], lost["SegNet"]))
+
+
+def test_half_clean_is_asked_only_where_slices_are_accepted(results, found):
+    asked = comparison_table(results, found).groupby("setting")["claim"].unique()
+    assert set(asked["half_clean"]) == {"pair_13_best", "magnet_below_none"}
+    assert list(asked["brain"]) == list(asked["whole"]) == list(TEXTS["claims"])

@@ -5,7 +5,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from experiments.paper.names import DETECTORS, REFORMERS, TARGETS
-from experiments.paper.presets import PRESETS
+from experiments.paper.presets import PRESETS, presets
 
 OF_THE_PAPER = [name for name, preset in PRESETS.items() if not preset.gan]
 
@@ -44,3 +44,34 @@ def test_the_full_preset_has_the_side_of_the_data_and_every_slice():
     assert (full.side * full.pixel_size, full.slices) == (192, None)
     assert small.side * small.pixel_size == 192
     assert full.strengths == small.strengths == (1.0, 0.5, 0.125)
+
+
+def test_presets_of_a_file_share_its_architectures_and_one_takes_the_sizes_of_another(tmp_path):
+    path = tmp_path / "presets.toml"
+    path.write_text(
+        """
+[architectures]
+UNet = { _target_ = "BasicUNet", norm = "batch" }
+SegNet = { _target_ = "SegNet", norm = "instance" }
+[tiny]
+side = 16
+pixel_size = 2.0
+strengths = [1.0, 0.5]
+networks.UNet.features = [1, 2]
+networks.SegNet.norm = "batch"
+epochs.target = { UNet = 3, SegNet = 4 }
+epochs.guard = { UNet = 5 }
+[tiny_baselines]
+sizes_of = "tiny"
+epochs = 7
+gan = { channels = [2], latent_size = 3, restarts = 1, steps = 2 }
+"""
+    )
+    tiny, baselines = presets(path).values()
+    assert tiny.networks["UNet"] == {"_target_": "BasicUNet", "norm": "batch", "features": [1, 2]}
+    assert tiny.networks["SegNet"]["norm"] == "batch"
+    assert tiny.epochs["detector"] == tiny.epochs["reformer"] == {"UNet": 5}
+    assert (tiny.strengths, tiny.gan) == ((1.0, 0.5), {})
+    assert (baselines.side, baselines.strengths) == (16, (1.0,))
+    assert baselines.epochs == {"target": {"UNet": 3}, "reformer": {"Defense-GAN": 7}}
+    assert baselines.gan["latent_size"] == 3

@@ -105,3 +105,15 @@ def test_of_two_processes_with_one_store_the_first_to_ask_gets_a_task(monkeypatc
     assert (first.rank, second.rank, second.count) == (0, 1, 2)
     assert [first.claim("a"), second.claim("a"), first.claim("a")] == [True, False, False]
     assert [second.claim("b"), first.claim("b")] == [True, False]
+
+
+def test_what_is_left_is_told_by_the_pace_so_far(monkeypatch):
+    """The first task takes twice as long as planned, so the others are expected to as well."""
+    clock = iter([0.0, 20.0, 20.0, 25.0])
+    monkeypatch.setattr(schedule.time, "perf_counter", lambda: next(clock))
+    log, lines = Log(), []
+    run([("train", [log.task("a", 10), log.task("b", 5)])], Workers(), lines.append)
+    assert lines == [
+        "1/2  train: a, 0:00:20; about 0:00:10 left",
+        "2/2  train: b, 0:00:05; about 0:00:00 left",
+    ]
