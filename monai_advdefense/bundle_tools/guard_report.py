@@ -24,6 +24,7 @@ from monai_advdefense.bundle_tools.guard_in_front import UNFITTED, ScreenGuard
 from monai_advdefense.bundle_tools.predict_slices import kept_slices
 from monai_advdefense.bundle_tools.spectral_guard import Transforms, flat
 from monai_advdefense.checksums import file_sha256
+from monai_advdefense.ras_affine import ras_affine
 from monai_advdefense.report import (
     BundleFacts,
     Case,
@@ -185,4 +186,4 @@ def _plane(kept: KeptSlices, pred: Any, guard: ScreenGuard) -> Plane:
         unknown = plane_of(content.movedim(0, 1), np.eye(4), 1)
         return replace(unknown, ends="    ")
     turned = pred if guard.axcodes is None else Orientation(guard.axcodes, labels=None)(pred)
-    return plane_of(content.movedim(0, guard.slice_dim), turned.affine.cpu().numpy(), guard.slice_dim)
+    return plane_of(content.movedim(0, guard.slice_dim), ras_affine(turned).cpu().numpy(), guard.slice_dim)

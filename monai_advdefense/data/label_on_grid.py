@@ -12,6 +12,7 @@ from torch import Tensor
 
 from monai_advdefense.data.checks.volume_file import check_volume_file
 from monai_advdefense.data.load_volume import check_same_grid
+from monai_advdefense.ras_affine import ras_affine
 from monai_advdefense.transforms import MergeLabels
 
 __all__ = ["label_on_grid"]
@@ -35,5 +36,6 @@ def label_on_grid(path: str | os.PathLike[str], image: MetaTensor, *, source_lab
     check_same_grid([image.meta["filename_or_obj"], path])
     label = MergeLabels(source_labels)(LoadImage(ensure_channel_first=True, squeeze_non_spatial_dims=True)(path))
     # In double every label stays as it is.
-    found = ResampleToMatch(mode="nearest", padding_mode="zeros", dtype=torch.float64)(label, image.cpu())
+    grid = MetaTensor(image.as_tensor().cpu(), affine=ras_affine(image).cpu())
+    found = ResampleToMatch(mode="nearest", padding_mode="zeros", dtype=torch.float64)(label, grid)
     return torch.as_tensor(found).as_subclass(Tensor)[0].round().long()

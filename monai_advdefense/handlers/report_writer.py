@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ignite.engine import Engine, Events
 from torch import nn
 
@@ -16,6 +15,7 @@ from monai_advdefense.errors import OutputError
 from monai_advdefense.handlers.score_recorder import ScoreRecorder
 from monai_advdefense.handlers.volume_writer import VolumeWriter
 from monai_advdefense.messages import broken_rule, reason
+from monai_advdefense.ras_affine import ras_affine
 from monai_advdefense.report import (
     BundleFacts,
     Case,
@@ -151,7 +151,7 @@ class ReportWriter:
         _write_text(record, case_to_json(case))
         volume = image.as_tensor()[0]
         views = slice_views(self.network, volume, case.most_suspicious(self.suspicious), self.slice_dim)
-        plane = plane_of(volume, np.asarray(image.affine.cpu()), self.slice_dim)
+        plane = plane_of(volume, ras_affine(image).cpu().numpy(), self.slice_dim)
         shown: dict[str, Any] = {
             "thumbnails": thumbnails_of_rejected(volume, case.slices, plane, self.slice_dim),
             "links": self._links(page, [Path(case.segmentation_path), table, record]),
@@ -173,10 +173,10 @@ class ReportWriter:
             raise broken_rule("scores", "one for each slice of one volume", found, remedy, error=OutputError)
         input_affine = image.meta.get("original_affine")
         axis, positions = slice_positions(
-            np.asarray(image.affine.cpu()),
+            ras_affine(image).cpu().numpy(),
             shape,
             self.slice_dim,
-            None if input_affine is None else np.asarray(input_affine, dtype=float),
+            None if input_affine is None else ras_affine(image, input_affine).cpu().numpy(),
         )
         return case_from_scores(
             scores,

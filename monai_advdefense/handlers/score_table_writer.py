@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.handlers.each_volume import EachVolume
+from monai_advdefense.ras_affine import ras_affine
 from monai_advdefense.report import Case, case_from_scores, case_to_csv, case_to_json, slice_positions
 from monai_advdefense.runs.outputs import Outputs
 from monai_advdefense.runs.run_log import RunLog
@@ -69,10 +69,10 @@ class ScoreTableWriter(EachVolume):
         residual_slices = torch.as_tensor(residual).movedim(self.slice_dim + 1, 0)
         scores = self.network.residual_score(residual_slices)
         axis, positions = slice_positions(
-            np.asarray(image.affine.cpu()),
+            ras_affine(image).cpu().numpy(),
             tuple(image.shape[1:]),
             self.slice_dim,
-            np.asarray(image.meta["original_affine"], dtype=float),
+            ras_affine(image, image.meta["original_affine"]).cpu().numpy(),
         )
         return case_from_scores(
             scores,

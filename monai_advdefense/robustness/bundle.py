@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
-from monai.data import Dataset
+from monai.data import Dataset, MetaTensor
 from monai.transforms import Compose, LoadImage, ResampleToMatch
 from torch import nn
 
@@ -21,6 +21,7 @@ from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.errors import first_cause, own_error
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.messages import broken_rule, one_line, reason
+from monai_advdefense.ras_affine import ras_affine
 from monai_advdefense.report.provenance import bundle_facts
 from monai_advdefense.robustness.case_facts import Items
 from monai_advdefense.robustness.settings import Settings
@@ -181,8 +182,9 @@ def _with_label(item: dict[str, Any]) -> dict[str, Any]:
     if path is None:
         return item
     try:
-        label = LoadImage(ensure_channel_first=True)(path)
-        item["label"] = ResampleToMatch(mode="nearest", padding_mode="zeros")(label, img_dst=item["image"])
+        label, image = LoadImage(ensure_channel_first=True)(path), item["image"]
+        grid = MetaTensor(image.as_tensor(), affine=ras_affine(image)) if isinstance(image, MetaTensor) else image
+        item["label"] = ResampleToMatch(mode="nearest", padding_mode="zeros")(label, img_dst=grid)
     except Exception as error:
         raise broken_rule(one_line(path), "a label that can be read", reason(error), "check the file") from error
     return item

@@ -9,17 +9,15 @@ import numpy as np
 import torch
 from monai.config.type_definitions import NdarrayOrTensor
 from monai.data import MetaTensor
-from monai.utils import SpaceKeys, convert_to_tensor
+from monai.utils import convert_to_tensor
 from torch import Tensor, nn
 
 from monai_advdefense.attacks.arguments import check_at_least
 from monai_advdefense.guard.cut_slices import CutSlices, cut_slices, oriented_axis, reorient, reorient_back
 from monai_advdefense.messages import broken_rule
+from monai_advdefense.ras_affine import ras_affine
 
 __all__ = ["GuardedChannels"]
-
-# Signs of the world axes of a space in RAS.
-_TO_RAS = {str(SpaceKeys.RAS): (1, 1, 1, 1), str(SpaceKeys.LPS): (-1, -1, 1, 1)}
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,6 @@ class GuardedChannels:
 
 
 def _affine(image: NdarrayOrTensor) -> Tensor:
-    """Affine to RAS world coordinates, whichever of the two spaces of MONAI the image states."""
     if not isinstance(image, MetaTensor):
         raise broken_rule(
             "axcodes",
@@ -141,13 +138,4 @@ def _affine(image: NdarrayOrTensor) -> Tensor:
             type(image).__name__,
             "give a MetaTensor, or None to take the axes as they are",
         )
-    space = str(image.meta.get("space", SpaceKeys.RAS))
-    if space not in _TO_RAS:
-        raise broken_rule(
-            "image",
-            f"a space of {' or '.join(_TO_RAS)} in its meta data",
-            repr(space),
-            "convert the affine, or give `axcodes` None to take the axes as they are",
-        )
-    affine: Tensor = image.affine.as_subclass(Tensor)
-    return affine.new_tensor(_TO_RAS[space])[:, None] * affine
+    return ras_affine(image)

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+import re
 
 import pytest
 import torch
@@ -24,12 +25,13 @@ def guarded(tmp_path):
     return guard, GuardReport(guard, tmp_path / "in", tmp_path / "out")
 
 
-def _data(guard, path):
+def _data(guard, path, space="RAS"):
     image = torch.from_numpy(brain_phantom((20, 12, 20), seed=0)[0]).float()[None] / 2000
-    volume = MetaTensor(image, affine=torch.eye(4), meta={"filename_or_obj": str(path)})
-    data = guard.preprocessing([])({"image": volume})
-    meta = {"filename_or_obj": str(path)}
-    data["pred"] = MetaTensor((image > 0.3).to(torch.uint8), affine=torch.eye(4), meta=meta)
+    about = {"filename_or_obj": str(path), "space": space}
+    sign = 1.0 if space == "RAS" else -1.0
+    affine = torch.diag(torch.tensor([sign, sign, 1.0, 1.0]))
+    data = guard.preprocessing([])({"image": MetaTensor(image, affine=affine, meta=about)})
+    data["pred"] = MetaTensor((image > 0.3).to(torch.uint8), affine=affine, meta=about)
     return data
 
 
@@ -55,6 +57,21 @@ def test_each_volume_has_a_table_a_record_and_a_page_and_all_have_one_report(gua
     with (tmp_path / "out" / "report.csv").open(newline="", encoding="utf-8") as file:
         assert [row["input"] for row in csv.DictReader(file)] == ["a.nii.gz", "b.nii.gz"]
     assert "a.nii.gz: not_checked" in capsys.readouterr().out
+
+
+def test_pages_have_left_and_right_where_they_are_in_either_world(guarded, tmp_path):
+    """ITK's readers and MONAI Deploy may give images whose world is LPS."""
+    guard, report = guarded
+    judge = guard.postprocessing(Compose([]), network=nn.Identity(), inferer=SimpleInferer())
+    pages = []
+    for name, space in (("a", "RAS"), ("b", "LPS")):
+        data = _data(guard, tmp_path / "in" / f"{name}.nii.gz", space)
+        report.postprocessing(judge)(data)
+        page = (tmp_path / "out" / f"{name}_report.html").read_text(encoding="utf-8")
+        # The letters are drawn.
+        pages.append(re.findall(r'src="(data:image[^"]+)"', page))
+    assert len(pages[0]) >= 4
+    assert pages[0] == pages[1]
 
 
 def test_pages_name_the_weights_that_are_told_and_no_others(guarded, tmp_path):

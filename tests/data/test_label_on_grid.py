@@ -46,6 +46,10 @@ def test_a_label_lies_where_the_preprocessing_of_image_and_label_puts_it(paths):
     assert found.dtype == torch.int64
     assert set(found.unique().tolist()) == {0, 1, 2}
     assert torch.equal(found, both["label"].as_tensor()[0].long())
+    # The same image as ITK's readers may give it.
+    alone.affine = torch.diag(torch.tensor([-1.0, -1.0, 1.0, 1.0])).to(alone.affine) @ alone.affine
+    alone.meta["space"] = "LPS"
+    assert torch.equal(label_on_grid(paths["label"], alone, source_labels=CLASSES), found)
 
 
 def test_values_of_a_data_set_are_merged(paths):

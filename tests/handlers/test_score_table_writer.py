@@ -92,11 +92,14 @@ def test_a_volume_whose_scores_cannot_be_written_does_not_stop_the_others(folder
     assert (tmp_path / "out" / "sub" / "b_scores.csv").is_file()
 
 
-def test_slices_are_numbered_as_in_the_preprocessed_volume_and_as_in_the_input(detector, tmp_path, folder):
+@pytest.mark.parametrize(("space", "sign"), [("RAS", 1), ("LPS", -1)])
+def test_slices_are_numbered_as_in_the_preprocessed_volume_and_as_in_the_input(space, sign, detector, tmp_path, folder):
     """Preprocessing has turned the axis around and cropped one slice."""
-    image = MetaTensor(torch.rand(1, 8, 3, 8), affine=torch.diag(torch.tensor([1.0, 2.0, 1.0, 1.0])))
-    image.meta.update(filename_or_obj=str(folder / "a.nii.gz"), original_affine=np.diag([1.0, -2.0, 1.0, 1.0]))
-    image.meta["original_affine"][1, 3] = 6.0
+    world = np.diag([sign, sign, 1.0, 1.0])
+    image = MetaTensor(torch.rand(1, 8, 3, 8), affine=torch.from_numpy(world @ np.diag([1.0, 2.0, 1.0, 1.0])))
+    original = np.diag([1.0, -2.0, 1.0, 1.0])
+    original[1, 3] = 6.0
+    image.meta.update(filename_or_obj=str(folder / "a.nii.gz"), original_affine=world @ original, space=space)
     engine = Engine(lambda engine, batch: [{"image": image, "pred": image}])
     ScoreTableWriter(Outputs(folder, tmp_path / "out"), RunLog(), detector, slice_dim=1).attach(engine)
     engine.run([0])

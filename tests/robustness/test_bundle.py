@@ -149,6 +149,26 @@ def test_a_label_lies_on_the_grid_of_the_image(spleen, tmp_path):
     assert inside > 0.2
 
 
+def in_lps(image):
+    """The image as ITK's readers may give it."""
+    image.affine = torch.diag(torch.tensor([-1.0, -1.0, 1.0, 1.0])).to(image.affine) @ image.affine
+    image.meta["space"] = "LPS"
+    return image
+
+
+def test_a_label_lies_there_in_either_world(spleen, tmp_path):
+    function = f"$__import__({__name__!r}, fromlist=['in_lps']).in_lps"
+    transforms = [*_spleen()["preprocessing"]["transforms"], _map("Lambdad", func=function)]
+    labels = [
+        bundle_parts(spleen, tmp_path / "data", labels=tmp_path / "data" / "labelsTs", overrides=overrides)
+        .data[0]["label"]
+        .as_tensor()
+        for overrides in ({}, {"preprocessing#transforms": transforms})
+    ]
+    assert labels[0].any()
+    assert torch.equal(*labels)
+
+
 @pytest.mark.parametrize(
     ("transforms", "activation"),
     [
