@@ -137,8 +137,14 @@ class Case:
         return 2 * self.count("rejected") > self.checked
 
     def most_suspicious(self, number: int) -> tuple[SliceRecord, ...]:
-        """The slices to look at first: not finite scores, then the highest; never blank ones or those not judged."""
+        """The slices to look at first: not finite scores, then the highest; never blank ones or those not judged.
+
+        Where no slice has a finite score they are spread over the volume.
+        """
         shown = list(self.judged)
+        if not any(math.isfinite(record.score) for record in shown):
+            wanted = min(number, len(shown))
+            return tuple(shown[(2 * part + 1) * len(shown) // (2 * wanted)] for part in range(wanted))
         shown.sort(key=lambda record: -record.score if math.isfinite(record.score) else -math.inf)
         return tuple(shown[:number])
 

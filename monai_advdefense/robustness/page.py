@@ -31,8 +31,12 @@ def to_html(report: Mapping[str, Any], measurements: Measurements) -> str:
     """
     pictures = {one.condition.name: one.pictures for one in measurements.measured}
     clean = report["claims"]["clean"]["dice"]["estimate"]
+    claims = report["claims"]
+    there = {name for level in (claims["clean"], *claims["worst_case"]) for name in _present(level["structures"])}
     return page_template("robustness.html.j2").render(
         report=report,
+        found_structures=[name for name in report["structures"] if name in there],
+        absent=[name for name in report["structures"] if name not in there],
         headline=headline(report),
         name=report["about"].get("network") or report["network"]["class"],
         curves=_curves(report, clean) if report["attacks"] else None,
@@ -73,6 +77,11 @@ def worst_first(corruptions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, A
         )
 
     return sorted(corruptions, key=lowest)
+
+
+def _present(structures: Mapping[str, Any]) -> list[str]:
+    """Structures that label or prediction had somewhere."""
+    return [name for name, dice in structures.items() if dice["estimate"] is not None]
 
 
 def _curves(report: Mapping[str, Any], clean: float | None) -> dict[str, str]:

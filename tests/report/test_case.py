@@ -80,6 +80,13 @@ def test_most_suspicious_are_unknown_then_highest_and_never_blank(make_case):
     assert len(case.most_suspicious(10)) == 4
 
 
+def test_slices_without_any_score_are_shown_from_all_over_the_volume(make_case):
+    case = make_case([NAN] * 9)
+    assert [record.index for record in case.most_suspicious(2)] == [2, 6]
+    assert [record.index for record in case.most_suspicious(10)] == list(range(9))
+    assert case.most_suspicious(0) == ()
+
+
 def test_positions_of_a_flipped_and_resampled_input():
     # The input counts slices from anterior to posterior at 2 mm along its first axis; the volume is RAS at 1 mm.
     input_affine = np.array([[0, -1.0, 0, 90], [-2.0, 0, 0, 50], [0, 0, 1.5, -60], [0, 0, 0, 1]])

@@ -84,6 +84,15 @@ def test_uncalibrated_guard_claims_neither_a_threshold_nor_a_rate(make_case, nam
     assert "dashed threshold" not in words
 
 
+def test_where_no_slice_has_a_score_there_is_no_curve_and_nothing_is_called_suspicious(make_case, read_page):
+    case = make_case([math.nan] * 5, math.nan)
+    page = read_page(case_to_html(case, _views(case), PLANE))
+    assert "No slice has a score; these are spread over the volume." in page.words
+    assert "most suspicious" not in page.words
+    assert "Score of every slice" not in page.words
+    assert "Score of every slice" in read_page(case_to_html(make_case([math.nan, 0.5]))).words
+
+
 def test_expected_false_alarms_are_stated(make_case, read_page):
     for rejected, few in ((5, True), (6, False)):
         case = make_case([0.5] * (100 - rejected) + [3.0] * rejected, false_positive_rate=0.05)

@@ -4,6 +4,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+import torch
+from torch import nn
 
 from monai_advdefense.robustness import Settings, robustness_report
 from monai_advdefense.robustness.page import worst_first
@@ -78,3 +80,25 @@ def test_a_keyboard_and_a_screen_reader_get_everywhere(page):
     assert faults(page) == []
     pictures = re.findall(r'alt="([^"]*)"', page)
     assert len(set(pictures)) == len(pictures)
+
+
+class _WithAThirdClass(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image):
+        logits = self.network(image)
+        return torch.cat([logits, torch.full_like(logits[:, :1], -100.0)], 1)
+
+
+def test_structures_that_are_nowhere_are_named_once_and_fill_no_rows(network, items, tmp_path):
+    settings = Settings(budgets=(0.05,), attacks=("fgsm",), corruptions=())
+    report = robustness_report(
+        _WithAThirdClass(network), items, tmp_path, settings=settings, structures=["square", "nowhere"]
+    )
+    page = (tmp_path / "robustness.html").read_text(encoding="utf-8")
+    assert "Neither in the reference nor predicted in any image: nowhere." in page
+    assert page.count('scope="row">square<') == 2
+    assert page.count('scope="row">nowhere<') == 0
+    assert report["structures"] == ["square", "nowhere"]
