@@ -63,10 +63,7 @@ def read_facts(path: Path) -> Facts:
 
 def select(table: pd.DataFrame, **wanted: str | float) -> pd.DataFrame:
     """Rows with these entries."""
-    chosen = np.ones(len(table), bool)
-    for name, value in wanted.items():
-        chosen &= (table[name] == value).to_numpy()
-    return table[chosen]
+    return table[table[list(wanted)].eq(pd.Series(wanted, dtype=object)).all(axis=1)]
 
 
 def _attacks(table: pd.DataFrame) -> list[str]:

@@ -49,9 +49,9 @@ class Quantities:
     attacks: dict[tuple[str, str], Named]
 
 
-def pooled(strength: float = 1.0, support: str = "brain", types: str = POOLED) -> str:
-    """Name of the group of all types of DAG at a strength."""
-    return AttackSetting("dag", types, strength, support).name
+def pooled(*, support: str = "brain", types: str = POOLED) -> str:
+    """Name of the group of all types of DAG at full strength."""
+    return AttackSetting("dag", types, 1.0, support).name
 
 
 def groups(settings: Mapping[str, AttackSetting]) -> dict[str, tuple[AttackSetting, tuple[str, ...]]]:

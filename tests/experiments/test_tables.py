@@ -66,3 +66,14 @@ def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(OutputError, match="file"):
         write_tables({"t": pd.DataFrame([{"x": 1}])}, folder)
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_rows_are_chosen_by_all_entries_and_keep_their_places():
+    table = pd.DataFrame({"form": ["dag", "dag", "xie"], "strength": [1.0, 0.5, 1.0], "n": [1, 2, 3]}, index=[7, 8, 9])
+    assert select(table, form="dag", strength=1.0).index.tolist() == [7]
+    assert select(table, strength=1.0)["n"].tolist() == [1, 3]
+    assert select(table).equals(table)
+    assert select(table, form="pgd").empty
+    assert select(table.assign(form=np.nan), form="dag").empty
+    with pytest.raises(KeyError):
+        select(table, support="brain")
