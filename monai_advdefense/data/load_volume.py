@@ -9,6 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import torch
+from monai.utils import convert_to_tensor
 
 from monai_advdefense.data.checks.slice_size import check_slice_size
 from monai_advdefense.data.checks.volume_file import check_volume_file
@@ -61,7 +62,7 @@ def load_volume(
         remedy = "check the volume, or the preprocessing if it fails for all"
         raise broken_rule(name, "a volume that can be preprocessed", found, remedy) from error
     image = loaded[keys[0]]
-    if not torch.isfinite(torch.as_tensor(image)).all():
+    if not torch.isfinite(convert_to_tensor(image)).all():
         raise broken_rule(name, "finite intensities after preprocessing", "NaN or infinity", "check them")
     check_slice_size(image, slice_size, slice_dim=slice_dim, path=name)
     return loaded

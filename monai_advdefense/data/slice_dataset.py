@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from monai.data import Dataset
+from monai.utils import convert_to_tensor
 
 from monai_advdefense.data.load_volume import load_volume
 from monai_advdefense.guard.blank import is_blank
@@ -55,7 +56,11 @@ class SliceDataset(Dataset):
         items: list[dict[str, Any]] = []
         for index, case in enumerate(data):
             volume = load_volume(case, volume_transform, keys=keys, slice_size=slice_size, slice_dim=slice_dim)
-            sliced = {key: _tensor(volume[key]).movedim(slice_dim + 1, 0) for key in keys if key in volume}
+            sliced = {
+                key: convert_to_tensor(volume[key], track_meta=False).movedim(slice_dim + 1, 0)
+                for key in keys
+                if key in volume
+            }
             shared = {key: case[key] for key in shared_keys if key in case}
             filled = torch.nonzero(~is_blank(sliced[keys[0]])).flatten().tolist()
             items.extend(
@@ -86,8 +91,3 @@ class SliceDataset(Dataset):
                 )
             counts += found
         return counts.tolist()
-
-
-def _tensor(value: Any) -> torch.Tensor:
-    tensor: torch.Tensor = value.as_tensor() if hasattr(value, "as_tensor") else torch.as_tensor(value)
-    return tensor

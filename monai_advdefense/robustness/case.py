@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -98,7 +99,9 @@ def _label(given: Any, image: Tensor, name: str, activation: str) -> Tensor:
 def _numbers(given: Any, name: str, what: str) -> Tensor:
     """Real numbers as a plain tensor."""
     try:
-        tensor = torch.as_tensor(given).as_subclass(Tensor).detach().cpu()
+        # Torch takes no views that run backwards, as of np.flip.
+        array = np.ascontiguousarray(given) if isinstance(given, np.ndarray) else given
+        tensor = torch.as_tensor(array).as_subclass(Tensor).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         found = f"a {type(given).__name__}"
         raise broken_rule(name, f"{what} of numbers", found, "load it in the transforms") from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -51,6 +52,13 @@ def test_labels_of_every_type_are_the_same_classes(dtype):
     label = torch.randint(2, (5, 6))
     case = case_of({"image": torch.rand(1, 5, 6), "label": label.to(dtype)}, 0, WHOLE)
     assert torch.equal(case.label, label[None])
+
+
+def test_arrays_may_run_backwards():
+    image, label = torch.rand(1, 5, 6), torch.randint(3, (5, 6))
+    flipped = case_of({"image": np.flip(image.numpy(), 1), "label": np.flip(label.numpy(), 0)}, 0, WHOLE)
+    assert torch.equal(flipped.image[0], image.flip(1))
+    assert torch.equal(flipped.label[0], label.flip(0))
 
 
 def test_the_checksum_is_that_of_image_and_label():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from monai.utils import convert_to_tensor
 
 from monai_advdefense.messages import broken_rule
 
@@ -43,7 +44,7 @@ def check_slice_size(
     """
     axes = [axis for axis in range(3) if axis != slice_dim]
     sides, found = tuple(slice_size), tuple(image.shape[1 + axis] for axis in axes)
-    extents = _extents(torch.as_tensor(image)[0] > 0, axes)
+    extents = _extents(convert_to_tensor(image, track_meta=False)[0] > 0, axes)
     if any(extent > side for extent, side in zip(extents, sides, strict=True)):
         enough = tuple(
             side if extent <= side else -(-extent // _MULTIPLE) * _MULTIPLE
