@@ -52,6 +52,7 @@ def cut_slices(
     *,
     value_range: Sequence[float] | None = None,
     slice_size: Sequence[int] | None = None,
+    name: str = "image",
 ) -> CutSlices:
     """Cut a channel into slices, scale them to [0, 1], crop them to the foreground and pad them.
 
@@ -64,6 +65,7 @@ def cut_slices(
             the first. None takes 0 to the 99.5th percentile of the box around the voxels above 0.
         slice_size: sides of the slices: each is cropped to the box around the foreground of all, then padded with 0 on
             both sides. None leaves them whole, and takes percentiles over the whole.
+        name: what errors call the image.
 
     Raises:
         InputError: if an argument does not fit, a value is not finite, no value of an image that is not constant lies
@@ -82,7 +84,7 @@ def cut_slices(
             "slice_dim", f"0 to {channel.ndim - 1} for this image", slice_dim, "or None for an image that is one slice"
         )
     if not torch.isfinite(channel).all():
-        raise broken_rule("image", "finite values", "NaN or infinity", "repair the image first")
+        raise broken_rule(name, "finite values", "NaN or infinity", "repair the image first")
     source = (channel[None] if slice_dim is None else channel.movedim(slice_dim, 0))[:, None].float()
     floor = 0.0 if value_range is None else _checked_range(value_range)[0]
     sides = tuple(source.shape[2:])
@@ -95,7 +97,7 @@ def cut_slices(
         # Every slice would be blank, and blank slices are accepted without a look.
         raise broken_rule(
             "value_range",
-            f"values above {floor:g} in this image",
+            f"values above {floor:g} in {name}",
             f"{float(source.min()):g} to {float(source.max()):g}",
             "give the range of the image, or scale it first",
         )
@@ -104,12 +106,12 @@ def cut_slices(
         low, high = (float(percentile(inside, q)) for q in _PERCENTILES)
         if not high > low:
             raise broken_rule(
-                "image",
+                name,
                 f"different values up to the {_PERCENTILES[1]:g}th percentile",
                 f"{low:g} alone",
                 "set `value_range`, or `slice_size` where most of the image is background",
             )
-    place = box if slice_size is None else _centred(box, slice_size)
+    place = box if slice_size is None else _centred(box, slice_size, name)
     image = source.new_zeros(len(source), 1, *(sides if slice_size is None else slice_size))
     image[(_FULL, _FULL, *place)] = ((source[(_FULL, _FULL, *box)] - low) / (high - low)).clamp(0, 1)
     return CutSlices(image, source, slice_dim, low, high, floor, box, place)
@@ -211,13 +213,13 @@ def _checked_range(value_range: Sequence[float]) -> Sequence[float]:
     return value_range
 
 
-def _centred(box: Sequence[slice], slice_size: Sequence[int]) -> tuple[slice, ...]:
+def _centred(box: Sequence[slice], slice_size: Sequence[int], name: str) -> tuple[slice, ...]:
     """Where a box lies in slices of that size; as ``SpatialPad`` does it, the odd voxel comes behind."""
     sides = [part.stop - part.start for part in box]
     if len(slice_size) != len(sides) or any(s > size for s, size in zip(sides, slice_size, strict=True)):
         raise broken_rule(
             "slice_size",
-            f"at least {tuple(sides)}, the foreground of this image",
+            f"at least {tuple(sides)}, the foreground of {name}",
             tuple(slice_size),
             "crop or resample the image, or take networks for larger slices",
         )

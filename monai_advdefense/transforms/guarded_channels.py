@@ -56,10 +56,14 @@ class GuardedChannels:
                 raise broken_rule(
                     "channels", f"numbers from 0 to {len(whole) - 1} for this image", channel, "0 is the first"
                 )
-            yield (
-                channel,
-                cut_slices(whole[channel], self.slice_dim, value_range=self.value_range, slice_size=self.slice_size),
+            cut = cut_slices(
+                whole[channel],
+                self.slice_dim,
+                value_range=self.value_range,
+                slice_size=self.slice_size,
+                name=_name(image),
             )
+            yield channel, cut
 
     def oriented(self, image: NdarrayOrTensor) -> Tensor:
         """``image`` ``(C, *spatial)`` as plain tensor in the orientation of the slices."""
@@ -128,6 +132,11 @@ class GuardedChannels:
         like = next(network.parameters(), image)
         parts = image.to(like.device, like.dtype).split(self.batch_size)
         return torch.cat([function(part) for part in parts]).to(image)
+
+
+def _name(image: NdarrayOrTensor) -> str:
+    """The file of an image, where its meta data tell it."""
+    return str(image.meta.get("filename_or_obj", "image")) if isinstance(image, MetaTensor) else "image"
 
 
 def _affine(image: NdarrayOrTensor) -> Tensor:

@@ -132,7 +132,7 @@ def _last_line(words, capfd):
         ),
         (
             "guard foreign large -o out --spectral",
-            r"slice_size: expected at least \(260, 40\), the foreground of this image, found",
+            r"slice_size: expected at least \(260, 40\), the foreground of \S+large/ct.nii.gz, found",
         ),
         (
             "guard foreign empty/ -o out --spectral",

@@ -82,3 +82,17 @@ def test_arrays_that_run_backwards_are_taken(values):
     labels = np.ones((1, 6, 5, 4), np.uint8)
     labels[:, :, 0] = 9
     assert SliceDecisions(9, 1, axcodes=None)(labels[:, :, ::-1])["rejected_slices"] == [4]
+
+
+def test_an_image_that_cannot_be_cut_is_named_by_its_file():
+    """A run has many."""
+    dot = torch.zeros(1, 10, 10, 10)
+    dot[0, 5, 5, 5] = 1.0
+    for image, name in ((MetaTensor(dot, meta={"filename_or_obj": "/data/a.nii"}), "/data/a.nii"), (dot, "image")):
+        for settings, said in (
+            ((None, None), f"^{name}: expected different values"),
+            (((2, 3), None), f"^value_range: expected values above 2 in {name}, found 0 to 1"),
+            (((-1, 3), (4, 4)), rf"^slice_size: expected at least \(10, 10\), the foreground of {name}, found"),
+        ):
+            with pytest.raises(InputError, match=said):
+                KeepSlices(GuardedChannels(1, None, None, *settings, 2))(image)
