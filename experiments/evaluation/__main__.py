@@ -34,6 +34,7 @@ def evaluate(
     output: str | Path = "docs/results.md",
     seed: int = 0,
     resamples: int = 1000,
+    overlays: Sequence[str] = ("plain",),
 ) -> Path:
     """Measure segmenters, guard and attacks on the test split; the arguments are the options of the command.
 
@@ -49,7 +50,7 @@ def evaluate(
         raise InputError(f"slices, resamples: expected 1 or more, found {slices} and {resamples}")
     work = Path(work_dir or Path(bundles) / "brain_mri_defended_segmentation" / "eval" / "results")
     split = Split(Path(dataset_dir), "test", Path(bundles), work, slices, seed)
-    network = load_guard(split.bundles)
+    network = load_guard(split.bundles, *overlays)
     segmenters, guard = segmenter_table(split, network, resamples), guard_table(split, network, resamples)
     measured = attack_table(split, network, resamples)
     attacks = measured[measured["form"] != "corruption"]

@@ -46,15 +46,17 @@ def load_segmenter(bundles: Path, dataset_dir: Path, *overlays: str) -> Network 
     return network and replace(network, description=f"{network.description}, {parser['epochs']} epochs")
 
 
-def load_guard(bundles: Path) -> Network:
-    """The composite, calibrated.
+def load_guard(bundles: Path, *overlays: str) -> Network:
+    """The composite, calibrated; an overlay can name other weights.
 
     Raises:
         InputError: if there are no weights.
         CalibrationError: if its threshold is not calibrated.
     """
     folder = bundles / "brain_mri_defended_segmentation"
-    guard = _load(bundle_config(folder, "inference"), folder / "models" / "model.pt", require_calibrated=True)
+    parser = bundle_config(folder, "inference", *overlays)
+    parser.update({"bundle_root": str(folder)})
+    guard = _load(parser, Path(parser.get_parsed_content("ckpt_path")), require_calibrated=True)
     if guard is None:
         raise broken_rule(bundles, "the weights of the defended segmenter", "none", "train it")
     return guard
