@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--slices", type=int, default=12, help="attacked slices of each volume")
     parser.add_argument("--seed", type=int, default=0, help="seed of random targets and noise")
     parser.add_argument("--resamples", type=int, default=1000, help="number of bootstrap resamples")
+    parser.add_argument("--overlays", nargs="*", default=["plain"], help="overlays of the guard, by default plain")
     print(f"wrote {evaluate(**vars(parser.parse_args(arguments)))}")
 
 

@@ -75,7 +75,7 @@ def _guard(numbers: Numbers) -> Table:
         *((text, numbers.cell(row, name)) for name, text in TEXTS["guard"].items()),
     ]
     slices = f"{numbers.facts['clean_slices']} slices, all that are not blank"
-    return numbers.shown("The shipped guard", ("Figure", "Value"), rows, "guard", numbers.caption("", slices))
+    return numbers.shown("The guard", ("Figure", "Value"), rows, "guard", numbers.caption("", slices))
 
 
 def _choice(numbers: Numbers) -> list[Block]:

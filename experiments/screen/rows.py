@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -91,16 +92,27 @@ class Found:
         return dice[:, 1:].nanmean(dim=1).nan_to_num(nan=1.0)
 
 
-def clean_row(clean: Sequence[Screened], subjects: Sequence[str], resamples: int) -> Row:
-    """False alarms: mean over the slices of a volume, then over volumes."""
+def clean_row(clean: Sequence[Screened], numbers: Sequence[Examined], subjects: Sequence[str], resamples: int) -> Row:
+    """False alarms, mean over the slices of a volume, then over volumes; Dice of volumes, mean over structures."""
     shares = np.array([float((~found.accepted)[found.judged].double().mean()) for found in clean])
+    passed = [item.reformed[found.accepted] for item, found in zip(numbers, clean, strict=True)]
+    over = SubjectResampling(subjects, resamples=resamples)
+    means = {
+        "rejected": over.mean(shares),
+        "dice_alone": over.mean(_volume_dice([item.plain for item in numbers])),
+        "dice_accepted": over.mean(_volume_dice(passed)),
+    }
     return {
         "slices": sum(int(found.judged.sum()) for found in clean),
         "not_judged": sum(int((~found.judged & ~found.blank).sum()) for found in clean),
         "worst_volume": float(shares.max()),
-        **quantity_columns({"rejected": SubjectResampling(subjects, resamples=resamples).mean(shares)}, dropped=False),
+        **quantity_columns(means, dropped=False),
         **_volumes(clean, subjects, (), resamples),
     }
+
+
+def _volume_dice(counts: Sequence[Tensor]) -> npt.NDArray[np.float64]:
+    return np.array([float(dice_from_counts(each.sum(dim=0))[1:].nanmean()) for each in counts])
 
 
 def found_row(name: str, found: Sequence[Found], resamples: int, *, comparable: bool) -> Row:

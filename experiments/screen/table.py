@@ -39,7 +39,7 @@ def screen_table(measured: Measured, left_out: Sequence[str], *, resamples: int,
                 continue
             if name == CLEAN:
                 subjects = [case["subject"] for case in cases]
-                row = clean_row(clean, subjects, resamples)
+                row = clean_row(clean, numbers, subjects, resamples)
                 row |= predicted_dice_columns(numbers, clean, subjects, resamples)
                 if left_out:
                     row["left_out_volumes"] = len(left_out)

@@ -47,8 +47,16 @@ def bundles(tmp_path):
         "reformer": {"_target_": "monai_advdefense.guard.Reformer", "network": _convolution(1)},
         "segmenter": _convolution(CLASSES),
     }
-    config = {"network_def": guard, "network": "$@network_def"}
-    (folder / "brain_mri_defended_segmentation" / "configs" / "inference.json").write_text(json.dumps(config))
+    composite = SOURCE / "brain_mri_defended_segmentation" / "configs"
+    paths = {name: json.loads((composite / f"{name}.json").read_text())["ckpt_path"] for name in ("inference", "plain")}
+    config = {
+        "imports": ["$import os"],
+        "network_def": guard,
+        "network": "$@network_def",
+        "ckpt_path": paths["inference"],
+    }
+    for name, entries in (("inference", config), ("plain", {"ckpt_path": paths["plain"]})):
+        (folder / "brain_mri_defended_segmentation" / "configs" / f"{name}.json").write_text(json.dumps(entries))
     return folder
 
 

@@ -41,6 +41,17 @@ def test_a_guard_without_calibration_is_refused(bundles, write_weights):
         load_guard(bundles)
 
 
+def test_an_overlay_of_the_guard_names_its_weights(bundles, write_weights):
+    folder = bundles / "brain_mri_defended_segmentation"
+    write_weights(seed=1)
+    (folder / "models" / "plain").mkdir()
+    (folder / "models" / "model.pt").rename(folder / "models" / "plain" / "model.pt")
+    write_weights()
+    shipped, plain = load_guard(bundles), load_guard(bundles, "plain")
+    assert plain.sha256 == file_sha256(folder / "models" / "plain" / "model.pt") != shipped.sha256
+    assert any((a != b).any() for a, b in zip(plain.network.parameters(), shipped.network.parameters(), strict=True))
+
+
 def test_a_folder_without_bundles_is_named(tmp_path):
     with pytest.raises(InputError, match="check --bundles"):
         segmenter_config(tmp_path, tmp_path)

@@ -78,10 +78,22 @@ def test_there_is_no_dice_where_labels_do_not_fit(screen):
 
 
 def test_false_alarms_are_the_mean_over_volumes_and_the_worst(screen):
-    said = [judge_whole(screen, examined(seed)) for seed in range(45, 49)]
-    row = clean_row(said, [f"P{seed}" for seed in range(4)], 50)
+    numbers = [examined(seed) for seed in range(45, 49)]
+    said = [judge_whole(screen, each) for each in numbers]
+    row = clean_row(said, numbers, [f"P{seed}" for seed in range(4)], 50)
     shares = [float((~each.accepted)[each.judged].double().mean()) for each in said]
     assert row["rejected"] == pytest.approx(sum(shares) / 4)
     assert row["worst_volume"] == pytest.approx(max(shares))
     assert row["rejected_low"] <= row["rejected"] <= row["rejected_high"]
     assert row["volumes_not_clean"] == sum(each.verdict.verdict != "clean" for each in said) / 4
+
+
+def test_the_dice_of_clean_volumes_counts_the_slices_that_pass(screen):
+    numbers, said = examined(45), judge_whole(screen, examined(45))
+    # Without what is rejected, behind a reformer that ruins just that.
+    accepted = torch.arange(len(said.accepted)) % 2 == 0
+    ruined = torch.where(accepted[:, None, None], numbers.plain, numbers.plain * torch.tensor([0, 1, 1]))
+    row = clean_row([replace(said, accepted=accepted)], [replace(numbers, reformed=ruined)], ["P"], 50)
+    for name, kept in (("dice_alone", numbers.plain), ("dice_accepted", numbers.plain[accepted])):
+        overlap, predicted, true = kept.sum(dim=0)[1:].double().unbind(-1)
+        assert row[name] == pytest.approx(float((2 * overlap / (predicted + true)).nanmean()))
