@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Sequence, Set
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -53,15 +54,26 @@ def merged_config(files: Sequence[Path]) -> dict[str, Any]:
     """What configurations say together, later ones laid over earlier ones.
 
     Raises:
-        InputError: if one cannot be read, or lies over nothing.
+        InputError: if one cannot be read, lies over nothing, or says nothing that later ones leave.
     """
     try:
+        each = [ConfigParser.load_config_file(str(file)) for file in files]
         config: dict[str, Any] = ConfigParser.load_config_files([str(file) for file in files])
     # Each format has errors of its own.
     except Exception as error:
         names, remedy = ", ".join(map(one_line, files)), "mend it, or name the file that it lies over before it"
         raise broken_rule(names, "a configuration that can be read", reason(first_cause(error)), remedy) from error
+    for place, found in enumerate(each):
+        later = {name for other in each[place + 1 :] for name in other}
+        if found and all(_is_replaced(name, later) for name in found):
+            raise broken_rule(files[place], "entries that later files leave", "none", "name it after them, and once")
     return config
+
+
+def _is_replaced(name: str, later: Set[str]) -> bool:
+    """Whether later configurations hold an entry as a whole, or one that it is a part of; ``+`` only adds to it."""
+    parts = re.split("#|::", name.removeprefix("+"))
+    return any("#".join(parts[: length + 1]) in later for length in range(len(parts)))
 
 
 def weights_of(bundle: str | PathLike[str]) -> Path:

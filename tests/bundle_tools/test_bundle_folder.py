@@ -76,3 +76,19 @@ def test_configurations_are_laid_over_each_other_and_one_that_lies_over_nothing_
         merged_config([second, first])
     with pytest.raises(InputError, match=r"c\.json: expected a configuration that can be read, found Expecting"):
         merged_config([third])
+
+
+def test_a_configuration_of_which_later_ones_leave_nothing_is_told(tmp_path):
+    for name, text in (
+        ("base", '{"dataset": {"data": 1, "n": 2}, "run": []}'),
+        ("over", '{"dataset#data": 2}'),
+        ("more", '{"+dataset": {"m": 3}}'),
+    ):
+        (tmp_path / f"{name}.json").write_text(text)
+    base, over, more = (tmp_path / f"{name}.json" for name in ("base", "over", "more"))
+    assert merged_config([base, over, more])["dataset"] == {"data": 2, "n": 2, "m": 3}
+    for files, idle in (([base, over, over], "over"), ([base, over, base], "base"), ([base, more, more, base], "base")):
+        with pytest.raises(
+            InputError, match=rf"{idle}.json: expected entries that later files leave, found none: name"
+        ):
+            merged_config(files)

@@ -160,6 +160,10 @@ def _last_line(words, capfd):
             r"\S+/brain_mri_segmentation: expected a bundle of guard and segmenter, found one without a guard: put",
         ),
         ("guard foreign scans -o scans", r"\S+/scans: expected results outside the folder of inputs, found the same"),
+        (
+            "screen scans -o out --config-file combined.json inference.json",
+            r"\S+/combined.json: expected entries that later files leave, found none: name it after them",
+        ),
         ("attack scans -o scans", r"\S+/scans: expected results outside the folder of inputs, found the same"),
         (
             "guard foreign scans -o out --spectral --guard-bundle brain_mri_segmentation",
