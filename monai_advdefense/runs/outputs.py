@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
+from collections import defaultdict
 from pathlib import Path
 
 from ignite.engine import Engine, Events
@@ -13,6 +15,8 @@ from monai_advdefense.messages import broken_rule, one_line
 from monai_advdefense.nifti_names import nifti_stem
 
 __all__ = ["Outputs"]
+
+_TICK_NS = 2 * 10**9
 
 
 class Outputs:
@@ -36,6 +40,7 @@ class Outputs:
         self.output_dir = Path(output_dir)
         self._claimed: set[Path] = set()
         self._asked: dict[str, set[Path]] = {}
+        self._listed: dict[Path, tuple[int, dict[str, list[str]]]] = {}
 
     def attach(self, engine: Engine) -> None:
         """Let a run that cannot write end before anything is computed; what writes attaches this as well."""
@@ -79,7 +84,7 @@ class Outputs:
             remedy = "set dataset_dir to a folder that holds all inputs"
             raise broken_rule(path, f"an input below {folder}", "it elsewhere", remedy)
         folder_of_result = Path(os.path.abspath(self.output_dir)) / path.relative_to(folder).parent
-        target = folder_of_result / f"{_name_of_result(path)}_{postfix}{suffix}"
+        target = folder_of_result / f"{self._name_of_result(path)}_{postfix}{suffix}"
         # Also by way of links.
         if os.path.realpath(target.parent) == os.path.realpath(path.parent):
             # Beside the inputs, "a_seg.nii.gz" may well be somebody's manual segmentation, or the next input.
@@ -128,14 +133,28 @@ class Outputs:
         """Path of a result below ``output_dir``, for a link."""
         return Path(os.path.relpath(path, self.output_dir)).as_posix()
 
+    def _name_of_result(self, source: Path) -> str:
+        """The input's name, without its ending if no other input has a better claim to that."""
+        stem = nifti_stem(source.name)
+        names = [source.name, *self._by_stem(source.parent).get(stem, ())]
+        first = min(names, key=lambda name: (name != f"{stem}.nii.gz", name != f"{stem}.nii", name))
+        # A stem that still ends like a volume is the full name of another input.
+        return stem if source.name == first and nifti_stem(stem) == stem else source.name
 
-def _name_of_result(source: Path) -> str:
-    """The input's name, without its ending if no other input has a better claim to that."""
-    stem = nifti_stem(source.name)
-    try:
-        rivals = [name for name in os.listdir(source.parent) if nifti_stem(name) == stem != name]
-    except OSError:
-        rivals = []
-    first = min([source.name, *rivals], key=lambda name: (name != f"{stem}.nii.gz", name != f"{stem}.nii", name))
-    # A stem that still ends like a volume is the full name of another input.
-    return stem if source.name == first and nifti_stem(stem) == stem else source.name
+    def _by_stem(self, folder: Path) -> dict[str, list[str]]:
+        """Names of the volumes in a folder of inputs by their stem; listed once for all, and anew if it has changed."""
+        try:
+            changed = folder.stat().st_mtime_ns
+            listed = self._listed.get(folder)
+            if listed is not None and listed[0] == changed:
+                return listed[1]
+            found: dict[str, list[str]] = defaultdict(list)
+            for name in os.listdir(folder):
+                if (stem := nifti_stem(name)) != name:
+                    found[stem].append(name)
+        except OSError:
+            return {}
+        # A change within the same tick of the clock would not show.
+        if time.time_ns() - changed > _TICK_NS:
+            self._listed[folder] = changed, found
+        return found

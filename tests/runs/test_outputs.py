@@ -1,3 +1,4 @@
+import os
 import tempfile
 
 import pytest
@@ -166,3 +167,22 @@ def test_results_are_those_that_have_been_written(tmp_path):
     written.parent.mkdir()
     written.write_text("a result")
     assert outputs.results(source) == [written]
+
+
+def test_a_folder_is_listed_once_and_anew_when_it_has_changed(tmp_path, monkeypatch):
+    listed = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: listed.append(folder) or listdir(folder))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.nii").touch()
+    os.utime(folder, (1e9, 1e9))
+    outputs = Outputs(folder, tmp_path / "out")
+    for postfix in ("seg", "scores", "report"):
+        assert outputs.path(folder / "a.nii", postfix, ".x").name == f"a_{postfix}.x"
+    assert listed == [folder]
+    (folder / "a.nii.gz").touch()
+    for _ in range(2):
+        assert outputs.path(folder / "a.nii", "seg", ".x").name == "a.nii_seg.x"
+    # What has just changed may change again within the same tick of the clock.
+    assert len(listed) == 3
