@@ -25,7 +25,7 @@ Key = TypeVar("Key", bound=tuple[str, ...])
 
 @dataclass(frozen=True)
 class Quantities:
-    """All quantities of the experiments; what was not measured is not there.
+    """All quantities of the experiments; behind a reformer, of the attacks that were measured there.
 
     A group is one attack, or the three types of DAG together, by themselves (``POOLED``) or with as many clean slices
     (``HALF``, for guards alone). Targets are those of the results and ``MEAN``.
@@ -78,8 +78,7 @@ def quantities(results: Results, *, resamples: int = 1000) -> Quantities:
     measured, targets = _Measured(results, resamples), results.targets
     detection = {
         (detector, target, group): measured.detection(detector, target, group)
-        for detector, target, group in product(results.detectors, targets, measured.groups)
-        if measured.has_scores(detector, target, (CLEAN, group)) and CLEAN not in measured.groups[group][1]
+        for detector, target, group in product(results.detectors, targets, measured.without_clean)
     }
     guards = {
         (*pair, target, group): measured.guard(*pair, target, group)
@@ -87,9 +86,7 @@ def quantities(results: Results, *, resamples: int = 1000) -> Quantities:
         if measured.is_guarded(*pair, target, group)
     }
     attacks = {
-        (target, group): named
-        for target, group in product(targets, measured.groups)
-        if (named := measured.attack(target, group))
+        (target, group): measured.attack(target, group) for target in targets for group in measured.without_clean
     }
     detection, guards = _with_means(detection, 1, targets), _with_means(guards, 2, targets)
     return Quantities(measured.groups, measured.thresholds, detection, guards, attacks)
@@ -110,6 +107,7 @@ class _Measured:
     def __init__(self, results: Results, resamples: int) -> None:
         self.results = results
         self.groups = groups(results.settings)
+        self.without_clean = [group for group, (_, attacks) in self.groups.items() if CLEAN not in attacks]
         self.thresholds = {
             key: threshold_at_false_positive_rate(scores, FALSE_POSITIVE_RATE)
             for key, scores in results.calibration.items()
@@ -121,29 +119,21 @@ class _Measured:
     def attacks(self, group: str) -> tuple[str, ...]:
         return (CLEAN,) if group == CLEAN else self.groups[group][1]
 
-    def has_scores(self, detector: str, target: str, among: Sequence[str]) -> bool:
-        return all((detector, target, name) in self.results.scores for group in among for name in self.attacks(group))
-
-    def has_counts(self, reformer: str, target: str, group: str) -> bool:
-        keys = [(NO_REFORMER, target, CLEAN), *((reformer, target, name) for name in self.attacks(group))]
-        return all(key in self.results.counts for key in keys)
-
     def is_guarded(self, detector: str, reformer: str, target: str, group: str) -> bool:
-        """Whether slices of a group were segmented and a threshold decides about them."""
-        decided = (detector, target) in self.thresholds and self.has_scores(detector, target, (group,))
-        return self.has_counts(reformer, target, group) and (detector == NO_DETECTOR or decided)
+        segmented = all((reformer, target, name) in self.results.counts for name in self.attacks(group))
+        return segmented and detector in (NO_DETECTOR, *self.results.detectors)
 
     def detection(self, detector: str, target: str, group: str) -> Named:
         attacks, clean = self.attacks(group), self.results.scores[detector, target, CLEAN]
         attacked = _stacked(self.results.scores, (detector, target), attacks)
+        threshold = self.thresholds[detector, target]
         found = {
             "auc": self.slices.roc_auc(clean, attacked),
             "tpr_at_5": self.slices.true_positive_rate(clean, attacked, false_positive_rate=FALSE_POSITIVE_RATE),
+            "tpr": self.slices.mean(attacked > threshold),
+            "fpr": self.slices.mean(clean > threshold),
         }
-        if (detector, target) in self.thresholds:
-            threshold = self.thresholds[detector, target]
-            found |= {"tpr": self.slices.mean(attacked > threshold), "fpr": self.slices.mean(clean > threshold)}
-        if group == pooled() and self.has_counts(NO_REFORMER, target, group):
+        if group == pooled():
             half = half_attacked(self.results, detector, target, attacks)
             found["aurc"] = self.slices.area_under_risk_coverage(*half)
         return found
@@ -167,11 +157,9 @@ class _Measured:
         return found
 
     def attack(self, target: str, group: str) -> Named:
-        names, by_name = self.attacks(group), {"norm": self.results.norm, "flipped": self.results.flipped}
+        by_name = {"norm": self.results.norm, "flipped": self.results.flipped}
         return {
-            name: self.slices.mean(_stacked(values, (target,), names))
-            for name, values in by_name.items()
-            if all((target, attack) in values for attack in names)
+            name: self.slices.mean(_stacked(values, (target,), self.attacks(group))) for name, values in by_name.items()
         }
 
     def _dice(

@@ -97,8 +97,6 @@ def risk_coverage_table(results: Results, found: Quantities) -> pd.DataFrame:
     """
     curves, with_perfect = [], set()
     for detector, target, attacks in _pooled(results, found):
-        if "aurc" not in found.detection[detector, target, pooled()]:
-            continue
         scores, bad = (array.ravel() for array in half_attacked(results, detector, target, attacks))
         curves.append(_risk_coverage(detector, target, scores, bad))
         if target not in with_perfect:
