@@ -14,7 +14,7 @@ from experiments.bundles import BUNDLES
 from experiments.pages.markdown import write_page
 from experiments.screen.fit import RATE, VOLUME_RATE
 from experiments.screen.left_out import left_out_verdicts
-from experiments.screen.measured import Measured
+from experiments.screen.measured import Measured, kept_in
 from experiments.screen.other_organ import other_organ
 from experiments.screen.page import page
 from experiments.screen.table import screen_table
@@ -48,7 +48,7 @@ def measure_screen(
     """
     composite = Path(bundles) / "brain_mri_defended_segmentation"
     weights = Path(screen or composite / "models" / "screen" / "model.pt")
-    test = Measured(Path(dataset_dir), "test", Path(bundles), Path(work_dir or composite / "eval" / "screen"), weights)
+    test = Measured(Path(dataset_dir), "test", Path(bundles), Path(work_dir or kept_in(Path(bundles))), weights)
     name = "left_out_verdicts"
     left_out = [] if kept_only and not test.has(name) else test.kept(name, lambda: _left_out(test))
     table = screen_table(test, left_out, resamples=RESAMPLES, kept_only=kept_only)

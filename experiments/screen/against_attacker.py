@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,13 +12,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from experiments.bundles import BUNDLES
+from experiments.arguments import data_parser
 from experiments.screen.conditions import NORMS
 from experiments.screen.examined import Examined, positions
 from experiments.screen.fit import FITTED_SPLITS, RATE
 from experiments.screen.informed_attack import STEPS, evade_scores
 from experiments.screen.judged import judge_among_clean, judge_whole, rejected_by_image
-from experiments.screen.measured import Measured
+from experiments.screen.measured import Measured, kept_in
 from experiments.screen.rows import Found
 from experiments.tables import Row, write_tables
 from monai_advdefense.checksums import file_sha256
@@ -189,14 +188,11 @@ def _found(measured: Measured, attacked: Sequence[Examined]) -> list[Found]:
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
     """Refit a screen against the attacker who knows it, and write a table of what that gains."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.screen.against_attacker", description=main.__doc__)
-    parser.add_argument("--dataset_dir", required=True, metavar="DIR", help="data in the layout of MALC 2012")
-    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
-    parser.add_argument("--work_dir", metavar="DIR", help="measurements; kept between runs")
+    parser = data_parser("screen.against_attacker", main.__doc__)
     parser.add_argument("--output", default="docs/results", metavar="DIR", help="folder of the table")
     options = parser.parse_args(arguments)
     bundles = Path(options.bundles)
-    work = Path(options.work_dir or bundles / "brain_mri_defended_segmentation" / "eval" / "screen")
+    work = Path(options.work_dir or kept_in(bundles))
     measured = Measured(Path(options.dataset_dir), ATTACKED, bundles, work, Path())
     write_tables({"screen_against_attacker": against_attacker(measured)}, Path(options.output))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.arguments import data_parser
 from experiments.bundles import BUNDLES
-from experiments.screen.measured import Measured
+from experiments.screen.measured import Measured, kept_in
 from monai_advdefense.errors import exit_on_error
 from monai_advdefense.guard.fit_screen import fit_screen
 from monai_advdefense.guard.screen import Screen
@@ -20,22 +20,18 @@ RATE, VOLUME_RATE = 0.03, 0.05
 
 
 def fit_shipped_screen(
-    dataset_dir: str | Path, output: str | Path, *, bundles: str | Path = BUNDLES, work_dir: str | Path
+    dataset_dir: str | Path, output: str | Path, *, bundles: str | Path = BUNDLES, work_dir: str | Path | None = None
 ) -> Path:
     """Fit a screen and write it, with its record beside it.
 
-    Args:
-        dataset_dir: data in the layout of MALC 2012.
-        output: file of the screen.
-        bundles: folder of the bundles.
-        work_dir: folder of the measurements, that of ``python -m experiments.screen``.
+    The arguments are the options of the command; ``work_dir`` is by default that of ``python -m experiments.screen``.
 
     Raises:
         InputError: a file is missing.
         CalibrationError: there are too few subjects.
     """
-    target = Path(output)
-    first = Measured(Path(dataset_dir), FITTED_SPLITS[0], Path(bundles), Path(work_dir), target)
+    target, work = Path(output), Path(work_dir or kept_in(Path(bundles)))
+    first = Measured(Path(dataset_dir), FITTED_SPLITS[0], Path(bundles), work, target)
     splits = [replace(first, split=name) for name in FITTED_SPLITS]
     cases = [(split, case) for split in splits for case in split.cases]
     volumes = [
@@ -51,11 +47,8 @@ def fit_shipped_screen(
 @exit_on_error
 def main(arguments: Sequence[str] | None = None) -> None:
     """Fit the screen that is shipped."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.screen.fit", description=main.__doc__)
-    parser.add_argument("--dataset_dir", required=True, metavar="DIR", help="data in the layout of MALC 2012")
+    parser = data_parser("screen.fit", main.__doc__)
     parser.add_argument("--output", required=True, metavar="FILE", help="file of the screen, such as screen.pt")
-    parser.add_argument("--bundles", default=BUNDLES, metavar="DIR", help="folder of the bundles")
-    parser.add_argument("--work_dir", required=True, metavar="DIR", help="measurements; kept between runs")
     print(f"wrote {fit_shipped_screen(**vars(parser.parse_args(arguments)))}")
 
 

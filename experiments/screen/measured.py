@@ -247,6 +247,11 @@ class Measured:
             torch.save(found, temporary)
 
 
+def kept_in(bundles: Path) -> Path:
+    """Folder of the measurements where none is named."""
+    return bundles / "brain_mri_defended_segmentation" / "eval" / "screen"
+
+
 def worth_erasing(counts: Tensor) -> Tensor:
     """For each slice a structure that is large enough and well segmented, drawn by chance; 0 where there is none."""
     good = (dice_from_counts(counts) >= ERASED_DICE) & (counts[..., 2] >= ERASED_PIXELS)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from monai.bundle import ConfigParser
 from torch import Tensor
 
+from experiments.bundles import bundle_config
 from experiments.evaluation.networks import load_guard
 from experiments.screen.conditions import SPOILT
 from experiments.screen.examined import Examined, examine, positions, predicted
@@ -45,7 +45,7 @@ def other_organ(bundles: Path, accidents: Sequence[str]) -> Row:
         write_kidney_phantoms(folder / "clean", range(CALIBRATED))
         new = write_kidney_phantoms(folder / "new", range(CALIBRATED, CALIBRATED + NEW))
         seconds = _calibrate(composite, folder / "clean", folder / "screen.pt")
-        screen = Screen(int(_config(composite)["num_classes"]))
+        screen = Screen(int(bundle_config(composite, "inference")["num_classes"]))
         load_weights(folder / "screen.pt", screen, require_calibrated=True)
         volumes = [_slices(composite, path) for path in new]
     with torch.no_grad():
@@ -97,14 +97,8 @@ def _examined(guard: DefendedSegmenter, screen: Screen, volume: Tensor, every: i
     return predicted(part, guard, image, label, needed)
 
 
-def _config(composite: Path) -> ConfigParser:
-    parser = ConfigParser()
-    parser.read_config(str(composite / "configs" / "inference.json"))
-    return parser
-
-
 def _slices(composite: Path, path: Path) -> Tensor:
     """Preprocessed slices ``(S, 1, X, Z)``."""
-    preprocessing: Any = _config(composite).get_parsed_content("preprocessing")
+    preprocessing: Any = bundle_config(composite, "inference").get_parsed_content("preprocessing")
     image = torch.as_tensor(preprocessing({"image": str(path)})["image"]).as_subclass(Tensor)
     return image[0].movedim(1, 0)[:, None].float().contiguous()
