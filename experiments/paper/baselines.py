@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from experiments.paper.baseline_networks import DEFENCES, PLAIN
@@ -53,19 +52,15 @@ def baseline_table(results: Results, found: Quantities) -> pd.DataFrame:
     for defence, (network, reformer) in DEFENCES.items():
         for group in (CLEAN, *found.groups):
             setting, attacks = found.groups.get(group, (None, (CLEAN,)))
-            attacked = {
-                name: float(np.mean([values[defence, attack] for attack in attacks]))
-                for name, values in (("norm", results.norm), ("flipped", results.flipped))
-                if CLEAN not in attacks
-            }
             row = {
                 "defence": defence,
                 "attacked": "" if setting is None else network,
                 "white_box": "" if setting is None or reformer != NO_REFORMER else "yes",
                 **setting_columns(setting),
                 "slices": len(results.subject) * len(attacks),
+                **{name: quantity.estimate for name, quantity in found.attacks.get((defence, group), {}).items()},
             }
-            rows.append(row | attacked | quantity_columns(found.guards[NO_DETECTOR, defence, PLAIN, group]))
+            rows.append(row | quantity_columns(found.guards[NO_DETECTOR, defence, PLAIN, group]))
     return pd.DataFrame(rows)
 
 

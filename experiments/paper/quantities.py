@@ -39,7 +39,7 @@ class Quantities:
         guards: by (detector, reformer, target, group or ``CLEAN``): ``accepted_and_bad``, ``coverage``, ``dice`` and
             ``soft_dice`` of the accepted slices; ``clean_cost``, the Dice that the reformer costs on accepted clean
             slices.
-        attacks: by (target, group): ``norm`` and ``flipped``.
+        attacks: by (name of what was attacked, group): ``norm`` and ``flipped``.
     """
 
     groups: dict[str, tuple[AttackSetting, tuple[str, ...]]]
@@ -85,9 +85,8 @@ def quantities(results: Results, *, resamples: int = 1000) -> Quantities:
         for pair, target, group in product(_pairs(results), targets, (CLEAN, *measured.groups))
         if measured.is_guarded(*pair, target, group)
     }
-    attacks = {
-        (target, group): measured.attack(target, group) for target in targets for group in measured.without_clean
-    }
+    attacked = dict.fromkeys(name for name, _ in results.norm)
+    attacks = {(name, group): measured.attack(name, group) for name in attacked for group in measured.without_clean}
     detection, guards = _with_means(detection, 1, targets), _with_means(guards, 2, targets)
     return Quantities(measured.groups, measured.thresholds, detection, guards, attacks)
 

@@ -166,7 +166,11 @@ def test_a_defence_has_the_figures_and_norms_of_the_attacks_on_its_own_network(r
         for defence, reformer in reformers.items()
         for name in (CLEAN, *settings)
     }
-    norm = {(defence, name): np.full(3, place) for place, defence in enumerate(DEFENCES) for name in settings}
+    norm = {
+        (defence, name): np.full(len(results.subject), float(place))
+        for place, defence in enumerate(DEFENCES)
+        for name in settings
+    }
     made_up = replace(
         results,
         **{"targets": ("UNet",), "pairs": tuple(("none", defence) for defence in DEFENCES), "settings": settings},
