@@ -26,7 +26,7 @@ def test_false_alarms_and_accidents_are_of_new_volumes_by_the_screen_that_was_ca
 
     monkeypatch.setattr(module, "_calibrate", calibrate)
     monkeypatch.setattr(module, "_slices", slices)
-    monkeypatch.setattr(module, "_config", lambda composite: {"num_classes": CLASSES})
+    monkeypatch.setattr(module, "bundle_config", lambda *_: {"num_classes": CLASSES})
     row = other_organ(bundles, ["inverted contrast"])
     assert len(calibrated) == row["calibrated_volumes"] == 20
     assert (row["seconds"], row["volumes"]) == (1.0, NEW)
