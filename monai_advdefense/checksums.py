@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ __all__ = ["SUMS", "check_sum", "file_sha256", "stated_sum"]
 
 SUMS = "SHA256SUMS"
 """Name of a file of checksums, as ``sha256sum`` writes it."""
+
+_LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64})\s+[*]?(?:[.]/)?(?P<name>.+)")
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
@@ -65,8 +68,11 @@ def _stated(path: Path) -> dict[str, str]:
     if not sums.is_file():
         return {}
     try:
-        lines = (line.split(maxsplit=1) for line in sums.read_text(encoding="utf-8").splitlines() if line.strip())
-        return {name.removeprefix("*"): digest for digest, name in lines}
+        lines = [line for line in sums.read_text(encoding="utf-8").splitlines() if line.strip()]
+        found = [_LINE.fullmatch(line) for line in lines]
+        if not all(found):
+            raise ValueError(lines[found.index(None)])
+        return {line["name"]: line["digest"].lower() for line in found if line}
     except (OSError, ValueError) as error:
         raise broken_rule(sums, "lines of checksum and name", reason(error), "write it anew by sha256sum") from error
 

@@ -24,6 +24,25 @@ def test_another_file_than_stated_is_refused(file):
         check_sum(file)
 
 
+@pytest.mark.parametrize("words", [["model.pt"], ["./model.pt"], ["--binary", "model.pt"]])
+@pytest.mark.parametrize("case", [str.lower, str.upper])
+def test_a_file_is_known_however_it_was_named(words, case, file, tmp_path):
+    """A check that does not find its line would pass everything."""
+    run = subprocess.run(["sha256sum", *words], cwd=tmp_path, capture_output=True, text=True, check=True)
+    (tmp_path / "SHA256SUMS").write_text(case(run.stdout[:64]) + run.stdout[64:])
+    check_sum(file)
+    file.write_bytes(b"Weights")
+    with pytest.raises(InputError, match="found another"):
+        check_sum(file)
+
+
+@pytest.mark.parametrize("line", ["SHA256 (model.pt) = " + "0" * 64, "d41d8cd98f00b204e9800998ecf8427e  model.pt", "?"])
+def test_lines_that_are_none_are_told(line, file, tmp_path):
+    (tmp_path / "SHA256SUMS").write_text(f"{line}\n")
+    with pytest.raises(InputError, match="SHA256SUMS: expected lines of checksum and name, found .*: write it anew"):
+        check_sum(file)
+
+
 def test_a_file_that_is_not_named_is_not_checked(file, tmp_path):
     (tmp_path / "third.pt").write_bytes(b"x")
     check_sum(tmp_path / "third.pt")
