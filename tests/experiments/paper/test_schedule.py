@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch.distributed as dist
@@ -110,7 +111,7 @@ def test_of_two_processes_with_one_store_the_first_to_ask_gets_a_task(monkeypatc
 def test_what_is_left_is_told_by_the_pace_so_far(monkeypatch):
     """The first task takes twice as long as planned, so the others are expected to as well."""
     clock = iter([0.0, 20.0, 20.0, 25.0])
-    monkeypatch.setattr(schedule.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(schedule, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     log, lines = Log(), []
     run([("train", [log.task("a", 10), log.task("b", 5)])], Workers(), lines.append)
     assert lines == [
