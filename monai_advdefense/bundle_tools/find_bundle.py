@@ -47,12 +47,13 @@ def find_bundle(name: str | os.PathLike[str], bundle_dir: str | os.PathLike[str]
     Raises:
         InputError: if there is none; the message says where it was looked for and how to get it.
     """
-    folders = [Path(name)] if os.sep in str(name) or Path(name).is_dir() else []
-    folders += [place for folder in bundle_dirs(bundle_dir) if (place := folder / name) not in folders]
-    for folder in folders:
+    given = [Path(name)] if os.sep in str(name) or Path(name).is_dir() else []
+    places = [] if os.path.isabs(name) else list(bundle_dirs(bundle_dir))
+    for folder in (*given, *(place / name for place in places)):
         if (folder / "configs" / "metadata.json").is_file() or any((folder / "configs").glob("inference.*")):
             return folder.absolute()
-    raise no_bundle(name, folders)
+    # An archive is unpacked into the folder of bundles, not into one of its own name there.
+    raise no_bundle(name, [*given, *places])
 
 
 def no_bundle(name: str | os.PathLike[str], folders: Iterable[Path]) -> AdvDefenseError:

@@ -42,7 +42,9 @@ def test_a_folder_with_an_inference_configuration_alone_is_a_bundle(tmp_path):
 
 def test_what_is_not_there_is_refused_with_the_places_and_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setenv(BUNDLE_DIR_VARIABLE, str(tmp_path / "empty"))
-    with pytest.raises(InputError, match=r"nothing: expected a bundle.*empty.*nothing.*unpack its archive"):
+    with pytest.raises(
+        InputError, match=rf"^nothing: expected a bundle.*found none at {tmp_path}/empty, .*: unpack its archive"
+    ):
         find_bundle("nothing")
 
 
