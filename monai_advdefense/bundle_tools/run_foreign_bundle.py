@@ -12,8 +12,8 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from monai_advdefense.atomic_path import atomic_path
+from monai_advdefense.bundle_tools import run_bundle
 from monai_advdefense.bundle_tools.bundle_folder import merged_config
-from monai_advdefense.bundle_tools.run_bundle import run_bundle
 from monai_advdefense.errors import AdvDefenseError, first_cause
 from monai_advdefense.messages import broken_rule, reason
 
@@ -43,7 +43,7 @@ def run_foreign_bundle(
     """
     try:
         _check_entries(config_files, overlays, overrides)
-        run_bundle(bundle, [*config_files, *overlays], overrides)
+        run_bundle.run_bundle(bundle, [*config_files, *overlays], overrides)
     except AdvDefenseError:
         raise
     except Exception as error:
