@@ -33,7 +33,7 @@ def configs() -> dict[str, Entries]:
         "combined": _WITHOUT_SCREEN,
         "spectral": {"network_def#decision#_target_": "monai_advdefense.guard.SpectralDecision", **_WITHOUT_SCREEN},
         "attack": _attack(),
-        "plain": _PLAIN,
+        "adversarial": _ADVERSARIAL,
         "certified": _certified(),
         "guard": guard(),
         "guard_calibrate": guard_calibrate(),
@@ -125,10 +125,10 @@ _WITHOUT_SCREEN: Entries = {
     "inferer": {**slice_inferer(2), **own("inferers.GuardedSliceInferer")},
     "stop_rule": None,
 }
-# The segmenter that was not trained against attackers, and the scores fitted to it.
-_PLAIN = {
-    "ckpt_path": "$os.path.join(@bundle_root, 'models', 'plain', 'model.pt')",
-    "screen_path": "$os.path.join(@bundle_root, 'models', 'plain', 'screen', 'model.pt')",
+# The segmenter that was trained against attackers, and the scores fitted to it.
+_ADVERSARIAL = {
+    "ckpt_path": "$os.path.join(@bundle_root, 'models', 'adversarial', 'model.pt')",
+    "screen_path": "$os.path.join(@bundle_root, 'models', 'adversarial', 'screen', 'model.pt')",
 }
 _INVERT_LABELS = own("transforms.InvertLabelsd", keys="pred", transform="@preprocessing", orig_keys="image")
 _SLICE_DECISIONS = own(
@@ -296,7 +296,7 @@ def _metadata() -> Entries:
         texts,
         changes="decides by a screen fitted on clean volumes (combined.json: by the sum of spectral and divergence "
         "score; spectral.json: by the spectral one alone; calibrate.json); segmenter trained against attackers "
-        "(plain.json: another that was not); group report (report.html, report.csv); "
+        "(adversarial.json); group report (report.html, report.csv); "
         "inference by several processes (multi_gpu_inference.json); guard in front of other bundles (guard.json, "
         "guard_calibrate.json, guard_spectral.json); channels-last layout; faster inference",
         references=["Park", "Meng", "Xie", "Ronneberger", "Roy", "Landman", "Marcus"],

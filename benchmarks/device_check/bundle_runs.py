@@ -53,7 +53,7 @@ class BundleRun:
 
     def on(self, device: torch.device, brains: Path, folder: Path) -> dict[str, Tensor]:
         """What it writes into a copy of the bundle in a new folder, see :func:`results_of`."""
-        ignored = shutil.ignore_patterns("runs", "eval", "plain", "adversarial", "denoiser", "densenet", "segnet")
+        ignored = shutil.ignore_patterns("runs", "eval", "adversarial", "denoiser", "densenet", "segnet")
         bundle = shutil.copytree(BUNDLES / self.bundle, folder / self.bundle, ignore=ignored)
         given = {"device": f"$torch.device('{device}')", "dataset_dir": str(brains / self.inputs), **self.overrides}
         given |= {entry: _cases(brains) for entry in self.data}

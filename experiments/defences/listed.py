@@ -34,9 +34,8 @@ def _segmenter(bundles: Path) -> nn.Module:
 
 
 def _guard(bundles: Path) -> DefendedSegmenter:
-    """With the segmenter that was not trained against attackers; the composite ships the other."""
     folder = bundles / _COMPOSITE
-    network = _loaded(folder, folder / "models" / "plain" / "model.pt")
+    network = _loaded(folder, weights_of(folder))
     if not isinstance(network, DefendedSegmenter):
         raise InputError(f"{folder}: expected a DefendedSegmenter, found {type(network).__name__}: give our bundles")
     return network
@@ -67,7 +66,7 @@ def _adversarial_reformer(bundles: Path) -> nn.Sequential:
 
 
 def _adversarial_guard(bundles: Path) -> nn.Module:
-    return _loaded(bundles / _COMPOSITE, weights_of(bundles / _COMPOSITE))
+    return _loaded(bundles / _COMPOSITE, _trained(bundles, _COMPOSITE))
 
 
 def _both(bundles: Path) -> nn.Sequential:
@@ -83,23 +82,27 @@ _SHIPPED: Mapping[str, Defence] = {
     "reformer": _reformed,
     "reformer and spectral score (the paper's guard)": _spectral,
     "reformer and sum of scores": _guard,
-    "reformer, segmenter trained against attacks, sum of scores": _adversarial_guard,
 }
 _OF_REFORMER: Mapping[str, Defence] = {
     "reformer trained against attacks": _adversarial_reformer,
     "the same and spectral score": _spectral_and_adversarial,
 }
 _OF_SEGMENTER: Mapping[str, Defence] = {"segmenter trained against attacks": _adversarial_segmenter}
+_OF_COMPOSITE: Mapping[str, Defence] = {
+    "reformer, segmenter trained against attacks, sum of scores": _adversarial_guard
+}
 _OF_BOTH: Mapping[str, Defence] = {"reformer and segmenter trained against attacks": _both}
 
 
 def defences_of(bundles: Path) -> dict[str, Defence]:
     """By the name of the row; those trained against attacks where their weights are."""
-    reformer, segmenter = (_trained(bundles, name).is_file() for name in (_REFORMER, _SEGMENTATION))
+    names = (_REFORMER, _SEGMENTATION, _COMPOSITE)
+    reformer, segmenter, composite = (_trained(bundles, name).is_file() for name in names)
     return {
         **_SHIPPED,
         **(_OF_REFORMER if reformer else {}),
         **(_OF_SEGMENTER if segmenter else {}),
+        **(_OF_COMPOSITE if composite else {}),
         **(_OF_BOTH if reformer and segmenter else {}),
     }
 

@@ -34,7 +34,6 @@ def evaluate(
     output: str | Path = "docs/results.md",
     seed: int = 0,
     resamples: int = 1000,
-    overlays: Sequence[str] = ("plain",),
 ) -> Path:
     """Measure segmenters, guard and attacks on the test split; the arguments are the options of the command.
 
@@ -50,7 +49,7 @@ def evaluate(
         raise InputError(f"slices, resamples: expected 1 or more, found {slices} and {resamples}")
     work = Path(work_dir or Path(bundles) / "brain_mri_defended_segmentation" / "eval" / "results")
     split = Split(Path(dataset_dir), "test", Path(bundles), work, slices, seed)
-    network = load_guard(split.bundles, *overlays)
+    network = load_guard(split.bundles)
     segmenters, guard = segmenter_table(split, network, resamples), guard_table(split, network, resamples)
     measured = attack_table(split, network, resamples)
     attacks = measured[measured["form"] != "corruption"]
@@ -87,7 +86,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--slices", type=int, default=12, help="attacked slices of each volume")
     parser.add_argument("--seed", type=int, default=0, help="seed of random targets and noise")
     parser.add_argument("--resamples", type=int, default=1000, help="number of bootstrap resamples")
-    parser.add_argument("--overlays", nargs="*", default=["plain"], help="overlays of the guard, by default plain")
     print(f"wrote {evaluate(**vars(parser.parse_args(arguments)))}")
 
 

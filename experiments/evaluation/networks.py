@@ -46,6 +46,14 @@ def load_segmenter(bundles: Path, dataset_dir: Path, *overlays: str) -> Network 
     return network and replace(network, description=f"{network.description}, {parser['epochs']} epochs")
 
 
+def guard_config(bundles: Path, *overlays: str) -> ConfigParser:
+    """Inference configuration of the composite, overlays included."""
+    folder = bundles / "brain_mri_defended_segmentation"
+    parser = bundle_config(folder, "inference", *overlays)
+    parser.update({"bundle_root": str(folder)})
+    return parser
+
+
 def load_guard(bundles: Path, *overlays: str) -> Network:
     """The composite, calibrated; an overlay can name other weights.
 
@@ -53,9 +61,7 @@ def load_guard(bundles: Path, *overlays: str) -> Network:
         InputError: if there are no weights.
         CalibrationError: if its threshold is not calibrated.
     """
-    folder = bundles / "brain_mri_defended_segmentation"
-    parser = bundle_config(folder, "inference", *overlays)
-    parser.update({"bundle_root": str(folder)})
+    parser = guard_config(bundles, *overlays)
     guard = _load(parser, Path(parser.get_parsed_content("ckpt_path")), require_calibrated=True)
     if guard is None:
         raise broken_rule(bundles, "the weights of the defended segmenter", "none", "train it")

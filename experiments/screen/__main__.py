@@ -11,6 +11,7 @@ import pandas as pd
 
 from experiments.arguments import page_parser
 from experiments.bundles import BUNDLES
+from experiments.evaluation.networks import guard_config
 from experiments.pages.markdown import write_page
 from experiments.screen.fit import RATE, VOLUME_RATE
 from experiments.screen.left_out import left_out_verdicts
@@ -33,6 +34,7 @@ def measure_screen(
     bundles: str | Path = BUNDLES,
     work_dir: str | Path | None = None,
     screen: str | Path | None = None,
+    overlays: Sequence[str] = (),
     output: str | Path = "docs/screen-results.md",
     kept_only: bool = False,
 ) -> Path:
@@ -40,19 +42,22 @@ def measure_screen(
 
     The arguments are the options of the command. A run that was stopped goes on in ``work_dir``, by default
     ``eval/screen`` of the composite bundle, where another screen of the same networks is judged without measuring all
-    again. The tables lie in the folder ``results`` beside ``output``.
+    again. The tables lie in the folder ``results`` beside ``output``. With an overlay of the composite, such as
+    ``adversarial``, one table more is written, to be compared with that of the shipped screen.
 
     Raises:
         InputError: a file is missing.
         CalibrationError: the screen is not calibrated.
     """
-    composite = Path(bundles) / "brain_mri_defended_segmentation"
-    weights = Path(screen or composite / "models" / "screen" / "model.pt")
-    test = Measured(Path(dataset_dir), "test", Path(bundles), Path(work_dir or kept_in(Path(bundles))), weights)
+    weights = Path(screen or guard_config(Path(bundles), *overlays).get_parsed_content("screen_path"))
+    work = Path(work_dir or kept_in(Path(bundles)))
+    test = Measured(Path(dataset_dir), "test", Path(bundles), work, weights, tuple(overlays))
     name = "left_out_verdicts"
     left_out = [] if kept_only and not test.has(name) else test.kept(name, lambda: _left_out(test))
     table = screen_table(test, left_out, resamples=RESAMPLES, kept_only=kept_only)
     target = Path(output)
+    if overlays:
+        return write_page(target, page, {"_".join(["screen", *overlays]): table}, target.parent / "results")
     tables = {"screen": table, "screen_facts": _facts(test)}
     if test.has("other_organ") or not kept_only:
         accidents = GROUPS["severe accident"]
@@ -91,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the screen on the test split and write the page of its figures."""
     parser = page_parser("screen", main.__doc__, page="screen-results.md")
     parser.add_argument("--screen", metavar="FILE", help="weights of the screen; by default those of the bundle")
+    parser.add_argument("--overlays", nargs="+", default=[], metavar="NAME", help="of the composite, as adversarial")
     parser.add_argument("--kept_only", action="store_true", help="measure nothing, tell of what was measured")
     print(f"wrote {measure_screen(**vars(parser.parse_args(arguments)))}")
 

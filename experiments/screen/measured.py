@@ -61,6 +61,7 @@ class Measured:
         bundles: folder of the bundles.
         work_dir: what was measured; other weights of the networks have a folder of their own in it.
         screen_weights: of the screen that judges; what was measured is the same for any.
+        overlays: of the composite, such as one that names other weights of its networks.
     """
 
     dataset_dir: Path
@@ -68,6 +69,7 @@ class Measured:
     bundles: Path
     work_dir: Path
     screen_weights: Path
+    overlays: tuple[str, ...] = ()
 
     @cached_property
     def cases(self) -> list[dict[str, str]]:
@@ -83,7 +85,7 @@ class Measured:
     @cached_property
     def network(self) -> Network:
         """The guard that is measured."""
-        return load_guard(self.bundles)
+        return load_guard(self.bundles, *self.overlays)
 
     @property
     def guard(self) -> DefendedSegmenter:

@@ -28,6 +28,7 @@ def page(folder: Path) -> str:
         Section("Wanted and missed", [TEXTS["missed"], _missed(numbers, table)]),
         Section("Clean volumes", [TEXTS["clean"], _clean(numbers, table)]),
         *(_section(numbers, table, group) for group in TEXTS["titles"]),
+        *_adversarial(numbers, table),
         *_against_attacker(numbers),
         *_other_organ(numbers),
         Section("Not measured", [bullets([*_absent(table), *TEXTS["absent"], *_no_dice(numbers)])]),
@@ -98,6 +99,23 @@ def _other_organ(numbers: Numbers) -> list[Section]:
     header = ("Figure", "Measured", "Wanted", "Met")
     table = numbers.shown("Another organ", header, lines, "screen_other_organ", caption)
     return [Section("Another organ and contrast", [TEXTS["other_organ"], table])]
+
+
+def _adversarial(numbers: Numbers, table: pd.DataFrame) -> list[Section]:
+    """The screen of the overlay beside the shipped one, if it was measured."""
+    name, shown = "screen_adversarial", ("rejected", "accepted_and_bad", "structures_accepted_and_bad")
+    if not (numbers.folder / f"{name}.csv").is_file():
+        return []
+    rows = {row["condition"]: row for row in table.to_dict("records")}
+    header = ("Condition", *(f"{TEXTS['quantities'][column]}{kind}" for column in shown for kind in ("", ", trained")))
+    lines = [
+        [row["condition"], *(numbers.cell(each, column) for column in shown for each in (rows[row["condition"]], row))]
+        for row in numbers.table(name).to_dict("records")
+        if row["group"] in ("attack", "informed attack") and row["condition"] in rows
+    ]
+    caption = f"{numbers.caption('', 'Slices')} --overlays adversarial"
+    title = "With the segmenter trained against attackers"
+    return [Section(title, [TEXTS["adversarial"], numbers.shown(title, header, lines, name, caption)])]
 
 
 def _against_attacker(numbers: Numbers) -> list[Section]:

@@ -58,7 +58,7 @@ def test_the_shipped_weights_decide_by_the_sum_and_by_the_spectral_score(overlay
     assert seen[0].accepted.tolist() == (labels != REJECTED).flatten(1).all(1).tolist() == [True, False, False]
 
 
-@pytest.mark.parametrize("overlays", [[], ["plain"]])
+@pytest.mark.parametrize("overlays", [[], ["adversarial"]])
 def test_the_shipped_screens_are_calibrated_and_their_records_agree(overlays):
     parser = ConfigParser()
     parser.read_config([str(BUNDLE / "configs" / f"{name}.json") for name in ["inference", *overlays]])
@@ -74,12 +74,12 @@ def test_the_shipped_screens_are_calibrated_and_their_records_agree(overlays):
     assert path.stat().st_size < 4_000_000
 
 
-@pytest.mark.parametrize(("folder", "trained"), [("", "adversarial"), ("plain", "")])
-def test_the_parts_of_the_shipped_weights_are_those_of_their_bundles(folder, trained):
+@pytest.mark.parametrize("folder", ["", "adversarial"])
+def test_the_parts_of_the_shipped_weights_are_those_of_their_bundles(folder):
     parts = {"detector": "brain_mri_detector", "reformer": "brain_mri_reformer", "segmenter": "brain_mri_segmentation"}
     state = torch.load(BUNDLE / "models" / folder / "model.pt", weights_only=True)
     for part, name in parts.items():
-        path = ROOT / "bundles" / name / "models" / (trained if part == "segmenter" else "") / "model.pt"
+        path = ROOT / "bundles" / name / "models" / (folder if part == "segmenter" else "") / "model.pt"
         own = torch.load(path, weights_only=True)
         networks = {key: value for key, value in own.items() if f"{part}.{key}" in state}
         assert len(networks) > 50

@@ -49,7 +49,7 @@ def test_defaults_go_on_where_a_run_was_stopped_with_the_bundle_of_guard_and_seg
         ("calibrate {scans} -o {out}/screen.pt --network brain_mri_defended_segmentation", "guard_calibrate.json"),
         ("guard brain_mri_defended_segmentation {scans} -o {out}", "guard.json"),
         ("screen {scans} -o {out} --combined", "combined.json"),
-        ("screen {scans} -o {out}", "plain.json"),
+        ("screen {scans} -o {out}", "adversarial.json"),
     ],
 )
 def test_verbs_run_the_configurations_that_are_named(words, last, tmp_path, monkeypatch):
@@ -61,7 +61,7 @@ def test_verbs_run_the_configurations_that_are_named(words, last, tmp_path, monk
 
     monkeypatch.setattr("monai_advdefense.bundle_tools.run_bundle.run_bundle", run_bundle)
     scans = write_phantom_dataset(tmp_path / "scans", 4, shape=(24, 12, 24)) / "images"
-    named = ["--config-file", "inference.json", "plain.json"]
+    named = ["--config-file", "inference.json", "adversarial.json"]
     assert main([*words.format(scans=scans, out=tmp_path).split(), *named]) == 0
-    assert [path.name for path in seen[:2]] == ["inference.json", "plain.json"]
+    assert [path.name for path in seen[:2]] == ["inference.json", "adversarial.json"]
     assert seen[-1].name == last

@@ -47,15 +47,11 @@ def bundles(tmp_path):
         "reformer": {"_target_": "monai_advdefense.guard.Reformer", "network": _convolution(1)},
         "segmenter": _convolution(CLASSES),
     }
-    composite = SOURCE / "brain_mri_defended_segmentation" / "configs"
-    paths = {name: json.loads((composite / f"{name}.json").read_text())["ckpt_path"] for name in ("inference", "plain")}
-    config = {
-        "imports": ["$import os"],
-        "network_def": guard,
-        "network": "$@network_def",
-        "ckpt_path": paths["inference"],
-    }
-    for name, entries in (("inference", config), ("plain", {"ckpt_path": paths["plain"]})):
+    source = SOURCE / "brain_mri_defended_segmentation" / "configs"
+    network = {"imports": ["$import os"], "network_def": guard, "network": "$@network_def"}
+    for name, entries in (("inference", network), ("adversarial", {})):
+        config = json.loads((source / f"{name}.json").read_text())
+        entries |= {key: config[key] for key in ("ckpt_path", "screen_path")}
         (folder / "brain_mri_defended_segmentation" / "configs" / f"{name}.json").write_text(json.dumps(entries))
     return folder
 

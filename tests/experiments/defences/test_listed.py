@@ -20,7 +20,11 @@ def test_the_listed_defences_take_slices_and_have_gradients():
 
 def test_defences_without_weights_are_no_rows(tmp_path):
     shipped = set(defences_of(tmp_path))
-    for name, more in (("brain_mri_reformer", 2), ("brain_mri_segmentation", 4)):
+    for name, more in (
+        ("brain_mri_reformer", 2),
+        ("brain_mri_segmentation", 4),
+        ("brain_mri_defended_segmentation", 5),
+    ):
         folder = tmp_path / name / "models" / "adversarial"
         folder.mkdir(parents=True)
         (folder / "model.pt").touch()

@@ -28,7 +28,6 @@ def run(phantoms, bundles, tmp_path):
             slices=2,
             output=tmp_path / "docs" / "results.md",
             resamples=10,
-            overlays=(),
             **options,
         )
         return path.read_text()

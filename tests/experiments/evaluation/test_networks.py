@@ -44,12 +44,12 @@ def test_a_guard_without_calibration_is_refused(bundles, write_weights):
 def test_an_overlay_of_the_guard_names_its_weights(bundles, write_weights):
     folder = bundles / "brain_mri_defended_segmentation"
     write_weights(seed=1)
-    (folder / "models" / "plain").mkdir()
-    (folder / "models" / "model.pt").rename(folder / "models" / "plain" / "model.pt")
+    (folder / "models" / "adversarial").mkdir()
+    (folder / "models" / "model.pt").rename(folder / "models" / "adversarial" / "model.pt")
     write_weights()
-    shipped, plain = load_guard(bundles), load_guard(bundles, "plain")
-    assert plain.sha256 == file_sha256(folder / "models" / "plain" / "model.pt") != shipped.sha256
-    assert any((a != b).any() for a, b in zip(plain.network.parameters(), shipped.network.parameters(), strict=True))
+    shipped, other = load_guard(bundles), load_guard(bundles, "adversarial")
+    assert other.sha256 == file_sha256(folder / "models" / "adversarial" / "model.pt") != shipped.sha256
+    assert any((a != b).any() for a, b in zip(other.network.parameters(), shipped.network.parameters(), strict=True))
 
 
 def test_a_folder_without_bundles_is_named(tmp_path):

@@ -46,6 +46,29 @@ def test_what_was_measured_is_told_and_the_rest_is_named(command, tmp_path, caps
     assert "holds no predictor of Dice" in page
 
 
+def test_another_segmenter_is_compared_with_the_shipped_one(command, phantoms, bundles, write_weights, tmp_path):
+    main([*command, "--kept_only"])
+    folder, models = tmp_path / "results", bundles / "brain_mri_defended_segmentation" / "models"
+    shipped = (folder / "screen.csv").read_bytes()
+    write_weights(seed=1)
+    (models / "adversarial" / "screen").mkdir(parents=True)
+    for name in ("model.pt", "screen/model.pt"):
+        (models / name).rename(models / "adversarial" / name)
+    screen = models / "adversarial" / "screen" / "model.pt"
+    measured = Measured(phantoms, "test", bundles, tmp_path / "work", screen, ("adversarial",))
+    for case in measured.cases:
+        measured.attacked(case, "optimised bias field")
+    main([*command, "--kept_only", "--overlays", "adversarial"])
+    assert (folder / "screen.csv").read_bytes() == shipped
+    assert list(read_table(folder / "screen_adversarial.csv")["condition"]) == ["none", "optimised bias field"]
+    (row,) = [
+        line
+        for line in (tmp_path / "page.md").read_text().splitlines()
+        if line.startswith("| optimised bias field | 0.") or line.startswith("| optimised bias field | 1.")
+    ]
+    assert row.count("|") == 8
+
+
 def test_a_screen_that_is_not_calibrated_is_refused(command, tmp_path, capsys):
     path = tmp_path / "screen.pt"
     torch.save({**fitted_screen().state_dict(), "threshold": torch.tensor(float("nan"))}, path)
