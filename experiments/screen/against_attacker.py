@@ -26,6 +26,7 @@ from monai_advdefense.errors import exit_on_error
 from monai_advdefense.guard.fit_screen import CleanVolume, fit_screen
 from monai_advdefense.guard.screen import Screen
 from monai_advdefense.guard.volume_numbers import SliceNumbers
+from monai_advdefense.metrics import dice_from_counts
 from monai_advdefense.weights import save_calibrated
 
 __all__ = ["against_attacker", "with_attacked"]
@@ -154,18 +155,30 @@ def _row(measured: Measured, attacked: Sequence[Examined], before: Sequence[Exam
     radii = [_norms(measured, c, len(p.index)) for c, p in zip(measured.first_cases, attacked, strict=True)]
     norm_of = torch.cat(radii)
     clean = [item.clean for item in found]
-    said = Counter(item.spoilt.spoke[place] or "accepted" for item in found for place in item.numbers.index.tolist())
-    names = ("bad", "accepted_and_bad", "base_rate", "rejected")
+    names = ("bad", "accepted_and_bad", "base_rate")
     return {
         "threshold": float(measured.screen.threshold),
         "clean_slices": sum(int(item.judged.sum()) for item in clean),
         "clean_rejected": sum(int((~item.accepted & item.judged).sum()) for item in clean),
         "slices": len(norm_of),
+        "dice": _dice([item.numbers.reformed for item in found]),
+        "dice_before": _dice([item.clean_numbers.plain[item.numbers.index] for item in found]),
         **{name: int(columns[name].sum()) for name in names},
         **{f"accepted_and_bad_{norm:g}": int(columns["accepted_and_bad"][norm_of == norm].sum()) for norm in NORMS},
-        "spoke": "; ".join(f"{name} {count}" for name, count in said.most_common()),
-        "earlier_rejected": sum(int(item.slices()["rejected"].sum()) for item in earlier) if earlier else None,
+        "spoke": _spoke(found),
+        "earlier_spoke": _spoke(earlier),
     }
+
+
+def _spoke(found: Sequence[Found]) -> str:
+    """How many attacked slices each score rejects."""
+    said = Counter(item.spoilt.spoke[place] or "none" for item in found for place in item.numbers.index.tolist())
+    return "; ".join(f"{name} {count}" for name, count in said.most_common())
+
+
+def _dice(counts: Sequence[Tensor]) -> float:
+    """Mean over slices of the mean over their structures."""
+    return float(dice_from_counts(torch.cat(list(counts)))[:, 1:].nanmean(dim=1).nanmean())
 
 
 def _noise(screen: Screen, volumes: Sequence[CleanVolume]) -> Row:

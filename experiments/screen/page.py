@@ -120,30 +120,26 @@ def _adversarial(numbers: Numbers, table: pd.DataFrame) -> list[Section]:
 
 def _against_attacker(numbers: Numbers) -> list[Section]:
     """What a screen gained that was refitted against its attacker, if it was."""
-    name = "screen_against_attacker"
-    if not (numbers.folder / f"{name}.csv").is_file():
+    source = "screen_against_attacker"
+    if not (numbers.folder / f"{source}.csv").is_file():
         return []
-    rows = numbers.table(name).to_dict("records")
-    norms = [column for column in rows[0] if str(column).startswith("accepted_and_bad_")]
-    of_norms = [f"norm {str(column).rpartition('_')[2]}" for column in norms]
-    header = (
-        *("Refits", "Clean slices rejected", "Faint noise rejected", "Accepted and bad", *of_norms),
-        *("The same, not attacked", "Bad", "Rejected", "Attacked before the refit, rejected", "What spoke"),
-    )
-    shown = ("accepted_and_bad", *norms, "base_rate", "bad", "rejected", "earlier_rejected")
-    lines = [
-        [
-            f"{row['round']:.0f}",
-            f"{row['clean_rejected']:.0f} of {row['clean_slices']:.0f}",
-            f"{row['noise_rejected']:.0f} of {row['noisy_slices']:.0f}",
-            *("–" if pd.isna(row[column]) else f"{row[column]:.0f}" for column in shown),
-            row["spoke"],
-        ]
-        for row in rows
-    ]
-    caption = f"Each time {rows[0]['slices']:.0f} slices; python -m experiments.screen.against_attacker"
-    table = Table("Attack and refit by turns", header, lines, caption, f"{numbers.folder.name}/{name}.csv")
+    rows, titles = numbers.table(source).to_dict("records"), TEXTS["turns"]
+    lines = [[_count(row, name) for name in titles] for row in rows]
+    command = "python -m experiments.screen.against_attacker --dataset_dir malc2012"
+    caption = f"Attacked each time: {rows[0]['slices']:.0f} slices; {command}"
+    table = numbers.shown("Attack and refit by turns", list(titles.values()), lines, source, caption)
     return [Section("Refitted against its attacker", [TEXTS["against_attacker"], table])]
+
+
+def _count(row: dict[Any, Any], name: str) -> str:
+    """A number of slices, and of how many where these are not the attacked ones; words and Dice as they are."""
+    if isinstance(row[name], str):
+        return str(row[name]).replace("_", " ") or "–"
+    if name.startswith("dice"):
+        return f"{row[name]:.3f}"
+    of = {"clean_rejected": "clean_slices", "noise_rejected": "noisy_slices"}.get(name)
+    count = "–" if pd.isna(row[name]) else f"{row[name]:.0f}"
+    return count if of is None else f"{count} of {row[of]:.0f}"
 
 
 def _met(row: dict[Any, Any], target: Target) -> str:

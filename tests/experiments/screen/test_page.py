@@ -44,6 +44,15 @@ def test_every_condition_has_a_group_and_every_target_a_condition():
     assert set(TARGETS) <= set(names)
 
 
+def test_each_refit_has_its_line():
+    lines = (DOCS / "screen-results.md").read_text(encoding="utf-8").partition("## Refitted")[2].splitlines()
+    for row in read_table(DOCS / "results" / "screen_against_attacker.csv").to_dict("records"):
+        clean = f"{row['clean_rejected']:.0f} of {row['clean_slices']:.0f}"
+        (line,) = [line for line in lines if line.startswith(f"| {row['round']:.0f} | {clean} |")]
+        assert f"| {row['accepted_and_bad']:.0f} |" in line
+        assert f"| {row['dice']:.3f} |" in line
+
+
 @pytest.mark.parametrize(("value", "least", "most"), [(0.4, False, True), (0.5, True, True), (0.6, True, False)])
 def test_a_bound_itself_is_met(value, least, most):
     assert Target("rejected", 0.5).met(value) == least
