@@ -11,9 +11,11 @@ import pandas as pd
 
 from experiments.arguments import page_parser
 from experiments.bundles import BUNDLES
-from experiments.defences.listed import Defence, defences_of, submitted
+from experiments.defences.listed import Defence, defences_of, submitted, undefended
 from experiments.defences.measured import attack_slices
-from experiments.defences.page import RESAMPLES, page, rows_of
+from experiments.defences.page import page
+from experiments.defences.passes import passes
+from experiments.defences.rows import RESAMPLES, rows_of
 from experiments.defences.threats import THREATS, Threat
 from experiments.evaluation.networks import segmenter_config
 from experiments.slices import evenly_spaced, load_slices
@@ -30,9 +32,9 @@ def measure(
     output: str | Path = "docs/defences.md",
     defences: Mapping[str, Defence] | None = None,
     threats: Sequence[Threat] = THREATS,
+    segmenter: Defence = undefended,
     split: str = "test",
     per_volume: int = 1,
-    steps: int = 10,
 ) -> Path:
     """Measure defences and write the page with its tables.
 
@@ -43,9 +45,9 @@ def measure(
         output: the Markdown file; its tables lie in ``results`` beside it.
         defences: the rows, by default those of the bundles.
         threats: kinds of attacks.
+        segmenter: without a defence, which some attackers know alone.
         split: of the data set.
         per_volume: slices of each volume.
-        steps: of each attack at each budget.
 
     Returns:
         The Markdown file.
@@ -55,11 +57,14 @@ def measure(
     """
     slices = load_slices(segmenter_config(Path(bundles), Path(dataset_dir)), Path(dataset_dir), split)
     slices = slices.at(evenly_spaced(slices.volume, per_volume))
+    alone = segmenter(Path(bundles))
     rows: list[Row] = []
     for name, defence in (defences or defences_of(Path(bundles))).items():
         print(f"{name}: {len(slices)} slices", flush=True)
-        measured = attack_slices(defence(Path(bundles)), slices, threats, steps=steps, work_dir=Path(work_dir))
-        rows += rows_of(name, measured, threats, slices.subject.tolist())
+        network = defence(Path(bundles))
+        cost = passes(network, alone, slices.image[:1])
+        measured = attack_slices(network, slices, threats, undefended=alone, work_dir=Path(work_dir))
+        rows += rows_of(name, measured, threats, slices.subject.tolist(), passes=cost)
     facts: Facts = {
         "command": f"python -m experiments.defences --dataset_dir {Path(dataset_dir).name}",
         "date": datetime.date.today().isoformat(),
@@ -67,7 +72,6 @@ def measure(
         "slices": str(len(slices)),
         "volumes": str(len(np.unique(slices.volume))),
         "subjects": str(len(np.unique(slices.subject))),
-        "steps": str(steps),
         "seed": "0",
         "resamples": str(RESAMPLES),
     }
@@ -92,7 +96,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.set_defaults(work_dir="defences")
     parser.add_argument("--split", default="test", choices=("validation", "calibration", "test"))
     parser.add_argument("--per_volume", type=int, default=1, help="slices of each volume")
-    parser.add_argument("--steps", type=int, default=10, help="of each attack at each budget")
     parser.add_argument("--add", action="append", default=[], metavar="NAME=MODULE:FUNCTION", help="a row of your own")
     parser.add_argument("--only", action="append", metavar="NAME", help="measure this row, not all; repeatable")
     options = vars(parser.parse_args(arguments))

@@ -8,36 +8,46 @@ from pathlib import Path
 
 from torch import nn
 
-from monai_advdefense.bundle_tools.bundle_folder import network_of, weights_of
+from monai_advdefense.bundle_tools.bundle_folder import network_of
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard import DefendedSegmenter
+from monai_advdefense.messages import broken_rule
 from monai_advdefense.weights import load_weights
 
-__all__ = ["Defence", "defences_of", "submitted"]
+__all__ = ["Defence", "defences_of", "submitted", "undefended"]
 
 _SEGMENTATION, _REFORMER = "brain_mri_segmentation", "brain_mri_reformer"
 _COMPOSITE = "brain_mri_defended_segmentation"
+
+# Where the bundles keep weights of each kind, from ``models`` on: of clean slices, and trained against attacks.
+_PLAIN = {_SEGMENTATION: "model.pt", _COMPOSITE: "model.pt"}
+_TRAINED = dict.fromkeys((_SEGMENTATION, _REFORMER, _COMPOSITE), "adversarial/model.pt")
 
 Defence = Callable[[Path], nn.Module]
 """From the folder of the bundles to a network from slices ``(B, 1, H, W)`` in [0, 1] to logits."""
 
 
-def _loaded(folder: Path, weights: Path) -> nn.Module:
-    network = network_of(folder)
-    load_weights(weights, network)
+def _weights(bundles: Path, name: str, kind: Mapping[str, str]) -> Path:
+    return bundles / name / "models" / kind[name]
+
+
+def _loaded(bundles: Path, name: str, kind: Mapping[str, str]) -> nn.Module:
+    network = network_of(bundles / name)
+    load_weights(_weights(bundles, name, kind), network)
     return network.requires_grad_(False)
 
 
-def _segmenter(bundles: Path) -> nn.Module:
-    folder = bundles / _SEGMENTATION
-    return _loaded(folder, weights_of(folder))
+def undefended(bundles: Path) -> nn.Module:
+    """The segmenter alone."""
+    return _loaded(bundles, _SEGMENTATION, _PLAIN)
 
 
 def _guard(bundles: Path) -> DefendedSegmenter:
-    folder = bundles / _COMPOSITE
-    network = _loaded(folder, weights_of(folder))
+    """With the segmenter that was not trained against attackers."""
+    network = _loaded(bundles, _COMPOSITE, _PLAIN)
     if not isinstance(network, DefendedSegmenter):
-        raise InputError(f"{folder}: expected a DefendedSegmenter, found {type(network).__name__}: give our bundles")
+        found = type(network).__name__
+        raise broken_rule(bundles / _COMPOSITE, "a DefendedSegmenter", found, "give our bundles")
     return network
 
 
@@ -52,21 +62,16 @@ def _reformed(bundles: Path) -> nn.Sequential:
     return nn.Sequential(guard.reformer, guard.segmenter)
 
 
-def _trained(bundles: Path, name: str) -> Path:
-    return bundles / name / "models" / "adversarial" / "model.pt"
-
-
 def _adversarial_segmenter(bundles: Path) -> nn.Module:
-    return _loaded(bundles / _SEGMENTATION, _trained(bundles, _SEGMENTATION))
+    return _loaded(bundles, _SEGMENTATION, _TRAINED)
 
 
 def _adversarial_reformer(bundles: Path) -> nn.Sequential:
-    reformer = _loaded(bundles / _REFORMER, _trained(bundles, _REFORMER))
-    return nn.Sequential(reformer, _guard(bundles).segmenter)
+    return nn.Sequential(_loaded(bundles, _REFORMER, _TRAINED), _guard(bundles).segmenter)
 
 
 def _adversarial_guard(bundles: Path) -> nn.Module:
-    return _loaded(bundles / _COMPOSITE, _trained(bundles, _COMPOSITE))
+    return _loaded(bundles, _COMPOSITE, _TRAINED)
 
 
 def _both(bundles: Path) -> nn.Sequential:
@@ -78,7 +83,7 @@ def _spectral_and_adversarial(bundles: Path) -> DefendedSegmenter:
 
 
 _SHIPPED: Mapping[str, Defence] = {
-    "none": _segmenter,
+    "none": undefended,
     "reformer": _reformed,
     "reformer and spectral score (the paper's guard)": _spectral,
     "reformer and sum of scores": _guard,
@@ -97,7 +102,7 @@ _OF_BOTH: Mapping[str, Defence] = {"reformer and segmenter trained against attac
 def defences_of(bundles: Path) -> dict[str, Defence]:
     """By the name of the row; those trained against attacks where their weights are."""
     names = (_REFORMER, _SEGMENTATION, _COMPOSITE)
-    reformer, segmenter, composite = (_trained(bundles, name).is_file() for name in names)
+    reformer, segmenter, composite = (_weights(bundles, name, _TRAINED).is_file() for name in names)
     return {
         **_SHIPPED,
         **(_OF_REFORMER if reformer else {}),

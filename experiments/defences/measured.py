@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from experiments.defences.copies import Copies, blind_copies, passing_copies, slices_sha256
+from experiments.defences.folded import Folded
 from experiments.defences.threats import Threat
-from experiments.defences.watched import Watched
+from experiments.dice import nanmean
 from experiments.slices import Slices
-from monai_advdefense.atomic_path import atomic_path
-from monai_advdefense.attacks import ladder, mean_dice, measured_quality, selective_pgd
-from monai_advdefense.attacks.quality import Quality
-from monai_advdefense.guard import DefendedSegmenter
-from monai_advdefense.networks import fold_batch_norm
 from monai_advdefense.robustness.cells import Cells
-from monai_advdefense.robustness.network_facts import network_sha256
 
 __all__ = ["Attacked", "Measured", "attack_slices"]
 
@@ -33,15 +29,17 @@ _BATCH = 4
 
 @dataclass(frozen=True)
 class Attacked:
-    """What an attacker reaches.
+    """What an attacker reaches, of all copies that the defence lets pass and the clean slice.
 
     Attributes:
-        dice: ``(N,)``, lowest mean Dice over the structures of a slice, of all attacked copies that the defence lets
-            pass and the clean slice; NaN where it lets none pass.
+        dice: ``(N,)``, lowest mean Dice over the structures of a slice; NaN where nothing passes.
+        structures: ``(N, K - 1)``, lowest Dice of each structure, each in its own worst copy, of the copies by one who
+            does not mind what is rejected; NaN where nothing passes or the label has none of it.
         accepted: ``(N,)``, whether an attacked copy passes.
     """
 
     dice: npt.NDArray[np.float64]
+    structures: npt.NDArray[np.float64]
     accepted: npt.NDArray[np.bool_]
 
 
@@ -51,132 +49,97 @@ class Measured:
 
     Attributes:
         dice: of the clean slices ``(N,)``, whether they pass or not.
+        structures: of the clean slices ``(N, K - 1)``, likewise.
         clean: what passes of them.
-        attacked: by the name of the threat.
+        attacked: by the name of the threat; those without gradients are for defences that reject nothing.
     """
 
     dice: npt.NDArray[np.float64]
+    structures: npt.NDArray[np.float64]
     clean: Attacked
     attacked: Mapping[str, Sequence[Attacked]]
 
 
 def attack_slices(
-    network: nn.Module, slices: Slices, threats: Sequence[Threat], *, steps: int, work_dir: Path
+    network: nn.Module, slices: Slices, threats: Sequence[Threat], *, undefended: nn.Module, work_dir: Path
 ) -> Measured:
-    """Attack slices by one who knows the defence from end to end, within the brain.
+    """Attack slices within the brain, see :mod:`experiments.defences.copies`.
 
-    Each budget of a threat begins where the one before ended. A defence that rejects is attacked as if it did not, and
-    so that of all steps the worst that passes is kept; in the L2 norm through its score as well. Copies of a smaller
-    budget count for a larger one.
+    Copies of a smaller budget count for a larger one.
 
     Args:
         network: from slices to logits; a :class:`~monai_advdefense.guard.DefendedSegmenter` may reject.
         slices: what is attacked.
         threats: kinds of attacks.
-        steps: of each attack at each budget.
+        undefended: the segmenter that some of them know alone.
         work_dir: folder of the measurements; a run that was stopped goes on there.
     """
-    defence = _Defence(network.eval(), work_dir, steps)
+    defence, source = Folded(network), Folded(undefended)
+    cells = Cells(work_dir, of={"network": defence.sha256, "undefended": source.sha256})
+    threats = [threat for threat in threats if threat.knows != "answers" or defence.guard is None]
     parts: dict[str, list[list[dict[str, Any]]]] = {threat.name: [] for threat in threats}
     starts = range(0, len(slices), _BATCH)
     for start, threat in tqdm([(start, threat) for start in starts for threat in threats]):
         some = slices.at(range(start, min(start + _BATCH, len(slices))))
-        parts[threat.name].append(defence.under(threat, some))
+        blind = partial(blind_copies, defence, threat, some, undefended=source, images_dir=work_dir / "images")
+        key = {"threat": repr(threat), "slices": slices_sha256(some)}
+        worst = cells.make(key, partial(_slices_under, defence, threat, some, blind))["budgets"]
+        hit = cells.make({**key, "of": "structures"}, partial(_structures_under, defence, some, blind))["budgets"]
+        parts[threat.name].append([{**first, **second} for first, second in zip(worst, hit, strict=True)])
     attacked = {name: [_joined(budget) for budget in zip(*of_threat, strict=True)] for name, of_threat in parts.items()}
-    accepted = torch.cat([defence.accepted(image) for image in slices.image.split(_BATCH)]).numpy()
-    dice = torch.cat([defence.dice(slices.at([row]), slices.image[[row]]) for row in range(len(slices))]).numpy()
-    return Measured(dice, Attacked(np.where(accepted, dice, np.nan), accepted), attacked)
+    return _measured(defence, slices, attacked)
+
+
+def _measured(defence: Folded, slices: Slices, attacked: Mapping[str, Sequence[Attacked]]) -> Measured:
+    rows = [slices.at([row]) for row in range(len(slices))]
+    structures = torch.cat([defence.structure_dice(row.image, row.label) for row in rows]).numpy()
+    accepted = torch.cat([defence.accepted(row.image) for row in rows]).numpy()
+    dice = nanmean(structures)
+    passing = Attacked(np.where(accepted, dice, np.nan), np.where(accepted[:, None], structures, np.nan), accepted)
+    return Measured(dice, structures, passing, attacked)
 
 
 def _joined(parts: Sequence[Mapping[str, Any]]) -> Attacked:
-    dice, accepted = ([value for part in parts for value in part[name]] for name in ("dice", "accepted"))
-    return Attacked(np.array(dice, np.float64), np.array(accepted, np.bool_))
+    dice, structures, accepted = (
+        [value for part in parts for value in part[name]] for name in ("dice", "structures", "accepted")
+    )
+    return Attacked(np.array(dice, np.float64), np.array(structures, np.float64), np.array(accepted, np.bool_))
 
 
-def _sha256(slices: Slices) -> str:
-    digest = hashlib.sha256()
-    for part in (slices.image, slices.label):
-        digest.update(part.contiguous().numpy().tobytes())
-    return digest.hexdigest()
+def _slices_under(
+    defence: Folded, threat: Threat, slices: Slices, blind: Callable[[], Copies]
+) -> dict[str, list[dict[str, Any]]]:
+    """Lowest Dice of each slice and whether a copy passes, for each budget, as JSON."""
+    copies = blind()
+    if defence.guard is not None:
+        passing = passing_copies(defence.guard, threat, slices, blind=copies)
+        copies = [first + second for first, second in zip(copies, passing, strict=True)]
+    budgets = []
+    for images in _cumulated(slices, copies):
+        passed, structures = _passing(defence, slices, images)
+        budgets.append({"dice": _amin(structures.nanmean(-1)).tolist(), "accepted": passed[1:].any(0).tolist()})
+    return {"budgets": budgets}
 
 
-class _Defence:
-    """A network or a guard, folded, and what was measured of it."""
+def _structures_under(defence: Folded, slices: Slices, blind: Callable[[], Copies]) -> dict[str, list[dict[str, Any]]]:
+    """Lowest Dice of each structure of each slice, for each budget, as JSON."""
+    passing = [_passing(defence, slices, images)[1] for images in _cumulated(slices, blind())]
+    return {"budgets": [{"structures": _amin(structures).tolist()} for structures in passing]}
 
-    def __init__(self, whole: nn.Module, work_dir: Path, steps: int) -> None:
-        behind = nn.Sequential(whole.reformer, whole.segmenter) if isinstance(whole, DefendedSegmenter) else whole
-        self.cells = Cells(work_dir, of={"network": network_sha256(whole), "steps": steps})
-        # Guards in front of the same networks share these attacks.
-        self.images = Cells(work_dir / "images", of={"network": network_sha256(behind), "steps": steps})
-        folded = fold_batch_norm(whole)
-        self.guard = folded if isinstance(folded, DefendedSegmenter) else None
-        self.network = nn.Sequential(self.guard.reformer, self.guard.segmenter) if self.guard else folded
-        self.steps = steps
 
-    def accepted(self, image: Tensor) -> Tensor:
-        """Which of ``image`` ``(B, 1, H, W)`` pass ``(B,)``."""
-        if self.guard is None:
-            return torch.ones(len(image), dtype=torch.bool)
-        with torch.no_grad():
-            accepted: Tensor = self.guard.decide(image, self.guard.score(image))
-        return accepted
+def _cumulated(slices: Slices, copies: Copies) -> list[list[Tensor]]:
+    """The clean slices, then the copies up to each budget: what is within a smaller one is within this one."""
+    return list(accumulate(copies, initial=[slices.image]))[1:]
 
-    def dice(self, slices: Slices, image: Tensor) -> Tensor:
-        """Mean Dice ``(B,)`` of what is predicted on ``image``, copies of ``slices``."""
-        return measured_quality(self.network, image, slices.label, mask=slices.image > 0, bounds=(0.0, 1.0))
 
-    def under(self, threat: Threat, slices: Slices) -> list[dict[str, Any]]:
-        """Lowest Dice and acceptance of each slice at each budget, as JSON."""
-        key = {"threat": repr(threat), "slices": _sha256(slices)}
-        measure = partial(self._attack, threat, slices, self.images.path(key).with_suffix(".pt"))
-        cell = key if self.guard is None else {**key, "kept": "accepted"}
-        budgets: list[dict[str, Any]] = self.cells.make(cell, measure)["budgets"]
-        return budgets
+def _passing(defence: Folded, slices: Slices, images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Which copies ``(C, N)`` pass, and the Dice ``(C, N, K - 1)`` of their structures, NaN where they do not."""
+    passed = torch.stack([defence.accepted(image) for image in images])
+    structures = torch.stack([defence.structure_dice(image, slices.label) for image in images])
+    return passed, structures.where(passed[..., None], torch.nan)
 
-    def _attack(self, threat: Threat, slices: Slices, stored: Path) -> dict[str, Any]:
-        if not stored.is_file():
-            with atomic_path(stored) as temporary:
-                torch.save(self._curves(threat, slices, self.network, mean_dice), temporary)
-        curves = torch.load(stored, weights_only=True)
-        if self.guard is not None:
-            watched = Watched(self.guard)
-            accepted = self._curves(threat, slices, watched, watched.dice_of_accepted)
-            curves = [first + second for first, second in zip(curves, accepted, strict=True)]
-        found: list[dict[str, Any]] = []
-        copies = [slices.image]
-        for budget, images in zip(threat.budgets, curves, strict=True):
-            # What is within a smaller budget is within this one.
-            copies += images
-            if self.guard is not None and threat.name == "L2":
-                copies.append(self._through_guard(self.guard, slices, budget))
-            found.append(self._lowest(slices, copies))
-        return {"budgets": found}
 
-    def _curves(self, threat: Threat, slices: Slices, network: nn.Module, quality: Quality) -> list[list[Tensor]]:
-        """Slices attacked by all attacks, for each budget: of all steps the one of lowest quality."""
-        options: dict[str, Any] = {"mask": slices.image > 0, "budgets": threat.budgets, "quality": quality}
-        curves = [
-            ladder(network, slices.image, slices.label, attack=attack, **options)
-            for attack in threat.chosen(self.steps).values()
-        ]
-        return [[result.image for result in results] for results in zip(*curves, strict=True)]
-
-    def _through_guard(self, guard: DefendedSegmenter, slices: Slices, budget: float) -> Tensor:
-        """Slices attacked without crossing the threshold."""
-        return selective_pgd(
-            self.network,
-            slices.image,
-            slices.label,
-            excess=guard.excess,
-            radius=budget,
-            steps=self.steps,
-            mask=slices.image > 0,
-        ).image
-
-    def _lowest(self, slices: Slices, images: Sequence[Tensor]) -> dict[str, Any]:
-        """Of the clean slice, the first, and attacked copies the lowest Dice among those that pass."""
-        passed = torch.stack([self.accepted(image) for image in images])
-        dice = torch.stack([self.dice(slices, image) for image in images])
-        lowest = dice.masked_fill(~passed, torch.inf).amin(0)
-        lowest = torch.where(passed.any(0), lowest, torch.nan)
-        return {"dice": lowest.tolist(), "accepted": passed[1:].any(0).tolist()}
+def _amin(values: Tensor) -> Tensor:
+    """Lowest along the first axis, NaN where all are."""
+    lowest = values.nan_to_num(nan=torch.inf).amin(0)
+    return lowest.where(lowest.isfinite(), torch.nan)

@@ -12,9 +12,12 @@ from experiments.defences.threats import Threat
 from experiments.tables import read_table
 
 THREATS = (
-    Threat("L2", (0.1, 3.0), "l2", ("apgd_dice",)),
-    Threat("low frequencies", (3.0,), "l2", ("low_frequencies",)),
-    Threat("L-infinity", (8 / 255,), "linf", ("apgd_dice", "pgd")),
+    Threat("L2", (0.1, 3.0), "l2", steps=2, through_score=True),
+    Threat("low frequencies", (3.0,), "l2", ("low_frequencies",), steps=2),
+    Threat("L-infinity", (8 / 255,), "linf", ("apgd_dice", "pgd"), steps=2),
+    Threat("4 steps, L2", (3.0,), "l2", steps=4, restarts=1, through_score=True),
+    Threat("transfer, L2", (3.0,), "l2", steps=2, knows="segmenter"),
+    Threat("5 queries, L-infinity", (8 / 255,), "linf", ("square",), knows="answers", n_queries=5),
 )
 
 
@@ -29,7 +32,8 @@ def run(phantoms, bundles, write_weights, tmp_path):
 
     def run():
         paths = {"bundles": bundles, "work_dir": tmp_path / "work", "output": tmp_path / "docs" / "defences.md"}
-        return measure(phantoms, defences=rows, threats=THREATS, per_volume=2, steps=2, **paths)
+        options = {"defences": rows, "threats": THREATS, "segmenter": rows["weak"], "per_volume": 2}
+        return measure(phantoms, **options, **paths)
 
     return run
 
@@ -56,7 +60,7 @@ def test_rows_are_sorted_by_their_worst_cases_and_a_second_run_gives_the_same(ru
     assert large["constant"]["dice"] == clean["constant"]["dice"]
     names = [line.split(" | ")[0].removeprefix("| ") for line in page.splitlines() if line.startswith("| ")][2:6]
     attacked = {
-        name: [row["dice"] for key, row in rows.items() if key[0] == name and key[1] != "none"] for name in names
+        name: [row["dice"] for key, row in rows.items() if key[0] == name and key[1] in _INFORMED] for name in names
     }
     means = [sum(dice) / len(dice) for name, dice in attacked.items() if name != "strict"]
     assert means == sorted(means, reverse=True)
@@ -65,6 +69,7 @@ def test_rows_are_sorted_by_their_worst_cases_and_a_second_run_gives_the_same(ru
     assert len(list((tmp_path / "work").iterdir())) == cells
 
 
+_INFORMED = {threat.name for threat in THREATS[:3]}
 _LEVELS = (("none", 0.0), ("L2", 0.1), ("L2", 3.0))
 
 
@@ -73,7 +78,9 @@ def test_what_rejects_everything_has_no_dice_and_nothing_bad(run, tmp_path):
     run()
     strict = [row for key, row in _rows(tmp_path).items() if key[0] == "strict"]
     assert all(row["accepted"] == 0 and row["accepted_and_bad"] == 0 and math.isnan(row["dice"]) for row in strict)
-    guard = [row for key, row in _rows(tmp_path).items() if key[0] == "guard"]
+    rows = _rows(tmp_path)
+    assert {key[0] for key in rows if key[1] == "5 queries, L-infinity"} == {"weak", "constant"}
+    guard = [row for key, row in rows.items() if key[0] == "guard"]
     assert all(row["accepted"] == 1 for row in guard)
 
 

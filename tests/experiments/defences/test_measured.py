@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,10 @@ from experiments.defences.threats import Threat
 from experiments.slices import Slices
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
 
-THREATS = (Threat("L2", (0.2, 1.5), "l2"), Threat("L-infinity", (0.02,), "linf", ("fgsm", "pgd")))
+THREATS = (
+    Threat("L2", (0.2, 1.5), "l2", steps=2, through_score=True),
+    Threat("L-infinity", (0.02,), "linf", ("fgsm", "pgd"), steps=2),
+)
 
 
 class Zero(nn.Module):
@@ -30,15 +35,18 @@ def slices():
 
 
 def test_more_is_lost_with_a_larger_budget_and_what_was_measured_is_read_again(network, slices, tmp_path):
-    found = attack_slices(network, slices, THREATS, steps=2, work_dir=tmp_path)
+    found = attack_slices(network, slices, THREATS, undefended=network, work_dir=tmp_path)
     assert (found.dice == 1).all()
     assert (found.clean.dice == 1).all()
     small, large = found.attacked["L2"]
     assert (large.dice <= small.dice).all()
     assert large.dice.mean() < small.dice.mean() < 1
     assert large.accepted.all()
+    np.testing.assert_allclose(found.structures[:, 0], found.dice)  # there is one structure
+    for budget in (small, large):
+        np.testing.assert_allclose(budget.structures[:, 0], budget.dice)
     files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    again = attack_slices(network, slices, THREATS, steps=2, work_dir=tmp_path)
+    again = attack_slices(network, slices, THREATS, undefended=network, work_dir=tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == files
     np.testing.assert_array_equal(again.attacked["L-infinity"][0].dice, found.attacked["L-infinity"][0].dice)
 
@@ -48,9 +56,24 @@ def test_what_a_guard_rejects_has_no_dice(network, slices, tmp_path, threshold, 
     detector = ReconstructionDetector(Zero(), domain="image")
     detector.threshold.fill_(threshold)
     guard = DefendedSegmenter(detector, nn.Identity(), network)
-    found = attack_slices(guard, slices, THREATS[:1], steps=2, work_dir=tmp_path)
+    found = attack_slices(guard, slices, THREATS[:1], undefended=network, work_dir=tmp_path)
     assert (found.dice == 1).all()  # whether they pass or not
     assert (found.clean.accepted == passes).all()
     for budget in found.attacked["L2"]:
         assert (budget.accepted == passes).all()
         assert np.isnan(budget.dice).all() != passes
+        assert np.isnan(budget.structures).all() != passes
+
+
+def test_each_structure_has_its_own_worst_copy(slices, tmp_path):
+    ramp = nn.Conv2d(1, 3, 1)  # the classes of three ranges
+    with torch.no_grad():
+        ramp.weight.copy_(torch.tensor([-9.0, 0.0, 9.0]).view(3, 1, 1, 1))
+        ramp.bias.copy_(torch.tensor([4.0, 1.0, -5.0]))
+    label = ramp(slices.image).argmax(1).detach()
+    found = attack_slices(ramp, replace(slices, label=label), THREATS, undefended=ramp, work_dir=tmp_path)
+    assert (found.structures == 1).all()
+    for budget in (each for of_threat in found.attacked.values() for each in of_threat):
+        assert budget.structures.shape == (6, 2)
+        assert (budget.structures.mean(1) <= budget.dice + 1e-12).all()
+        assert (budget.structures < 1).any()
