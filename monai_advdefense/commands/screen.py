@@ -136,7 +136,7 @@ def _check_guarded(bundle: Path, configs: Sequence[Path]) -> None:
     from monai_advdefense.bundle_tools.bundle_folder import merged_config
 
     if not {"screen", "guard"} & merged_config(configs).keys():
-        remedy = f"put one in front of it: advdefense guard {bundle.name} INPUT"
+        remedy = "put one in front of it: see advdefense guard --help"
         raise broken_rule(bundle, "a bundle of guard and segmenter", "one without a guard", remedy)
 
 

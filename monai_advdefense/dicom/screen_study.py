@@ -11,6 +11,7 @@ from monai_advdefense.dicom.run_on_series import Run, tell
 from monai_advdefense.dicom.screen_series import answer_series
 from monai_advdefense.errors import AdvDefenseError
 from monai_advdefense.messages import one_line, reason
+from monai_advdefense.runs.outputs import Outputs
 
 __all__ = ["screen_study"]
 
@@ -62,12 +63,11 @@ def fetch_study(archive: Archive, study: str, folder: Path) -> None:
 
     Raises:
         InputError: if one cannot be fetched.
-        OutputError: if one cannot be written.
+        OutputError: if one cannot be written or removed.
     """
     images = [(series, uid) for series, uids in archive.images(study).items() for uid in uids]
     paths = [folder / series / f"{uid}.dcm" for series, uid in images]
-    for path in set(folder.glob("*/*.dcm")) - set(paths):
-        path.unlink()
+    Outputs.remove(*(set(folder.glob("*/*.dcm")) - set(paths)))
     for number, ((series, uid), path) in enumerate(zip(images, paths, strict=True), start=1):
         if not path.is_file():
             archive.fetch(study, series, uid, path)

@@ -129,12 +129,12 @@ def _rejected_slices(case: Case, headers: Sequence[Any]) -> Iterator[Any]:
     from highdicom.sr import SourceImageForMeasurement
 
     axis, sign = case.position_axis, _SIGNS[case.position_axis]
-    images = dict(enumerate(_images_along(headers, "xyz".index(axis))))
+    images: dict[int | None, tuple[str, str]] = dict(enumerate(_images_along(headers, "xyz".index(axis))))
     for record in case.slices:
         if record.decision != "rejected":
             continue
         # Corners of oblique images lie elsewhere along the axis than their middles: only the number tells.
-        image = images.get(-1 if record.input_index is None else record.input_index)
+        image = images.get(record.input_index)
         found = None if image is None else [SourceImageForMeasurement(*image)]
         meaning = f"Place of a rejected slice, patient axis {axis}"
         yield _measurement(f"rejected_at_{axis}", meaning, sign * record.position_mm, _MM, referenced_images=found)

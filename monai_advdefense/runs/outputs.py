@@ -109,7 +109,8 @@ class Outputs:
         """Results of an input that are there: those whose path this run has asked for."""
         return sorted(path for path in self._asked.get(str(source), ()) if path.is_file())
 
-    def remove(self, *paths: Path) -> None:
+    @staticmethod
+    def remove(*paths: Path) -> None:
         """Remove results of an earlier run, which must not stand beside newer ones.
 
         Raises:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -10,6 +11,7 @@ from monai_advdefense.commands.main import main
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.dicom import archive as module
 from monai_advdefense.dicom.screen_study import fetch_study
+from monai_advdefense.errors import OutputError
 
 pytest.importorskip("dicomweb_client")
 from .archive_server import archive_server
@@ -85,6 +87,17 @@ def test_what_the_archive_does_not_have_any_more_is_no_input(tmp_path):
     assert later.fetched == ["4"]
     found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.dcm"))
     assert found == ["a/1.dcm", "a/2.dcm", "a/4.dcm"]
+
+
+def test_what_cannot_be_removed_ends_the_run_with_one_line(tmp_path, monkeypatch):
+    fetch_study(_Archive(a=["1", "2"]), "1.2", tmp_path)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match=r"a/2.dcm: expected to write here, found Permission denied"):
+        fetch_study(_Archive(a=["1"]), "1.2", tmp_path)
 
 
 @pytest.mark.parametrize(
