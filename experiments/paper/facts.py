@@ -29,9 +29,9 @@ def run_facts(preset: str, sizes: Preset, seed: int) -> Facts:
 def _sizes(preset: Preset) -> str:
     networks = [f"{name} {_widths(definition)}" for name, definition in preset.networks.items()]
     if preset.gan:
-        channels, latent_size, restarts, steps = preset.gan.values()
-        widths = "-".join(map(str, [*channels[-2::-1], 1]))
-        networks.append(f"{GAN} {widths} (codes of {latent_size}, {restarts} searches of {steps} steps)")
+        widths = "-".join(map(str, [*preset.gan["channels"][-2::-1], 1]))
+        search = "codes of {latent_size}, {restarts} searches of {steps} steps".format(**preset.gan)
+        networks.append(f"{GAN} {widths} ({search})")
     return f"{preset.side} x {preset.side} pixels of {preset.pixel_size:g} mm, {', '.join(networks)}"
 
 

@@ -208,6 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work = Path(options.work_dir or kept_in(bundles))
     measured = Measured(Path(options.dataset_dir), ATTACKED, bundles, work, Path())
     write_tables({"screen_against_attacker": against_attacker(measured)}, Path(options.output))
+    print(f"wrote {options.output}/screen_against_attacker.csv")
 
 
 if __name__ == "__main__":
