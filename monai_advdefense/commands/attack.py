@@ -37,8 +37,8 @@ def attack(
         output_dir: folder of the results.
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
-        config_files: its configurations, later ones over earlier ones; names alone lie in its ``configs``. By default
-            ``inference.json``.
+        config_files: its configurations, later ones over earlier ones, see
+            :func:`~monai_advdefense.bundle_tools.bundle_folder.config_files_of`.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
         target: what the attack aims at, see :class:`~monai_advdefense.transforms.DAGAttack`.
         step_size: L2 norm of one step, for images in [0, 1].

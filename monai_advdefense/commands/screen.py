@@ -54,8 +54,8 @@ def screen(
         study: Study Instance UID of the input there; answers are stored in the same study.
         bundle: name or folder of the bundle of guard and segmenter.
         bundle_dir: folder that holds it, see :func:`~monai_advdefense.bundle_tools.find_bundle.bundle_dirs`.
-        config_files: its configurations, later ones over earlier ones; names alone lie in its ``configs``. By default
-            ``inference.json``.
+        config_files: its configurations, later ones over earlier ones, see
+            :func:`~monai_advdefense.bundle_tools.bundle_folder.config_files_of`.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
         screen_file: file that ``advdefense calibrate`` has written, in place of the bundle's own screen.
         combined: decide by the sum of spectral and divergence score, slice by slice.

@@ -53,7 +53,7 @@ def decode(dataset: Any) -> None:
     except (NotImplementedError, AttributeError, TypeError):
         decodable = False
     if not decodable:
-        remedy = "decompress it (dcmdjpeg, gdcmconv --raw), or pip install pylibjpeg[all]"
+        remedy = "decompress it (dcmdjpeg, gdcmconv --raw), or pip install 'pylibjpeg[all]'"
         found = f"the transfer syntax {getattr(syntax, 'name', syntax)}"
         raise broken_rule(dataset.filename, "voxels that an installed decoder reads", found, remedy)
     try:

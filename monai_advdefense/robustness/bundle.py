@@ -20,7 +20,7 @@ from monai_advdefense.bundle_tools.overrides import check_overrides
 from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.errors import first_cause, own_error
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
-from monai_advdefense.messages import broken_rule, one_line, reason
+from monai_advdefense.messages import broken_rule, reason
 from monai_advdefense.ras_affine import ras_affine
 from monai_advdefense.report.provenance import bundle_facts
 from monai_advdefense.robustness.case_facts import Items
@@ -181,10 +181,11 @@ def _with_label(item: dict[str, Any]) -> dict[str, Any]:
     path = item.pop("label_path", None)
     if path is None:
         return item
+    image = item["image"]
+    grid = MetaTensor(image.as_tensor(), affine=ras_affine(image)) if isinstance(image, MetaTensor) else image
     try:
-        label, image = LoadImage(ensure_channel_first=True)(path), item["image"]
-        grid = MetaTensor(image.as_tensor(), affine=ras_affine(image)) if isinstance(image, MetaTensor) else image
+        label = LoadImage(ensure_channel_first=True)(path)
         item["label"] = ResampleToMatch(mode="nearest", padding_mode="zeros")(label, img_dst=grid)
     except Exception as error:
-        raise broken_rule(one_line(path), "a label that can be read", reason(error), "check the file") from error
+        raise broken_rule(path, "a label that can be read", reason(error), "check the file") from error
     return item

@@ -30,13 +30,13 @@ def to_html(report: Mapping[str, Any], measurements: Measurements) -> str:
         measurements: what it was made of, for the pictures.
     """
     pictures = {one.condition.name: one.pictures for one in measurements.measured}
-    clean = report["claims"]["clean"]["dice"]["estimate"]
     claims = report["claims"]
-    there = {name for level in (claims["clean"], *claims["worst_case"]) for name in _present(level["structures"])}
+    clean = claims["clean"]["dice"]["estimate"]
+    found = {name for level in (claims["clean"], *claims["worst_case"]) for name in _present(level["structures"])}
     return page_template("robustness.html.j2").render(
         report=report,
-        found_structures=[name for name in report["structures"] if name in there],
-        absent=[name for name in report["structures"] if name not in there],
+        found_structures=[name for name in report["structures"] if name in found],
+        absent=[name for name in report["structures"] if name not in found],
         headline=headline(report),
         name=report["about"].get("network") or report["network"]["class"],
         curves=_curves(report, clean) if report["attacks"] else None,
