@@ -40,6 +40,8 @@ class Trials:
                 ignore = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(ROOT / name, folder / str(number) / name, ignore=ignore)
             shutil.copyfile(ROOT / "setup.cfg", folder / str(number) / "setup.cfg")
+            # Tests read configurations of the bundles, and write into copies alone.
+            (folder / str(number) / "bundles").symlink_to(ROOT / "bundles")
             self._free.put(folder / str(number))
 
     def exit_code(self, tests: Sequence[str], mutation: Mutation | None = None) -> int | None:
