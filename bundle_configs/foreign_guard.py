@@ -47,9 +47,7 @@ def guard_calibrate() -> Entries:
         "volume_rate": 0.05,
         "guard_calibration": own(
             "bundle_tools.GuardCalibration",
-            guard="@guard",
-            volumes="$len(@dataset)",
-            **same("false_positive_rate", "volume_rate"),
+            **same("guard", "dataset", "false_positive_rate", "volume_rate"),
         ),
         "evaluator#postprocessing": f"$@guard_calibration.postprocessing(@postprocessing, {_PARTS})",
         "run": ["$@evaluator.run()", "$@guard_calibration.fit()"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch import nn
 from monai_advdefense.errors import first_cause
 from monai_advdefense.messages import broken_rule, one_line, reason
 
-__all__ = ["config_files_of", "config_of", "merged_config", "network_of", "setting_of", "weights_of"]
+__all__ = ["config_files_of", "config_of", "is_guarded", "merged_config", "network_of", "setting_of", "weights_of"]
 
 _SUFFIXES = ("json", "yaml", "yml")
 
@@ -68,6 +68,11 @@ def merged_config(files: Sequence[Path]) -> dict[str, Any]:
         if found and all(_is_replaced(name, later) for name in found):
             raise broken_rule(files[place], "entries that later files leave", "none", "name it after them, and once")
     return config
+
+
+def is_guarded(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration holds a guard of ours."""
+    return bool({"screen", "guard"} & config.keys())
 
 
 def _is_replaced(name: str, later: Set[str]) -> bool:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Mapping
+from operator import length_hint
 from pathlib import Path
 from typing import Any
 
 import torch
-from monai.transforms import Compose
+from monai.transforms import Compose, SaveImaged
 from torch import nn
 
 from monai_advdefense.atomic_path import check_writable
 from monai_advdefense.bundle_tools.guard_in_front import ScreenGuard
 from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_slices
-from monai_advdefense.bundle_tools.spectral_guard import Transforms
+from monai_advdefense.bundle_tools.spectral_guard import Transforms, flat
 from monai_advdefense.guard.calibration import minimum_scores
-from monai_advdefense.guard.fit_screen import CleanVolume, check_subjects, fit_screen
+from monai_advdefense.guard.fit_screen import CleanVolume, check_subjects, fit_screen, minimum_subjects
 from monai_advdefense.guard.screen import Screen
 from monai_advdefense.guard.volume_numbers import volume_numbers
 from monai_advdefense.messages import broken_rule
@@ -32,7 +33,7 @@ class GuardCalibration:
 
     Args:
         guard: what shall be fitted; its ``screen_path`` is the file to write or replace, a record lies beside it.
-        volumes: number of volumes that are to come, so that too few are found before anything is computed.
+        dataset: what brings the volumes; too few are found before anything is computed, if it tells their number.
         false_positive_rate: share of clean slices that may be rejected.
         volume_rate: share of clean volumes that may be called other than clean; 0.05 needs 19.
         seed: seed of the synthetic noise and faults that the image scores are told apart from.
@@ -46,7 +47,7 @@ class GuardCalibration:
     def __init__(
         self,
         guard: ScreenGuard,
-        volumes: int,
+        dataset: object,
         *,
         false_positive_rate: float = 0.03,
         volume_rate: float = 0.05,
@@ -55,7 +56,8 @@ class GuardCalibration:
         if guard.screen_path is None:
             raise broken_rule("screen_path", "a file for the screen", "none", "give one, such as screen.pt")
         minimum_scores(false_positive_rate)
-        check_subjects(volumes, volume_rate)
+        # What tells no number is counted in the end.
+        check_subjects(length_hint(dataset, minimum_subjects(volume_rate)), volume_rate)
         self.guard = guard
         self.save_path = Path(os.path.abspath(guard.screen_path))
         check_writable(self.save_path)
@@ -65,8 +67,12 @@ class GuardCalibration:
         self.volumes: list[CleanVolume] = []
 
     def postprocessing(self, theirs: Transforms, *, network: nn.Module, inferer: Callable[..., Any]) -> Compose:
-        """What takes the place of a postprocessing; arguments as of :meth:`ScreenGuard.postprocessing`."""
-        return Compose([_Gather(self, self.guard.predict_slices(theirs, network=network, inferer=inferer))])
+        """A postprocessing that gathers first and saves nothing; arguments as of :meth:`ScreenGuard.postprocessing`.
+
+        Handlers of the bundle find what they are used to.
+        """
+        gather = _Gather(self, self.guard.predict_slices(theirs, network=network, inferer=inferer))
+        return Compose([gather, *(each for each in flat(theirs).transforms if not isinstance(each, SaveImaged))])
 
     def fit(self) -> dict[str, Any]:
         """Fit the screen on what was gathered and write it; the record.

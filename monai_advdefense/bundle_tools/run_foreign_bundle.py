@@ -13,7 +13,7 @@ from monai.bundle import ConfigParser
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.bundle_tools import run_bundle
-from monai_advdefense.bundle_tools.bundle_folder import merged_config
+from monai_advdefense.bundle_tools.bundle_folder import is_guarded, merged_config
 from monai_advdefense.errors import AdvDefenseError, first_cause
 from monai_advdefense.messages import broken_rule, reason
 
@@ -38,11 +38,15 @@ def run_foreign_bundle(
         log: file to write the traceback to, if the bundle ends with an error of its own.
 
     Raises:
-        InputError: if it lacks an entry that an overlay refers to, an override names no entry, an input cannot be used,
-            or the bundle ends with an error of its own.
+        InputError: if it has a guard already, it lacks an entry that an overlay refers to, an override names no entry,
+            an input cannot be used, or the bundle ends with an error of its own.
     """
     try:
-        _check_entries(config_files, overlays, overrides)
+        config = merged_config(config_files)
+        if is_guarded(config):
+            remedy = "run it by advdefense screen, fit it by advdefense calibrate without --network"
+            raise broken_rule(bundle, "a bundle without a guard", "one that has its own", remedy)
+        _check_entries(ConfigParser(config), overlays, overrides, config_files[0])
         run_bundle.run_bundle(bundle, [*config_files, *overlays], overrides)
     except AdvDefenseError:
         raise
@@ -60,9 +64,8 @@ def _told(error: BaseException) -> str:
     return in_a_worker[1] if in_a_worker else f"{type(first).__name__}: {reason(first)}"
 
 
-def _check_entries(config_files: Sequence[Path], overlays: Sequence[Path], overrides: Mapping[str, Any]) -> None:
+def _check_entries(theirs: ConfigParser, overlays: Sequence[Path], overrides: Mapping[str, Any], file: Path) -> None:
     """Check that there is what the overlays refer to: MONAI's own message names it as an option."""
-    theirs = ConfigParser(merged_config(config_files))
     ours = [ConfigParser.load_config_file(str(overlay)) for overlay in overlays]
     given = {"bundle_root", *overrides, *(name for config in ours for name in config)}
     for overlay, config in zip(overlays, ours, strict=True):
@@ -70,4 +73,4 @@ def _check_entries(config_files: Sequence[Path], overlays: Sequence[Path], overr
         for name in [*laid_in, *_REFERENCE.findall(json.dumps(config))]:
             if name not in given and name not in theirs:
                 remedy = "add it, as MONAI's specification of bundles names it"
-                raise broken_rule(config_files[0], f"an entry {name}, which {overlay.name} needs", "none", remedy)
+                raise broken_rule(file, f"an entry {name}, which {overlay.name} needs", "none", remedy)

@@ -82,7 +82,10 @@ def calibrate(
         own = {f"guard#{name}": value for name, value in settings.items()}
         other = find_bundle(network, bundle_dir)
         configs, log = config_files_of(other, config_files), Path(os.path.abspath(output)).with_suffix(".error.txt")
-        run_foreign_bundle(other, configs, overlays, {**dataset_entries(data), **given, **own}, log=log)
+        # What else the bundle writes would hide volumes from a second fit, if it goes on where it was stopped.
+        with tempfile.TemporaryDirectory() as work_dir:
+            entries = {**dataset_entries(data), **given, **own, "output_dir": work_dir}
+            run_foreign_bundle(other, configs, overlays, entries, log=log)
         return
     _refuse_settings(settings, "--network beside it", "the bundle itself says how its slices are cut")
     with _clean_volumes(data) as found:

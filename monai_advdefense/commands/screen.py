@@ -133,9 +133,9 @@ def _screen(
 
 def _check_guarded(bundle: Path, configs: Sequence[Path]) -> None:
     """Check that a bundle holds a guard: without one its labels would look like those of screened volumes."""
-    from monai_advdefense.bundle_tools.bundle_folder import merged_config
+    from monai_advdefense.bundle_tools.bundle_folder import is_guarded, merged_config
 
-    if not {"screen", "guard"} & merged_config(configs).keys():
+    if not is_guarded(merged_config(configs)):
         remedy = "put one in front of it: see advdefense guard --help"
         raise broken_rule(bundle, "a bundle of guard and segmenter", "one without a guard", remedy)
 

@@ -26,8 +26,9 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
     """Iterate over preprocessed volumes; a volume that cannot be used is recorded, reported and left out.
 
     There is no length, because it is not known beforehand how many volumes are usable: an engine then takes one pass
-    as one epoch, an empty one included. Folders are listed when the iteration starts, not in the constructor. Of
-    several processes in a process group each takes every n-th volume, and may get none.
+    as one epoch, an empty one included. :func:`operator.length_hint` tells how many will be looked at. Folders are
+    listed when the iteration starts, not in the constructor. Of several processes in a process group each takes every
+    n-th volume, and may get none.
 
     Args:
         data: items with the path of the volume under ``key``, or a folder (or one file) as for
@@ -90,6 +91,11 @@ class VolumeDataset(IterableDataset[dict[str, Any]]):
                 yield self._load(item)  # bound to no name here, so that one volume is not kept while the next is read
             except InputError as error:
                 self.run_log.fail(source, str(error))
+
+    def __length_hint__(self) -> int:
+        """Number of volumes that will be looked at, usable or not; see :func:`operator.length_hint`."""
+        share = self._share()
+        return len(share) if isinstance(share, Sequence) else NotImplemented
 
     def _share(self) -> Iterable[Mapping[str, Any]]:
         """Items of this process: of its shard those of its rank."""

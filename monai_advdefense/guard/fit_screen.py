@@ -13,7 +13,7 @@ from torch import Tensor
 
 from monai_advdefense.errors import CalibrationError, InputError
 from monai_advdefense.guard.calibration import minimum_scores, threshold_over_domains
-from monai_advdefense.guard.fit_typicality import FittedTypicality, fit_typicality_numbers
+from monai_advdefense.guard.fit_typicality import FOLDS, FittedTypicality, fit_typicality_numbers
 from monai_advdefense.guard.predicted_dice import fit_dice_predictor
 from monai_advdefense.guard.prediction_typicality import (
     PredictionNumbers,
@@ -26,7 +26,7 @@ from monai_advdefense.guard.typicality import SliceScores
 from monai_advdefense.guard.verdict import VolumeReference, fit_volume_reference
 from monai_advdefense.guard.volume_numbers import VolumeNumbers
 
-__all__ = ["CleanVolume", "check_subjects", "fit_screen"]
+__all__ = ["CleanVolume", "check_subjects", "fit_screen", "minimum_subjects"]
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,19 @@ def _scores(image: Sequence[SliceScores], prediction: Sequence[Tensor]) -> list[
     return [torch.cat([found.scores, other], dim=1)[found.judged] for found, other in both]
 
 
+def minimum_subjects(volume_rate: float) -> int:
+    """Smallest number of subjects for a rate of volumes; with fewer than 5 nobody would be judged by what others gave.
+
+    Raises:
+        InputError: the rate is not between 0 and 1.
+
+    Example:
+        >>> minimum_subjects(0.05), minimum_subjects(0.5)
+        (19, 5)
+    """
+    return max(FOLDS, minimum_scores(volume_rate, name="volume_rate"))
+
+
 def check_subjects(subjects: int, volume_rate: float) -> None:
     """Refuse a rate that so many subjects cannot carry, and more subjects than a screen can hold.
 
@@ -165,15 +178,16 @@ def check_subjects(subjects: int, volume_rate: float) -> None:
         InputError: the rate is not between 0 and 1.
         CalibrationError: there are too few or too many subjects; the message says how many are wanted.
     """
-    needed = minimum_scores(volume_rate, name="volume_rate")
+    needed = minimum_subjects(volume_rate)
     if subjects > MOST_SUBJECTS:
         raise CalibrationError(
             f"volumes: expected those of at most {MOST_SUBJECTS} subjects, found {subjects}: calibrate on fewer of them"
         )
     if subjects < needed:
+        other_rate = f", or ask for a rate of {1 / (subjects + 1):.2g} or more" if subjects >= FOLDS else ""
         raise CalibrationError(
             f"volumes: expected those of at least {needed} subjects for a rate of {volume_rate:g} of volumes, "
-            f"found {subjects}: add volumes of others, or ask for a rate of {1 / (subjects + 1):.2g} or more"
+            f"found {subjects}: add volumes of others{other_rate}"
         )
 
 

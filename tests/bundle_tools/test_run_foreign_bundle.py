@@ -53,6 +53,12 @@ def test_an_error_of_the_bundle_is_one_line_and_its_traceback_a_file(run, tmp_pa
     assert "Traceback" in (tmp_path / "log.txt").read_text()
 
 
+def test_a_bundle_that_has_a_guard_already_is_refused(run, tmp_path):
+    with pytest.raises(InputError, match=r"a bundle without a guard, found one that has its own: run it"):
+        run({"screen": {}, "run": ["$1"]}, {})
+    assert not (tmp_path / "log.txt").exists()
+
+
 @pytest.mark.parametrize(
     ("overlay", "missing"),
     [({"dataset#transform": 1}, "dataset"), ({"run": ["$@evaluator.run(@evaluator#inferer)"]}, "evaluator#inferer")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -191,6 +192,27 @@ def test_a_volume_network_is_guarded_after_a_fit_on_its_own_volumes(fitted, tmp_
     assert hashlib.sha256((theirs / "models" / "model.pt").read_bytes()).hexdigest() not in page
     assert hashlib.sha256(screen.read_bytes()).hexdigest() in page
     assert _files(theirs) == before
+
+
+def test_the_screen_is_fitted_for_our_own_segmenter_as_well_and_its_bundle_is_left_as_it_is(bundles, tmp_path):
+    shipped = bundles / "brain_mri_segmentation" / "configs"
+    ours = _write_bundle(tmp_path / "ours", flat=True)
+    small = {"network_def": _config(1, flat=True, sigmoid=False)["network_def"], "slice_size": [48, 48]}
+    for name, config in (("inference", json.loads((shipped / "inference.json").read_text())), ("small", small)):
+        (ours / "configs" / f"{name}.json").write_text(json.dumps(config))
+    shutil.copy(ours / "models" / "other.pt", ours / "models" / "model.pt")
+    before = _files(ours)
+    for seed in range(9):
+        _save(tmp_path / "clean", f"c{seed}", _volume(seed, 1))
+    named = {"config_files": ("inference", "small")}
+    # A second fit finds no volume done already.
+    for rates in ({"false_alarm_rate": 0.2, "volume_rate": 0.2}, RATES):
+        calibrate(tmp_path / "clean", tmp_path / "screen.pt", network=ours, **named, **rates)
+    assert _files(ours) == before
+    _save(tmp_path / "data", "clean", _volume(40, 1))
+    _save(tmp_path / "data", "blurred", _blurred(_volume(40, 1)))
+    guard(ours, tmp_path / "data", tmp_path / "out", screen_file=tmp_path / "screen.pt", **named)
+    assert _verdicts(tmp_path / "out") == {"blurred": ("reject", "smooth"), "clean": ("clean", "")}
 
 
 def test_without_a_fit_nothing_is_called_clean_and_the_way_out_is_named(tmp_path, capsys):

@@ -138,5 +138,5 @@ def test_a_rate_that_the_subjects_cannot_carry_leaves_the_screen_as_it_was(bundl
     with pytest.raises(SystemExit) as stopped:
         _calibrate(workflow, bundle, volumes[1], 0.3).run()
     assert stopped.value.code == 2
-    assert "at least 3 subjects for a rate of 0.3 of volumes, found 2" in capfd.readouterr().err.splitlines()[-1]
+    assert "at least 5 subjects for a rate of 0.3 of volumes, found 2" in capfd.readouterr().err.splitlines()[-1]
     assert path.read_bytes() == before

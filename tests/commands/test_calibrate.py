@@ -11,11 +11,11 @@ from monai_advdefense.errors import CalibrationError, InputError
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory):
-    return write_phantom_dataset(tmp_path_factory.mktemp("volumes"), 4, shape=(24, 12, 24)) / "images"
+    return write_phantom_dataset(tmp_path_factory.mktemp("volumes"), 5, shape=(24, 12, 24)) / "images"
 
 
 def test_too_few_volumes_are_refused_before_anything_is_computed(volumes, tmp_path):
-    with pytest.raises(CalibrationError, match="at least 19 subjects for a rate of 0.05 of volumes, found 4"):
+    with pytest.raises(CalibrationError, match="at least 19 subjects for a rate of 0.05 of volumes, found 5"):
         calibrate(volumes, tmp_path / "screen.pt")
     with pytest.raises(InputError, match="expected a number between 0 and 1, found 2"):
         calibrate(volumes, tmp_path / "screen.pt", volume_rate=2)
@@ -66,9 +66,10 @@ def test_volumes_of_the_same_name_in_two_folders_cannot_have_labels_by_their_nam
     for folder in ("a", "b", "labels"):
         (tmp_path / folder).mkdir()
         shutil.copy(path, tmp_path / folder / path.name)
-    data = [tmp_path / "a", tmp_path / "b"]
+    others = [str(other) for other in sorted(volumes.iterdir())[1:]]
+    data = [tmp_path / "a", tmp_path / "b", *others]
     with pytest.raises(InputError, match=r"expected volumes of different names, found \S+/a/\S+ and \S+/b/\S+: rename"):
         calibrate(data, tmp_path / "screen.pt", volume_rate=0.5, labels=tmp_path / "labels")
     assert not seen
     calibrate(data, tmp_path / "screen.pt", volume_rate=0.5)
-    assert len(seen[0][2]["clean_volumes"]) == 2
+    assert len(seen[0][2]["clean_volumes"]) == 6

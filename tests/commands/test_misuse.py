@@ -76,6 +76,8 @@ def place(tmp_path, monkeypatch):
     _save(tmp_path / "scans" / "a.nii.gz", (24, 12, 24))
     _save(tmp_path / "large" / "ct.nii.gz", (260, 6, 40))
     _save(tmp_path / "series_of_volumes" / "4d.nii.gz", (8, 8, 8, 3))
+    for name in "abcde":
+        _save(tmp_path / "several" / f"{name}.nii.gz", (24, 12, 24))
     (tmp_path / "empty").mkdir()
     _write_foreign_bundle(tmp_path / "foreign")
     (tmp_path / "notes.txt").write_text("no image")
@@ -174,10 +176,17 @@ def _last_line(words, capfd):
             r"\S+/foreign: expected a bundle that runs to its end, found File",
         ),
         (
-            "calibrate large -o empty --volume-rate 0.5",
+            "calibrate several -o empty --volume-rate 0.5",
             r"\S+/empty: expected a file to write, found a folder: name a f",
         ),
-        ("calibrate large -o notes.txt/s.pt --volume-rate 0.5", r"\S+/s.pt: expected to write here, found File exists"),
+        (
+            "calibrate several -o notes.txt/s.pt --volume-rate 0.5",
+            r"\S+/s.pt: expected to write here, found File exists",
+        ),
+        (
+            "calibrate large -o s.pt --volume-rate 0.5",
+            r"volumes: expected those of at least 5 .*found 1: add volumes of others$",
+        ),
         ("calibrate large -o s.pt --volume-rate 0", r"volume_rate: expected a number between 0 and 1, found 0.0: 0.05"),
         ("guard foreign nowhere -o out", r"\S+/nowhere: expected a file or a folder of inputs, found no such file or"),
         ("robustness foreign nowhere -o out", r"nowhere: expected a file or a folder of inputs, found no such file or"),

@@ -46,8 +46,8 @@ def test_defaults_go_on_where_a_run_was_stopped_with_the_bundle_of_guard_and_seg
     [
         ("attack {scans} -o {out}", "attack.json"),
         ("calibrate {scans} -o {out}/screen.pt --volume-rate 0.5", "calibrate.json"),
-        ("calibrate {scans} -o {out}/screen.pt --network brain_mri_defended_segmentation", "guard_calibrate.json"),
-        ("guard brain_mri_defended_segmentation {scans} -o {out}", "guard.json"),
+        ("calibrate {scans} -o {out}/screen.pt --network brain_mri_segmentation", "guard_calibrate.json"),
+        ("guard brain_mri_segmentation {scans} -o {out}", "guard.json"),
         ("screen {scans} -o {out} --combined", "combined.json"),
         ("screen {scans} -o {out}", "adversarial.json"),
     ],
@@ -60,7 +60,7 @@ def test_verbs_run_the_configurations_that_are_named(words, last, tmp_path, monk
         (tmp_path / "result.txt").touch()
 
     monkeypatch.setattr("monai_advdefense.bundle_tools.run_bundle.run_bundle", run_bundle)
-    scans = write_phantom_dataset(tmp_path / "scans", 4, shape=(24, 12, 24)) / "images"
+    scans = write_phantom_dataset(tmp_path / "scans", 5, shape=(24, 12, 24)) / "images"
     named = ["--config-file", "inference.json", "adversarial.json"]
     assert main([*words.format(scans=scans, out=tmp_path).split(), *named]) == 0
     assert [path.name for path in seen[:2]] == ["inference.json", "adversarial.json"]

@@ -1,3 +1,5 @@
+from operator import length_hint
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -102,6 +104,12 @@ def test_the_folder_is_listed_when_the_iteration_starts(tmp_path):
         list(dataset)
     write_phantom_dataset(tmp_path / "later", 1, shape=(24, 24, 24))
     assert len(list(dataset)) == 1
+
+
+def test_the_number_of_volumes_is_known_beforehand_where_they_can_be_counted(folder):
+    dataset = _dataset(folder)
+    assert length_hint(dataset, -1) == len(list(dataset)) == 3
+    assert length_hint(_dataset(item for item in [{"image": "a.nii"}]), -1) == -1
 
 
 def test_an_empty_list_is_refused():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from monai_advdefense.errors import CalibrationError, InputError
-from monai_advdefense.guard.fit_screen import fit_screen
+from monai_advdefense.guard.fit_screen import check_subjects, fit_screen
 from monai_advdefense.guard.screen import SCREEN_SCORES, Screen
 from monai_advdefense.guard.stored import MOST_SUBJECTS
 from tests.guard.phantom_screen import CLASSES, RATE, clean_volumes, numbers, phantom
@@ -87,6 +87,11 @@ def test_a_rate_that_the_subjects_cannot_carry_is_refused_with_their_number():
     screen = Screen(CLASSES)
     with pytest.raises(CalibrationError, match="at least 19 subjects for a rate of 0.05 of volumes, found 9"):
         fit_screen(screen, clean_volumes(), false_positive_rate=0.05)
+    # Nobody would be judged by what others gave.
+    with pytest.raises(
+        CalibrationError, match=r"at least 5 subjects for a rate of 0\.5 .*, found 4: add volumes of others$"
+    ):
+        check_subjects(4, 0.5)
     with pytest.raises(InputError, match="between 0 and 1"):
         fit_screen(screen, clean_volumes(), false_positive_rate=5)
     assert torch.isnan(screen.threshold)
