@@ -130,6 +130,7 @@ def informed_attacker(numbers: PaperNumbers) -> Iterator[Table]:
     known = select(numbers.guards, knows_guard="yes")
     for (detector, reformer), rows in known.groupby(["detector", "reformer"], sort=False):
         clean = select(numbers.guards, detector=detector, reformer=reformer, form=CLEAN)
+        # Rows of the detector alone, under a name of their own in the column of the targets.
         scores = select(numbers.detection, detector=detector, target=MEAN, knows_guard="yes").assign(target="scores")
         here = pd.concat([rows, clean, scores])
         here["norm"] = here["strength"].map(budget_label).where(here["form"] != CLEAN, "no attack")

@@ -80,9 +80,7 @@ def against_attacker(measured: Measured, rounds: int = ROUNDS) -> pd.DataFrame:
     rows: list[Row] = []
     known, before = "0", list[Examined]()
     for number in range(rounds + 1):
-        left = dict(seen)
-        fitted = [with_attacked(volume, left.pop(volume.subject, [])) if number else volume for volume in volumes]
-        screen = _fitted(measured, fitted, known)
+        screen = _fitted(measured, _all_with_attacked(volumes, seen) if number else volumes, known)
         held_out, training = (replace(measured, split=split, screen_weights=screen) for split in (HELD_OUT, ATTACKED))
         now = [_attacked(held_out, case) for case in held_out.first_cases]
         rows.append({"round": number, **_row(held_out, now, before), **_noise(held_out.screen, noisy)})
@@ -95,6 +93,12 @@ def against_attacker(measured: Measured, rounds: int = ROUNDS) -> pd.DataFrame:
             for case in training.first_cases:
                 seen.setdefault(case["subject"], []).append(_numbers(training, case))
     return pd.DataFrame(rows)
+
+
+def _all_with_attacked(volumes: Sequence[CleanVolume], seen: Mapping[str, list[SliceNumbers]]) -> list[CleanVolume]:
+    """The volumes without synthetic noise; the first of a subject, which was attacked, with the attacked slices."""
+    first = {volume.subject: volume for volume in reversed(volumes)}
+    return [with_attacked(each, seen.get(each.subject, []) if each is first[each.subject] else []) for each in volumes]
 
 
 def _volumes(measured: Measured) -> list[CleanVolume]:
