@@ -41,17 +41,21 @@ def attack(
             :func:`~monai_advdefense.bundle_tools.bundle_folder.config_files_of`.
         device: such as ``"cuda:1"``; None takes a GPU where there is one.
         target: what the attack aims at, see :class:`~monai_advdefense.transforms.DAGAttack`.
-        step_size: L2 norm of one step, for images in [0, 1].
+        step_size: L2 norm of one step, for images in [0, 1]; 0 would change nothing.
         slices: number of slices of each volume to attack; None attacks them all.
         seed: of random targets.
 
     Raises:
-        InputError: if the bundle is not found, or an input cannot be used; the others are written nevertheless.
+        InputError: if the step size is not above 0, the bundle is not found, or an input cannot be used; the other
+            inputs are written nevertheless.
     """
+    from monai_advdefense.attacks.arguments import check_positive
     from monai_advdefense.bundle_tools.bundle_folder import config_files_of
     from monai_advdefense.bundle_tools.find_bundle import find_bundle
     from monai_advdefense.bundle_tools.run_bundle import run_bundle
 
+    if step_size is not None:
+        check_positive("--step-size", step_size)
     folder, results = find_bundle(bundle, bundle_dir), os.path.abspath(output_dir)
     configs = config_files_of(folder, (*config_files, "attack"))
     settings = {"device": device, "target": target, "step_size": step_size, "slices": slices, "seed": seed}

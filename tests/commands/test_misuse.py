@@ -194,6 +194,7 @@ def _last_line(words, capfd):
         ("info --bundle-dir nowhere", r"bundles: expected a bundle, a folder with .*, found none at nowhere: unpack"),
         ("info --bundle-dir empty", r"bundles: expected a bundle, a folder with .*, found none at empty: unpack"),
         ("merge empty", r"empty: expected a manifest of a run that has ended, found none: give the output folder"),
+        ("attack scans -o out --step-size 0", r"--step-size: expected a finite number above 0, found 0.0: give such"),
         ("attack scans -o out --target nothing", r".*nothing.*: "),
         ("calibrate scans -o s.pt", r"subjects: .*|.*at least 19 subjects for a rate of 0.05 of volumes, found 1.*"),
     ],
