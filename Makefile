@@ -148,7 +148,9 @@ device-check: $(READY)
 
 results: $(READY)
 	$(BIN)/python -m experiments.evaluation --dataset_dir $(DATASET_DIR)
+	$(BIN)/python -m experiments.screen.against_attacker --dataset_dir $(DATASET_DIR)
 	$(BIN)/python -m experiments.screen --dataset_dir $(DATASET_DIR)
+	$(BIN)/python -m experiments.screen --dataset_dir $(DATASET_DIR) --overlays adversarial
 	$(BIN)/python -m experiments.certified --dataset_dir $(DATASET_DIR)
 	$(BIN)/python -m experiments.defences --dataset_dir $(DATASET_DIR)
 
