@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from ignite.engine import Engine
 from monai.data import MetaTensor
 from monai.transforms import Compose, Orientation, SaveImaged
 from monai.utils.enums import MetaKeys
@@ -21,9 +23,11 @@ from torch import Tensor
 
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.bundle_tools.guard_in_front import UNFITTED, ScreenGuard
+from monai_advdefense.bundle_tools.leave_out_broken import leave_out_broken
 from monai_advdefense.bundle_tools.predict_slices import kept_slices
 from monai_advdefense.bundle_tools.spectral_guard import Transforms, flat
 from monai_advdefense.checksums import file_sha256
+from monai_advdefense.errors import BatchError, InputError
 from monai_advdefense.ras_affine import ras_affine
 from monai_advdefense.report import (
     BundleFacts,
@@ -84,6 +88,13 @@ class GuardReport:
             # Before minutes are spent on volumes that cannot be checked.
             print(f"warning: {UNFITTED}", file=sys.stderr, flush=True)
 
+    def leave_out_broken(self, dataset: Any) -> None:
+        """Leave out what cannot be loaded, see :func:`~.leave_out_broken.leave_out_broken`; :meth:`finish` tells it.
+
+        An evaluator counts the items when it is built: call this before.
+        """
+        leave_out_broken(dataset, self.run_log, key=self.guard.key)
+
     def postprocessing(self, theirs: Transforms) -> Compose:
         """A postprocessing of :meth:`ScreenGuard.postprocessing` that ends with what writes."""
         return Compose([*map(_telling_where, flat(theirs).transforms), self.write])
@@ -106,6 +117,18 @@ class GuardReport:
                 with atomic_path(self.outputs.path(source, postfix, suffix)) as temporary:
                     temporary.write_text(text, encoding="utf-8", newline="")
         return dict(data)
+
+    def run(self, evaluator: Engine) -> None:
+        """Run an evaluator, and finish; errors as of :meth:`finish`, or what ends the run."""
+        try:
+            evaluator.run()
+        except InputError:
+            # A bundle of ours goes on after a volume that failed, and ends so: there is a report about the others.
+            if self.run_log.attempted:
+                with suppress(BatchError):
+                    self.finish()
+            raise
+        self.finish()
 
     def finish(self) -> None:
         """Write the report about all volumes, and say what failed.

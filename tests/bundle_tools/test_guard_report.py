@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 import re
+from typing import ClassVar
 
 import pytest
 import torch
@@ -99,3 +100,24 @@ def test_a_report_that_cannot_be_written_costs_itself_and_is_told_at_the_end(gua
     assert (tmp_path / "out" / "b_scores.csv").is_file()
     with pytest.raises(InputError, match=r"1 of 2 volumes failed"):
         report.finish()
+
+
+def test_a_bundle_that_ends_at_a_volume_that_failed_has_its_report_nevertheless(guarded, tmp_path):
+    guard, report = guarded
+    after = report.postprocessing(guard.postprocessing(Compose([]), network=nn.Identity(), inferer=SimpleInferer()))
+
+    class Evaluator:
+        volumes: ClassVar = []
+
+        def run(self):
+            for name in self.volumes:
+                after(_data(guard, tmp_path / "in" / f"{name}.nii.gz"))
+            raise InputError("b.nii.gz: expected ...")
+
+    with pytest.raises(InputError, match=r"b\.nii"):
+        report.run(Evaluator())
+    assert not (tmp_path / "out" / "report.csv").exists()
+    Evaluator.volumes.append("a")
+    with pytest.raises(InputError, match=r"b\.nii"):
+        report.run(Evaluator())
+    assert "a.nii.gz,not_checked" in (tmp_path / "out" / "report.csv").read_text(encoding="utf-8")

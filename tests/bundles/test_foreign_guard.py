@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 from monai_advdefense.bundle_tools.find_bundle import find_bundle
 from monai_advdefense.commands.calibrate import calibrate
 from monai_advdefense.commands.guard import guard
+from monai_advdefense.commands.main import main
 from monai_advdefense.data.phantom import brain_phantom
 from monai_advdefense.errors import BatchError, CalibrationError, InputError
 
@@ -211,8 +212,30 @@ def test_the_screen_is_fitted_for_our_own_segmenter_as_well_and_its_bundle_is_le
     assert _files(ours) == before
     _save(tmp_path / "data", "clean", _volume(40, 1))
     _save(tmp_path / "data", "blurred", _blurred(_volume(40, 1)))
-    guard(ours, tmp_path / "data", tmp_path / "out", screen_file=tmp_path / "screen.pt", **named)
+    (tmp_path / "data" / "bad.nii.gz").write_text("no image")
+    with pytest.raises(InputError, match=r"bad\.nii\.gz: .* \(1 of 3 volumes failed\)"):
+        guard(ours, tmp_path / "data", tmp_path / "out", screen_file=tmp_path / "screen.pt", **named)
     assert _verdicts(tmp_path / "out") == {"blurred": ("reject", "smooth"), "clean": ("clean", "")}
+
+
+def test_files_that_cannot_be_read_cost_themselves_alone(fitted, tmp_path, capfd):
+    theirs, screen, _ = fitted
+    for name in ("a", "c", "d"):
+        _save(tmp_path / "data", name, _volume(40, 1))
+    whole = (tmp_path / "data" / "a.nii.gz").read_bytes()
+    (tmp_path / "data" / "b.nii.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "data" / "d.nii.gz").write_bytes(b"")
+    words = ["guard", theirs, tmp_path / "data", "-o", tmp_path / "out", "--screen", screen]
+    assert main([*map(str, words)]) == 2
+    told = capfd.readouterr().err.splitlines()
+    assert [line.split(": ")[1] for line in told if line.startswith("failed: ")] == [
+        str(tmp_path / "data" / f"{name}.nii.gz") for name in ("b", "d")
+    ]
+    assert told[-1].endswith("(2 of 4 volumes failed)")
+    assert {name: verdict for name, (verdict, _) in _verdicts(tmp_path / "out").items()} == {
+        "a": "clean", "b": "failed", "c": "clean", "d": "failed",
+    }  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").glob("*_seg.nii.gz")) == ["a_seg.nii.gz", "c_seg.nii.gz"]
 
 
 def test_without_a_fit_nothing_is_called_clean_and_the_way_out_is_named(tmp_path, capsys):
