@@ -9,7 +9,7 @@ from monai.bundle import ConfigParser
 from monai.bundle.config_item import ComponentLocator
 from monai.transforms import Invertd
 
-from experiments.spelled_out import spelled_out
+from experiments.bundles import spelled_out
 
 STOCK_SECTIONS = ("preprocessing", "postprocessing", "inferer")
 # What the composite needs of this package to segment and judge a volume.
