@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from monai_advdefense.errors import own_error
 
-__all__ = ["quiet_own_errors"]
+__all__ = ["quiet_errors", "quiet_own_errors"]
 
 _LOGGERS = ("monai.handlers.StatsHandler", "ignite.engine.engine.SupervisedEvaluator")
 
@@ -18,5 +20,21 @@ def quiet_own_errors() -> None:
         logging.getLogger(name).addFilter(_is_about_others)
 
 
+@contextmanager
+def quiet_errors() -> Iterator[None]:
+    """Let them say nothing of any error in the block, for one who tells it."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_is_no_error)
+    try:
+        yield
+    finally:
+        for name in _LOGGERS:
+            logging.getLogger(name).removeFilter(_is_no_error)
+
+
+def _is_no_error(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR
+
+
 def _is_about_others(record: logging.LogRecord) -> bool:
-    return record.levelno < logging.ERROR or own_error(sys.exc_info()[1]) is None
+    return _is_no_error(record) or own_error(sys.exc_info()[1]) is None

@@ -16,6 +16,7 @@ from monai_advdefense.bundle_tools import run_bundle
 from monai_advdefense.bundle_tools.bundle_folder import is_guarded, merged_config
 from monai_advdefense.errors import AdvDefenseError, first_cause
 from monai_advdefense.messages import broken_rule, reason
+from monai_advdefense.quiet_own_errors import quiet_errors
 
 __all__ = ["run_foreign_bundle"]
 
@@ -47,7 +48,8 @@ def run_foreign_bundle(
             remedy = "run it by advdefense screen, fit it by advdefense calibrate without --network"
             raise broken_rule(bundle, "a bundle without a guard", "one that has its own", remedy)
         _check_entries(ConfigParser(config), overlays, overrides, config_files[0])
-        run_bundle.run_bundle(bundle, [*config_files, *overlays], overrides)
+        with quiet_errors():
+            run_bundle.run_bundle(bundle, [*config_files, *overlays], overrides)
     except AdvDefenseError:
         raise
     except Exception as error:
