@@ -75,14 +75,12 @@ def _clean(numbers: Numbers, table: pd.DataFrame) -> Table:
 
 def _group(numbers: Numbers, table: pd.DataFrame, group: str) -> Table:
     names, titles = TEXTS["columns"][group], TEXTS["quantities"]
-    header = ["Condition", "Slices, volumes", *(titles[name] for name in names), "Wanted", "Volumes' causes"]
+    header = ["Condition", "Slices, volumes", *(titles[name] for name in names), "Volumes' causes"]
     lines = []
     for row in table[table["group"] == group].to_dict("records"):
-        marks = [(title, *_judged(row, name)) for name, title in titles.items()]
-        wanted = [f"{title} {bound}: {met}" for title, bound, met in marks if met != "–"]
-        cells = [numbers.cell(row, name) for name in names]
+        cells = [_beside_wanted(numbers, row, name) for name in names]
         size = f"{row['slices']:.0f}, {row['volumes']:.0f}"
-        lines.append([row["condition"], size, *cells, "; ".join(wanted) or "reported", row["volume_causes"] or "–"])
+        lines.append([row["condition"], size, *cells, row["volume_causes"] or "–"])
     return _table(numbers, TEXTS["titles"][group], header, lines)
 
 
@@ -149,6 +147,12 @@ def _met(row: dict[Any, Any], target: Target) -> str:
 def _judged(row: dict[Any, Any], name: str) -> tuple[str, str]:
     """What was wanted of a figure, and whether it is met."""
     return row.get(f"{name}_wanted") or "–", row.get(f"{name}_met") or "–"
+
+
+def _beside_wanted(numbers: Numbers, row: dict[Any, Any], name: str) -> str:
+    """A figure, and below it what was wanted, if anything was."""
+    bound, met = _judged(row, name)
+    return numbers.cell(row, name) if met == "–" else f"{numbers.cell(row, name)}<br>({bound}: {met})"
 
 
 def _absent(table: pd.DataFrame) -> list[str]:

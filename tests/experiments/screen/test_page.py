@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.screen.conditions import ATTACKS, SPOILT
+from experiments.screen.conditions import ATTACKS, CLEAN, SPOILT
 from experiments.screen.page import page
 from experiments.screen.targets import GROUPS, TARGETS, Target
 from experiments.tables import read_table
@@ -64,3 +64,11 @@ def test_a_bound_may_have_two_ends():
     target = Target("dice_coverage", 0.85, up_to=0.95)
     assert [target.met(value) for value in (0.8, 0.9, 0.99)] == [False, True, False]
     assert str(target) == "0.85 to 0.95"
+
+
+def test_what_was_wanted_stands_below_each_figure():
+    folder = DOCS / "results"
+    table = read_table(folder / "screen.csv")
+    marks = [column for column in table if column.endswith("_met")]
+    wanted = table[table["condition"] != CLEAN][marks].isin(["yes", "missed"]).to_numpy().sum()
+    assert page(folder).count(": yes)") + page(folder).count(": missed)") == wanted > 0
