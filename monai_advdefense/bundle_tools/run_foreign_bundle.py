@@ -36,7 +36,7 @@ def run_foreign_bundle(
         config_files: its configurations, later ones over earlier ones.
         overlays: configurations that are laid over them.
         overrides: values by the id of an entry; None leaves an entry as it is.
-        log: file to write the traceback to, if the bundle ends with an error of its own.
+        log: file to write the traceback to, if the bundle ends with an error of its own; that of an earlier run goes.
 
     Raises:
         InputError: if it has a guard already, it lacks an entry that an overlay refers to, an override names no entry,
@@ -48,6 +48,8 @@ def run_foreign_bundle(
             remedy = "run it by advdefense screen, fit it by advdefense calibrate without --network"
             raise broken_rule(bundle, "a bundle without a guard", "one that has its own", remedy)
         _check_entries(ConfigParser(config), overlays, overrides, config_files[0])
+        # That of an earlier run says nothing of this one.
+        log.unlink(missing_ok=True)
         with quiet_errors():
             run_bundle.run_bundle(bundle, [*config_files, *overlays], overrides)
     except AdvDefenseError:

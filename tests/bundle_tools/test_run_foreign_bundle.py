@@ -51,6 +51,8 @@ def test_an_error_of_the_bundle_is_one_line_and_its_traceback_a_file(run, tmp_pa
     with pytest.raises(InputError, match=r"a bundle that runs to its end, found ZeroDivisionError: why: does it run"):
         run({"run": [_call(name)]}, {})
     assert "Traceback" in (tmp_path / "log.txt").read_text()
+    run({"run": ["$1"]}, {})
+    assert not (tmp_path / "log.txt").exists()
 
 
 def test_a_bundle_that_has_a_guard_already_is_refused(run, tmp_path):
