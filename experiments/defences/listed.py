@@ -19,19 +19,18 @@ __all__ = ["Defence", "defences_of", "submitted", "undefended"]
 _SEGMENTATION, _REFORMER = "brain_mri_segmentation", "brain_mri_reformer"
 _COMPOSITE = "brain_mri_defended_segmentation"
 
-# Where the bundles keep weights of each kind, from ``models`` on: of clean slices, and trained against attacks.
-_PLAIN = {_SEGMENTATION: "model.pt", _COMPOSITE: "model.pt"}
-_TRAINED = dict.fromkeys((_SEGMENTATION, _REFORMER, _COMPOSITE), "adversarial/model.pt")
+# Folder of the weights that were trained against attacks, beside those of clean slices.
+_TRAINED = "adversarial"
 
 Defence = Callable[[Path], nn.Module]
 """From the folder of the bundles to a network from slices ``(B, 1, H, W)`` in [0, 1] to logits."""
 
 
-def _weights(bundles: Path, name: str, kind: Mapping[str, str]) -> Path:
-    return bundles / name / "models" / kind[name]
+def _weights(bundles: Path, name: str, kind: str = "") -> Path:
+    return bundles / name / "models" / kind / "model.pt"
 
 
-def _loaded(bundles: Path, name: str, kind: Mapping[str, str]) -> nn.Module:
+def _loaded(bundles: Path, name: str, kind: str = "") -> nn.Module:
     network = network_of(bundles / name)
     load_weights(_weights(bundles, name, kind), network)
     return network.requires_grad_(False)
@@ -39,12 +38,12 @@ def _loaded(bundles: Path, name: str, kind: Mapping[str, str]) -> nn.Module:
 
 def undefended(bundles: Path) -> nn.Module:
     """The segmenter alone."""
-    return _loaded(bundles, _SEGMENTATION, _PLAIN)
+    return _loaded(bundles, _SEGMENTATION)
 
 
 def _guard(bundles: Path) -> DefendedSegmenter:
     """With the segmenter that was not trained against attackers."""
-    network = _loaded(bundles, _COMPOSITE, _PLAIN)
+    network = _loaded(bundles, _COMPOSITE)
     if not isinstance(network, DefendedSegmenter):
         found = type(network).__name__
         raise broken_rule(bundles / _COMPOSITE, "a DefendedSegmenter", found, "give our bundles")

@@ -96,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the screen on the test split and write the page of its figures."""
     parser = page_parser("screen", main.__doc__, page="screen-results.md")
     parser.add_argument("--screen", metavar="FILE", help="weights of the screen; by default those of the bundle")
-    parser.add_argument("--overlays", nargs="+", default=[], metavar="NAME", help="of the composite, as adversarial")
+    parser.add_argument(
+        "--overlays", nargs="+", default=[], choices=["adversarial"], help="of the composite, whose table the page has"
+    )
     parser.add_argument("--kept_only", action="store_true", help="measure nothing, tell of what was measured")
     print(f"wrote {measure_screen(**vars(parser.parse_args(arguments)))}")
 
