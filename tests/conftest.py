@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -27,3 +28,20 @@ def _no_handlers_left() -> Iterator[None]:
     for handler in logging.root.handlers[:]:
         if type(handler) is logging.StreamHandler:
             logging.root.removeHandler(handler)
+
+
+@pytest.fixture
+def refuse_folder(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets the system refuse to list folders whose paths end so, whoever runs the tests."""
+
+    def refuse_folder(ending: str) -> None:
+        scandir = os.scandir
+
+        def refuse(path):
+            if str(path).endswith(ending):
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+
+    return refuse_folder

@@ -31,14 +31,7 @@ def test_a_folder_is_left_out_by_whatever_link(folder, tmp_path):
     assert "out/5" not in _names(folder, exclude=tmp_path / "results")
 
 
-def test_a_folder_that_cannot_be_read_is_not_passed_over(folder, monkeypatch):
-    scandir = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("d"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+def test_a_folder_that_cannot_be_read_is_not_passed_over(folder, refuse_folder):
+    refuse_folder("d")
     with pytest.raises(InputError, match="c/d: expected a readable folder, found Permission denied: check its permis"):
         _names(folder)

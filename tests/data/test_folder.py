@@ -68,16 +68,9 @@ def test_a_folder_without_volumes_is_refused(make, found, tmp_path):
         volume_datalist(tmp_path / "data")
 
 
-def test_an_unreadable_folder_is_refused(tmp_path, monkeypatch):
+def test_an_unreadable_folder_is_refused(tmp_path, refuse_folder):
     _touch(tmp_path, "a.nii", "x/b.nii")
-    scandir = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("x"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    refuse_folder("x")
     with pytest.raises(InputError, match="x: expected a readable folder, found Permission denied"):
         volume_datalist(tmp_path)
 
