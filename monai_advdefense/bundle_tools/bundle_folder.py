@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from monai_advdefense.messages import broken_rule, one_line, reason
 __all__ = ["config_files_of", "config_of", "is_guarded", "merged_config", "network_of", "setting_of", "weights_of"]
 
 _SUFFIXES = ("json", "yaml", "yml")
+_GUARDS = {"DefendedSegmenter", "Guard", "ScreenGuard", "Screen", "load_screen"}
 
 
 def config_of(bundle: str | Path) -> Path:
@@ -71,8 +72,19 @@ def merged_config(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def is_guarded(config: Mapping[str, Any]) -> bool:
-    """Whether a configuration holds a guard of ours."""
-    return bool({"screen", "guard"} & config.keys())
+    """Whether a configuration builds a guard of ours, wherever and by whatever name; nothing is built to tell."""
+    return any(_GUARDS.intersection(path) for package, *path in _targets(config) if package == "monai_advdefense")
+
+
+def _targets(part: object) -> Iterator[list[str]]:
+    """What a part of a configuration builds: the names in each ``_target_``."""
+    if isinstance(part, Mapping):
+        if "_target_" in part:
+            yield str(part["_target_"]).split(".")
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from _targets(each)
 
 
 def _is_replaced(name: str, later: Set[str]) -> bool:

@@ -24,6 +24,7 @@ _IN_A_WORKER = re.compile(
     r"^Caught .+? in DataLoader worker process .+?^(?:\w+\.)*(\w+: [^\n]+)$", re.DOTALL | re.MULTILINE
 )
 _REFERENCE = re.compile(r"@([\w#]+)")
+_ENTRY_USED = re.compile(r"[@%]#*(\w+)")
 
 
 def run_foreign_bundle(
@@ -39,8 +40,9 @@ def run_foreign_bundle(
         log: file to write the traceback to, if the bundle ends with an error of its own; that of an earlier run goes.
 
     Raises:
-        InputError: if it has a guard already, it lacks an entry that an overlay refers to, an override names no entry,
-            an input cannot be used, or the bundle ends with an error of its own.
+        InputError: if it has a guard already, it lacks an entry that an overlay refers to, an overlay replaces one that
+            it refers to, an override names no entry, an input cannot be used, or the bundle ends with an error of its
+            own.
     """
     try:
         config = merged_config(config_files)
@@ -69,10 +71,18 @@ def _told(error: BaseException) -> str:
 
 
 def _check_entries(theirs: ConfigParser, overlays: Sequence[Path], overrides: Mapping[str, Any], file: Path) -> None:
-    """Check that there is what the overlays refer to: MONAI's own message names it as an option."""
+    """Check that there is what the overlays refer to, and that they replace nothing that the bundle refers to.
+
+    MONAI's own message names what is missing as an option, and says nothing of what is replaced.
+    """
     ours = [ConfigParser.load_config_file(str(overlay)) for overlay in overlays]
     given = {"bundle_root", *overrides, *(name for config in ours for name in config)}
+    used = {*_ENTRY_USED.findall(str(theirs.get()))} - {"run"}
     for overlay, config in zip(overlays, ours, strict=True):
+        for name in config:
+            if name in used and name in theirs:
+                remedy = "rename it and what refers to it"
+                raise broken_rule(file, f"no entry {name} of its own, which {overlay.name} defines", "one", remedy)
         laid_in = [name.rpartition("#")[0] for name in config if "#" in name]
         for name in [*laid_in, *_REFERENCE.findall(json.dumps(config))]:
             if name not in given and name not in theirs:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,12 +9,16 @@ import torch
 from monai_advdefense.bundle_tools.bundle_folder import (
     config_files_of,
     config_of,
+    is_guarded,
     merged_config,
     network_of,
     setting_of,
     weights_of,
 )
 from monai_advdefense.errors import InputError
+
+OURS = "monai_advdefense"
+BUNDLES = Path(__file__).parents[2] / "bundles"
 
 
 @pytest.fixture
@@ -92,3 +97,37 @@ def test_a_configuration_of_which_later_ones_leave_nothing_is_told(tmp_path):
             InputError, match=rf"{idle}.json: expected entries that later files leave, found none: name"
         ):
             merged_config(files)
+
+
+@pytest.mark.parametrize(
+    ("config", "guarded"),
+    [
+        ({"guard": {"_target_": f"{OURS}.bundle_tools.ScreenGuard"}}, True),
+        ({"mine": "@all#0#a", "all": [{"a": {"_target_": f"{OURS}.bundle_tools.Guard.from_bundle"}}]}, True),
+        ({"screen": "$@made.eval()", "made": {"_target_": f"{OURS}.guard.Screen"}}, True),
+        ({"screen": None, "network_def": {"_target_": f"{OURS}.guard.defended_segmenter.DefendedSegmenter"}}, True),
+        ({"guard": {"_target_": "torch.nn.Dropout"}, "screen": True}, False),
+        ({"guard": "@screen", "screen": {"_target_": "theirs.Guard", "name": f"{OURS}.bundle_tools.Guard"}}, False),
+        ({"guard": {"_target_": f"{OURS}.guard.Reformer"}}, False),
+    ],
+)
+def test_a_guard_is_known_by_what_it_is_not_by_its_name(config, guarded):
+    assert is_guarded(config) == guarded
+
+
+def test_a_guard_is_found_in_what_json_and_yaml_say_together(tmp_path):
+    (tmp_path / "base.yaml").write_text("guard: {_target_: theirs.Guard, parts: [1]}")
+    (tmp_path / "over.json").write_text(json.dumps({"guard#_target_": f"{OURS}.bundle_tools.ScreenGuard"}))
+    (tmp_path / "none.yml").write_text("guard: null\nrun: []")
+    base, over, none = (tmp_path / name for name in ("base.yaml", "over.json", "none.yml"))
+    assert [is_guarded(merged_config(files)) for files in ([base], [base, over])] == [False, True]
+    (tmp_path / "base.yaml").write_text(f"guard: {{_target_: {OURS}.bundle_tools.ScreenGuard}}\nother: 1")
+    assert [is_guarded(merged_config(files)) for files in ([base], [base, none])] == [True, False]
+
+
+@pytest.mark.parametrize("overlay", ["calibrate", "certified", "combined", "spectral"])
+def test_the_composite_is_guarded_by_each_of_its_overlays_and_its_parts_are_not(overlay):
+    parts = (config_of(BUNDLES / f"brain_mri_{name}") for name in ("detector", "reformer", "segmentation"))
+    assert not any(is_guarded(merged_config([part])) for part in parts)
+    composite = config_files_of(BUNDLES / "brain_mri_defended_segmentation", ["inference", overlay])
+    assert is_guarded(merged_config(composite))

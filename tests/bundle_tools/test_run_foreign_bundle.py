@@ -57,7 +57,23 @@ def test_an_error_of_the_bundle_is_one_line_and_its_traceback_a_file(run, tmp_pa
 
 def test_a_bundle_that_has_a_guard_already_is_refused(run, tmp_path):
     with pytest.raises(InputError, match=r"a bundle without a guard, found one that has its own: run it"):
-        run({"screen": {}, "run": ["$1"]}, {})
+        run({"theirs": {"_target_": "monai_advdefense.bundle_tools.ScreenGuard"}, "run": ["$1"]}, {})
+    assert not (tmp_path / "log.txt").exists()
+
+
+def test_a_bundle_may_call_something_else_guard(run, tmp_path):
+    ours = {"guard": str(tmp_path / "ours"), "run": ["$open(@guard, 'w')"]}
+    run({"guard": {"_target_": "theirs.Guard"}, "screen": True, "run": ["$1"]}, ours)
+    assert (tmp_path / "ours").exists()
+
+
+@pytest.mark.parametrize("use", ["@guard", "$1 + @guard#strength", "%guard"])
+def test_an_entry_that_the_bundle_needs_is_not_replaced(run, tmp_path, use):
+    entries = {"guard": {"strength": 1}, "network_def": {"p": use}, "run": ["$1"]}
+    with pytest.raises(
+        InputError, match=r"inference\.json: expected no entry guard of its own, which over.json defines, found one: "
+    ):
+        run(entries, {"guard": 2})
     assert not (tmp_path / "log.txt").exists()
 
 
