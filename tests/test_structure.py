@@ -16,6 +16,14 @@ FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.p
 PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "monai_advdefense")]
 
 ERRORS = {"AdvDefenseError", "CalibrationError", "InputError", "OutputError"}
+# TorchScript compiles no function of the messages.
+SCRIPTED = {
+    "guard/detector.py",
+    "guard/divergence.py",
+    "guard/scores/structure_shape.py",
+    "guard/spectrum.py",
+    "networks/input_size.py",
+}
 FORM = re.compile(r"[^:]+: expected .+, found .+: .+", re.DOTALL)
 SHAPE = re.compile(
     r"\((?:\.\.\.|B|C|D|H|K|M|N|R|S|V|X|n|1|\d+|slices|\*spatial)[^()]*[,)]|\(B or 1|\(\)|scalar"
@@ -137,6 +145,17 @@ def test_messages_have_one_form():
         if not FORM.fullmatch(_literal(node))
     }
     assert other == set()
+
+
+def test_messages_are_made_in_one_place_except_in_torchscript():
+    raised = {
+        path.relative_to(ROOT / "monai_advdefense").as_posix()
+        for path in PACKAGE
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)
+        if isinstance(node.exc.func, ast.Name) and node.exc.func.id in ERRORS
+    }
+    assert raised == SCRIPTED
 
 
 def test_each_file_has_a_test_at_the_mirrored_path():

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.class_indices import label_type
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import Decided, Decision, SpectralDecision, accepts
 from monai_advdefense.guard.detector import ReconstructionDetector
 from monai_advdefense.guard.divergence import divergence_score
 from monai_advdefense.guard.mark_rejected import with_rejected
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["DefendedSegmenter"]
 
@@ -60,7 +60,7 @@ class DefendedSegmenter(nn.Module):
     ) -> None:
         super().__init__()
         if not (math.isfinite(temperature) and temperature > 0):
-            raise InputError(f"temperature: expected a positive, finite number, found {temperature}: 1 is usual")
+            raise broken_rule("temperature", "a positive, finite number", temperature, "1 is usual")
         self.detector = detector
         self.reformer = reformer
         self.segmenter = segmenter

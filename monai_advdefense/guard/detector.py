@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from monai_advdefense.errors import InputError
 from monai_advdefense.guard.decision import accepts
 from monai_advdefense.guard.spectrum import fft_shift_magnitude
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["ReconstructionDetector"]
 
@@ -51,7 +52,7 @@ class ReconstructionDetector(nn.Module):
     def __init__(self, network: nn.Module, *, domain: str = "spectrum", shift: bool = True, log: bool = True) -> None:
         super().__init__()
         if domain not in ("spectrum", "image"):
-            raise InputError(f"domain: expected 'spectrum' or 'image', found {domain!r}: choose one of them")
+            raise broken_rule("domain", "'spectrum' or 'image'", repr(domain), "choose one of them")
         self.network = network
         self.domain = domain
         self.shift = shift

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.calibration import minimum_scores, threshold_over_domains
 from monai_advdefense.guard.fit_typicality import FOLDS, FittedTypicality, fit_typicality_numbers
 from monai_advdefense.guard.predicted_dice import fit_dice_predictor
@@ -25,6 +25,7 @@ from monai_advdefense.guard.stored import MOST_SUBJECTS
 from monai_advdefense.guard.typicality import SliceScores
 from monai_advdefense.guard.verdict import VolumeReference, fit_volume_reference
 from monai_advdefense.guard.volume_numbers import VolumeNumbers
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["CleanVolume", "check_subjects", "fit_screen", "minimum_subjects"]
 
@@ -180,15 +181,12 @@ def check_subjects(subjects: int, volume_rate: float) -> None:
     """
     needed = minimum_subjects(volume_rate)
     if subjects > MOST_SUBJECTS:
-        raise CalibrationError(
-            f"volumes: expected those of at most {MOST_SUBJECTS} subjects, found {subjects}: calibrate on fewer of them"
-        )
+        rule, remedy = f"those of at most {MOST_SUBJECTS} subjects", "calibrate on fewer of them"
+        raise broken_rule("volumes", rule, subjects, remedy, error=CalibrationError)
     if subjects < needed:
         other_rate = f", or ask for a rate of {1 / (subjects + 1):.2g} or more" if subjects >= FOLDS else ""
-        raise CalibrationError(
-            f"volumes: expected those of at least {needed} subjects for a rate of {volume_rate:g} of volumes, "
-            f"found {subjects}: add volumes of others{other_rate}"
-        )
+        rule = f"those of at least {needed} subjects for a rate of {volume_rate:g} of volumes"
+        raise broken_rule("volumes", rule, subjects, f"add volumes of others{other_rate}", error=CalibrationError)
 
 
 def _check_finite(volumes: Sequence[CleanVolume]) -> None:
@@ -197,10 +195,8 @@ def _check_finite(volumes: Sequence[CleanVolume]) -> None:
         tables = [table for part in numbers for table in (part.divergence, part.area)]
         tables.append(volume.image.clean.features["histogram"])
         if not all(torch.isfinite(table).all() for table in tables):
-            raise InputError(
-                f"volume of {volume.subject}: expected finite predictions, found NaN or infinity: leave it out, or "
-                "look for untrained weights"
-            )
+            remedy = "leave it out, or look for untrained weights"
+            raise broken_rule(f"volume of {volume.subject}", "finite predictions", "NaN or infinity", remedy)
 
 
 def _record(

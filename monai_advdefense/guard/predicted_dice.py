@@ -11,8 +11,9 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 from torch import Tensor
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.calibration import minimum_scores
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["DicePredictor", "PredictedDice", "dice_features", "fit_dice_predictor"]
 
@@ -192,20 +193,17 @@ def _checked(
 ) -> tuple[_Floats, _Floats, npt.NDArray[np.str_]]:
     table, truth = np.asarray(features, dtype=np.float64), np.asarray(dice, dtype=np.float64)
     if table.ndim != 3 or table.shape[:2] != truth.shape or len(subjects) != len(truth):
-        raise InputError(
-            f"features, dice, subjects: expected (V, C - 1, F), (V, C - 1) and V names, found {table.shape}, "
-            f"{truth.shape} and {len(subjects)}: give one row for each volume"
-        )
+        rule, found = "(V, C - 1, F), (V, C - 1) and V names", f"{table.shape}, {truth.shape} and {len(subjects)}"
+        raise broken_rule("features, dice, subjects", rule, found, "give one row for each volume")
     if ((truth < 0) | (truth > 1)).any():
-        raise InputError("dice: expected numbers in [0, 1] or NaN, found others: give Dice, not per cent")
+        raise broken_rule("dice", "numbers in [0, 1] or NaN", "others", "give Dice, not per cent")
     known = np.any(np.isfinite(table).all(axis=-1) & np.isfinite(truth), axis=1)
     needed = minimum_scores(round(1 - coverage, 9))
-    found = len({subject for subject, one in zip(subjects, known.tolist(), strict=True) if one})
-    if found < needed:
-        raise CalibrationError(
-            f"subjects: expected at least {needed} for intervals that hold {coverage:.0%}, found {found}: add subjects "
-            "or ask for a lower coverage"
-        )
+    usable = len({subject for subject, one in zip(subjects, known.tolist(), strict=True) if one})
+    if usable < needed:
+        rule = f"at least {needed} for intervals that hold {coverage:.0%}"
+        remedy = "add subjects or ask for a lower coverage"
+        raise broken_rule("subjects", rule, usable, remedy, error=CalibrationError)
     return table, truth, np.asarray(subjects)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.calibration import quantiles
 from monai_advdefense.guard.divergence import structure_divergence
 from monai_advdefense.guard.scores.neighbour_change import NeighbourChange, neighbour_area
@@ -181,14 +181,11 @@ def fit_prediction_typicality(
     """
     names = sorted(set(subjects))
     if not len(volumes) == len(judged) == len(subjects):
-        raise InputError(
-            f"volumes, judged, subjects: expected one of each for each volume, found {len(volumes)}, {len(judged)} and "
-            f"{len(subjects)}: give the same volumes"
-        )
+        found = f"{len(volumes)}, {len(judged)} and {len(subjects)}"
+        raise broken_rule("volumes, judged, subjects", "one of each for each volume", found, "give the same volumes")
     if len(names) < FOLDS:
-        raise CalibrationError(
-            f"subjects: expected at least {FOLDS}, found {len(names)}: add clean volumes of other subjects"
-        )
+        remedy = "add clean volumes of other subjects"
+        raise broken_rule("subjects", f"at least {FOLDS}", len(names), remedy, error=CalibrationError)
     model = _fitted(volumes, judged, subjects)
     fold = [names.index(name) % FOLDS for name in subjects]
     scores = [torch.empty(0)] * len(volumes)

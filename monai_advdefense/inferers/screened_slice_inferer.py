@@ -13,7 +13,6 @@ from monai.utils import convert_data_type
 from torch import Tensor
 
 from monai_advdefense.class_indices import label_type
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.blank import is_blank
 from monai_advdefense.guard.defended_segmenter import DefendedSegmenter
 from monai_advdefense.guard.predict_slices import predict_slices
@@ -22,6 +21,7 @@ from monai_advdefense.guard.scores.foreground import area, foreground, slice_pos
 from monai_advdefense.guard.screen import Screen, Screened
 from monai_advdefense.guard.verdict_entries import verdict_entries
 from monai_advdefense.inferers.guarded_slice_inferer import GuardedSliceInferer
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["ScreenedSliceInferer"]
 
@@ -56,18 +56,14 @@ class ScreenedSliceInferer(GuardedSliceInferer):
             InputError: ``network`` is no guard, or the slices have another size than ``roi_size``.
         """
         if not isinstance(network, DefendedSegmenter):
-            raise InputError(
-                f"network: expected a DefendedSegmenter, found {type(network).__name__}: give the guard itself, "
-                "neither wrapped nor exported"
-            )
+            remedy = "give the guard itself, neither wrapped nor exported"
+            raise broken_rule("network", "a DefendedSegmenter", type(network).__name__, remedy)
         sides = [n for axis, n in enumerate(inputs.shape[2:]) if axis != self.spatial_dim]
         if inputs.ndim != 5 or sides != list(self.orig_roi_size):
-            raise InputError(
-                f"inputs: expected slices of {tuple(self.orig_roi_size)}, found {tuple(sides)}: make the padding in "
-                "the preprocessing and roi_size agree"
-            )
+            remedy = "make the padding in the preprocessing and roi_size agree"
+            raise broken_rule("inputs", f"slices of {tuple(self.orig_roi_size)}", tuple(sides), remedy)
         if args or kwargs:
-            raise InputError("inputs: expected no further arguments, found some: give them to the network beforehand")
+            raise broken_rule("inputs", "no further arguments", "some", "give them to the network beforehand")
         plain: Tensor = convert_data_type(inputs, Tensor)[0]
         pairs = zip(plain, _native_sizes(inputs, self.spatial_dim), strict=True)
         labels, screened = zip(*(self._judged(volume, network, native) for volume, native in pairs), strict=True)
@@ -151,7 +147,5 @@ def _moved(numbers: PredictionNumbers, device: torch.device) -> PredictionNumber
 def _check_classes(numbers: PredictionNumbers, classes: int) -> None:
     found = numbers.area.shape[1]
     if found != classes:
-        raise InputError(
-            f"network: expected a segmenter of {classes} classes, found {found}: give the screen the number of classes "
-            "of the network"
-        )
+        remedy = "give the screen the number of classes of the network"
+        raise broken_rule("network", f"a segmenter of {classes} classes", found, remedy)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.errors import InputError
 from monai_advdefense.guard.scores.standardization import Standardization
 from monai_advdefense.guard.scores.structure_standardization import StructureStandardization
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["NeighbourChange", "neighbour_area"]
 
@@ -33,7 +33,7 @@ def neighbour_area(area: Tensor) -> Tensor:
                 [ 0.]])
     """
     if area.ndim != 2 or len(area) < 2:
-        raise InputError(f"area: expected (S, C) of at least 2 slices, found {tuple(area.shape)}: give a whole volume")
+        raise broken_rule("area", "(S, C) of at least 2 slices", tuple(area.shape), "give a whole volume")
     before = torch.cat([area[1:2], area[:-1]])
     after = torch.cat([area[1:], area[-2:-1]])
     return 0.5 * (before + after)

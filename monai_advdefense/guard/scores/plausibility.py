@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.scores.position_atlas import PositionAtlas
 from monai_advdefense.guard.scores.standardization import Standardization
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["Plausibility"]
 
@@ -92,9 +93,8 @@ class Plausibility(nn.Module):
         """Z values of each slice by an atlas that has not seen its subject."""
         subjects = subject.unique()
         if len(subjects) < 2:
-            raise CalibrationError(
-                f"subject: expected slices of at least 2 subjects, found {len(subjects)}: add volumes of others"
-            )
+            found, remedy = len(subjects), "add volumes of others"
+            raise broken_rule("subject", "slices of at least 2 subjects", found, remedy, error=CalibrationError)
         new = torch.zeros_like(values)
         for fold in range(min(FOLDS, len(subjects))):
             left_out = torch.isin(subject, subjects[fold::FOLDS])

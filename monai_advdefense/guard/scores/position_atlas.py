@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["PositionAtlas"]
 
@@ -64,17 +65,15 @@ class PositionAtlas(nn.Module):
         """
         expected = (len(position), self.center.shape[1])
         if values.shape != expected or weight.shape != expected or not torch.isfinite(values).all():
-            raise InputError(
-                f"values, weight: expected finite numbers {expected} twice, found {tuple(values.shape)} and "
-                f"{tuple(weight.shape)}: give one row for each slice, and leave out slices that failed"
-            )
+            found = f"{tuple(values.shape)} and {tuple(weight.shape)}"
+            remedy = "give one row for each slice, and leave out slices that failed"
+            raise broken_rule("values, weight", f"finite numbers {expected} twice", found, remedy)
         grid = torch.linspace(0, 1, GRID, dtype=torch.float64).unsqueeze(1)
         window = torch.exp(-0.5 * ((position.double() - grid) / WINDOW) ** 2)
         count = window @ weight.double()
         if not (count >= FEWEST_SLICES).any():
-            raise CalibrationError(
-                f"weight: expected numbers that {FEWEST_SLICES:g} slices show, found none: add slices"
-            )
+            rule = f"numbers that {FEWEST_SLICES:g} slices show"
+            raise broken_rule("weight", rule, "none", "add slices", error=CalibrationError)
         total = count.clamp_min(1e-9)
         center = window @ (weight * values.double()) / total
         residual = values.double() - _at(center, position.double())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["Standardization"]
 
@@ -75,7 +76,8 @@ class Standardization(nn.Module):
         """
         _check(values, position, log_area, self.center.shape[1])
         if len(values) < 20:
-            raise CalibrationError(f"values: expected those of at least 20 slices, found {len(values)}: add volumes")
+            found, remedy = len(values), "add volumes"
+            raise broken_rule("values", "those of at least 20 slices", found, remedy, error=CalibrationError)
         with torch.no_grad():
             for buffer, numbers in ((self.log_area_range, log_area), (self.position_range, position)):
                 buffer.copy_(torch.stack([numbers.min(), numbers.max()]))
@@ -115,13 +117,12 @@ class Standardization(nn.Module):
 def _check(values: Tensor, position: Tensor, log_area: Tensor, features: int) -> None:
     count = len(values)
     if values.shape != (count, features) or position.shape != (count,) or log_area.shape != (count,):
-        raise InputError(
-            f"values, position, log_area: expected (N, {features}), (N,) and (N,), found {tuple(values.shape)}, "
-            f"{tuple(position.shape)} and {tuple(log_area.shape)}: give one position and area for each slice"
-        )
+        found = f"{tuple(values.shape)}, {tuple(position.shape)} and {tuple(log_area.shape)}"
+        rule, remedy = f"(N, {features}), (N,) and (N,)", "give one position and area for each slice"
+        raise broken_rule("values, position, log_area", rule, found, remedy)
     for name, numbers in {"values": values, "position": position, "log_area": log_area}.items():
         if not torch.isfinite(numbers).all():
-            raise InputError(f"{name}: expected finite numbers, found NaN or infinity: leave such slices out")
+            raise broken_rule(name, "finite numbers", "NaN or infinity", "leave such slices out")
 
 
 def _huber_regression(design: Tensor, values: Tensor) -> Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from monai_advdefense.errors import CalibrationError, InputError
+from monai_advdefense.errors import CalibrationError
 from monai_advdefense.guard.scores.standardization import Standardization
+from monai_advdefense.messages import broken_rule
 
 __all__ = ["StructureStandardization"]
 
@@ -73,10 +74,9 @@ class StructureStandardization(nn.Module):
         self._check(values, position, log_area, present)
         enough = present.sum(0) >= FEWEST_SLICES
         if not enough.any():
-            raise CalibrationError(
-                f"present: expected a structure that at least {FEWEST_SLICES} slices show, found at most "
-                f"{int(present.sum(0).max())} slices: add volumes"
-            )
+            rule = f"a structure that at least {FEWEST_SLICES} slices show"
+            found = f"at most {int(present.sum(0).max())} slices"
+            raise broken_rule("present", rule, found, "add volumes", error=CalibrationError)
         with torch.no_grad():
             for index in range(values.shape[1]):
                 rows = present[:, index]
@@ -108,11 +108,10 @@ class StructureStandardization(nn.Module):
     def _check(self, values: Tensor, position: Tensor, log_area: Tensor, present: Tensor) -> None:
         shape = (len(values), self.center.shape[1])
         if values.shape != shape or log_area.shape != shape or present.shape != shape or position.shape != shape[:1]:
-            raise InputError(
-                f"values, position, log_area, present: expected three of shape {shape} and {shape[:1]}, found "
-                f"{tuple(values.shape)}, {tuple(position.shape)}, {tuple(log_area.shape)} and {tuple(present.shape)}: "
-                "give a value for each structure and slice"
-            )
+            *first, last = (tuple(each.shape) for each in (values, position, log_area, present))
+            rule, found = f"three of shape {shape} and {shape[:1]}", f"{', '.join(map(str, first))} and {last}"
+            remedy = "give a value for each structure and slice"
+            raise broken_rule("values, position, log_area, present", rule, found, remedy)
 
 
 def _within(numbers: Tensor, limits: Tensor) -> Tensor:
