@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from monai.networks.blocks import Convolution
 from monai.networks.nets import BasicUNet
 from monai.networks.nets.basic_unet import UpCat
@@ -21,8 +22,9 @@ __all__ = ["accelerated"]
 def accelerated(network: nn.Module) -> nn.Module:
     """Copy a network for attacks; the network itself stays as it is.
 
-    Batch normalization is folded into the convolutions. On the CPU convolutions of single voxels become products of
-    matrices, and the decoder of MONAI's ``BasicUNet`` does without copies of features. Logits and gradients are those
+    Batch normalization is folded into the convolutions. On the CPU networks of images run in channels-last layout,
+    convolutions of single voxels become products of matrices, and the decoder of MONAI's ``BasicUNet`` does without
+    copies of features. Logits and gradients are those
     of the network but for rounding, and hooks see the same. Prepare anew after the weights have changed. What cannot be
     copied, TorchScript and networks whose weights torch computes of others (pruning), is returned as it is; attacks
     take that as well.
@@ -37,7 +39,6 @@ def accelerated(network: nn.Module) -> nn.Module:
         InputError: if the network has no modes, see :func:`~monai_advdefense.attacks.frozen`.
 
     Example:
-        >>> import torch
         >>> from monai_advdefense.attacks import fgsm
         >>> network = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3))
         >>> image, label = torch.rand(1, 1, 8, 8), torch.ones(1, 8, 8, dtype=torch.long)
@@ -50,6 +51,9 @@ def accelerated(network: nn.Module) -> nn.Module:
         copied = fold_batch_norm(network)
     if any(parameter.device.type != "cpu" for parameter in copied.parameters()):
         return copied
+    for parameter in copied.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     for parent in list(copied.modules()):
         for name, part in parent._modules.items():
             if part is not None and is_pointwise(part):

@@ -93,6 +93,9 @@ def test_the_network_stays_as_it_was_and_its_copy_has_no_normalization():
     kinds = [type(module) for module in found.modules()]
     assert nn.BatchNorm2d not in kinds
     assert kinds.count(SplitUpCat) == 4
+    inner = "conv_0.conv_1.conv"
+    assert network.get_submodule(inner).weight.is_contiguous()
+    assert found.get_submodule(inner).weight.is_contiguous(memory_format=torch.channels_last)
     assert sum(issubclass(kind, Pointwise) for kind in kinds) == 1
 
 
