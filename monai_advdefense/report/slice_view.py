@@ -89,29 +89,28 @@ def slice_views(network: nn.Module, volume: Tensor, records: Sequence[SliceRecor
     Returns:
         One view per record, in the same order.
     """
-    if not records:
-        return []
-    guard: Any = network
-    images = torch.stack([volume.select(slice_dim, record.index) for record in records])[:, None]
-    in_spectrum = guard.detector.domain == "spectrum"
+    # One by one: together they would take more memory than all that was computed before.
     with eval_mode(network):
-        residuals, reformed = guard.detector(images).abs(), guard.reformer(images)
-        if in_spectrum and not guard.detector.shift:
-            residuals = torch.fft.fftshift(residuals, dim=(-2, -1))
-        accepted = [place for place, record in enumerate(records) if record.decision == "accepted"]
-        labels = dict(zip(accepted, guard.segmenter(reformed[accepted]).argmax(1), strict=True)) if accepted else {}
-    return [
-        SliceView(
-            record=record,
-            image=_array(images[place]),
-            spectrum=_array(fft_shift_magnitude(images[place])),
-            residual=_array(residuals[place]),
-            residual_in_spectrum=in_spectrum,
-            reformed=_array(reformed[place]),
-            labels=labels[place].cpu().numpy() if place in labels else None,
-        )
-        for place, record in enumerate(records)
-    ]
+        return [_guard_view(network, volume.select(slice_dim, record.index), record) for record in records]
+
+
+def _guard_view(guard: Any, image: Tensor, record: SliceRecord) -> SliceView:
+    """What the parts of a guard make of a slice ``(H, W)``."""
+    batch = image[None, None]
+    in_spectrum = guard.detector.domain == "spectrum"
+    residual, reformed = guard.detector(batch).abs(), guard.reformer(batch)
+    if in_spectrum and not guard.detector.shift:
+        residual = torch.fft.fftshift(residual, dim=(-2, -1))
+    accepted = record.decision == "accepted"
+    return SliceView(
+        record=record,
+        image=_array(batch[0]),
+        spectrum=_array(fft_shift_magnitude(batch[0])),
+        residual=_array(residual[0]),
+        residual_in_spectrum=in_spectrum,
+        reformed=_array(reformed[0]),
+        labels=guard.segmenter(reformed).argmax(1)[0].cpu().numpy() if accepted else None,
+    )
 
 
 def image_views(slices: Tensor, labels: Tensor, records: Sequence[SliceRecord]) -> list[SliceView]:
