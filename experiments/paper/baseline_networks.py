@@ -26,16 +26,14 @@ DEFENCES = {
 def baseline_networks(preset: Preset, seed: int) -> list[Training]:
     """All networks that the baselines need; the first one is the plain target network of the other presets."""
     changes = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    plain, gan = target_network(preset, seed, PLAIN), changes.pop(GAN)
-    return [
-        plain,
-        *(_changed(plain, name=name, **facts) for name, facts in changes.items()),
-        _defense_gan(preset, seed, **gan),
-    ]
+    gan, networks = changes.pop(GAN), {PLAIN: target_network(preset, seed, PLAIN)}
+    for name, facts in changes.items():
+        networks[name] = _changed(networks[facts.pop("like", PLAIN)], name=name, **facts)
+    return [*networks.values(), _defense_gan(preset, seed, **gan)]
 
 
-def _changed(plain: Training, *, overrides: Mapping[str, Any], **facts: Any) -> Training:
-    return replace(plain, overrides={**plain.overrides, **overrides}, **facts)
+def _changed(like: Training, *, overrides: Mapping[str, Any], **facts: Any) -> Training:
+    return replace(like, overrides={**like.overrides, **overrides}, **facts)
 
 
 def _defense_gan(preset: Preset, seed: int, cost: float, overrides: Mapping[str, Any]) -> Training:
