@@ -102,20 +102,29 @@ class Measurements:
         return self.interval(mean_over_structures(self.case_dice(counts)))
 
     def worst_counts(self) -> npt.NDArray[np.int64]:
-        """Counts ``(n, N, S, 3)`` of the worst attack on each sample, at this budget or a smaller one.
+        """Counts ``(n, N, S, 3)`` of the worst choice of an attack for each sample, at this budget or a smaller one.
 
         An image within a small ball lies within all larger ones, so the worst case cannot become better with the
-        budget. The clean image counts as well.
+        budget. The clean image counts as well. What is worst image by image need not be worst for the Dice of a case,
+        whose structures are summed over its samples: where one attack alone leaves less of a case, it counts there.
         """
         found = [self.clean.counts[:1]]
         found += [one.counts for one in self.of_kind("attack")]
         budgets = max(len(counts) for counts in found)
-        worst = []
+        worst: list[npt.NDArray[np.int64]] = []
         for level in range(budgets):
             pool = np.concatenate([counts[: level + 1] for counts in found])
             quality = np.nan_to_num(mean_over_structures(dice(pool)), nan=1.0)
-            worst.append(np.take_along_axis(pool, quality.argmin(axis=0)[None, :, None, None], axis=0)[0])
+            by_image = np.take_along_axis(pool, quality.argmin(axis=0)[None, :, None, None], axis=0)
+            worst.append(self._worst_of_each_case(np.concatenate([pool, by_image, *(one[None] for one in worst)])))
         return np.stack(worst)
+
+    def _worst_of_each_case(self, pool: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Of choices ``(P, N, S, 3)`` the one ``(N, S, 3)`` that leaves least of each case."""
+        quality = np.stack([mean_over_structures(self.case_dice(counts)) for counts in pool])
+        choice = np.nan_to_num(quality, nan=1.0).argmin(axis=0)
+        worst: npt.NDArray[np.int64] = pool[choice[self.case], np.arange(len(self.case))]
+        return worst
 
     def accepted_and_bad(self, one: Measured, level: int) -> float | None:
         """Share of samples that the guard lets pass although their Dice fell by over 0.1; None without a guard."""
