@@ -39,6 +39,16 @@ def test_the_plain_network_is_the_target_of_the_other_preset(baselines, preset):
     assert plain == next(t for t in paper_networks(PRESETS[preset], seed=3) if (t.role, t.name) == ("target", "UNet"))
 
 
+def test_a_training_like_another_changes_what_that_one_changes_but_for_what_it_says(networks):
+    fgsm, pgd, teacher, student = (
+        networks["target", f"UNet {name}"] for name in ("adversarial FGSM", "adversarial PGD", "teacher", "distilled")
+    )
+    assert {name for name in pgd.overrides if pgd.overrides[name] != fgsm.overrides[name]} == {"attacked_batch"}
+    assert pgd.overrides.keys() == fgsm.overrides.keys()
+    assert teacher.overrides.keys() < student.overrides.keys()
+    assert student.overrides["optimizer#params"] == teacher.overrides["optimizer#params"]
+
+
 def test_every_defence_has_its_networks(networks):
     for network, reformer in DEFENCES.values():
         assert ("target", network) in networks
