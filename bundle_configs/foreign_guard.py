@@ -51,5 +51,5 @@ def guard_calibrate() -> Entries:
             **same("guard", "dataset", "false_positive_rate", "volume_rate"),
         ),
         "evaluator#postprocessing": f"$@guard_calibration.postprocessing(@postprocessing, {_PARTS})",
-        "run": ["$@evaluator.run()", "$@guard_calibration.fit()"],
+        "run": ["$@guard_calibration.run(@evaluator)", "$@guard_calibration.fit()"],
     }

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ignite.engine import Engine
 from monai.transforms import Compose, SaveImaged
 from torch import nn
 
 from monai_advdefense.atomic_path import check_writable
 from monai_advdefense.bundle_tools.guard_in_front import ScreenGuard
+from monai_advdefense.bundle_tools.name_volumes import run_naming
 from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_slices
 from monai_advdefense.bundle_tools.spectral_guard import Transforms, flat
 from monai_advdefense.guard.calibration import minimum_scores
@@ -63,7 +65,6 @@ class GuardCalibration:
         check_writable(self.save_path)
         self.rates = {"false_positive_rate": false_positive_rate, "volume_rate": volume_rate}
         self.seed = seed
-        self.classes = 0
         self.volumes: list[CleanVolume] = []
 
     def postprocessing(self, theirs: Transforms, *, network: nn.Module, inferer: Callable[..., Any]) -> Compose:
@@ -74,6 +75,10 @@ class GuardCalibration:
         gather = _Gather(self, self.guard.predict_slices(theirs, network=network, inferer=inferer))
         return Compose([gather, *(each for each in flat(theirs).transforms if not isinstance(each, SaveImaged))])
 
+    def run(self, evaluator: Engine) -> None:
+        """Run an evaluator with this postprocessing; errors name the volume of which they come."""
+        run_naming(evaluator, self.guard.key)
+
     def fit(self) -> dict[str, Any]:
         """Fit the screen on what was gathered and write it; the record.
 
@@ -82,10 +87,10 @@ class GuardCalibration:
             OutputError: the file cannot be written.
         """
         check_subjects(len(self.volumes), self.rates["volume_rate"])
-        channels = self.volumes[0].channels
-        screen = Screen(self.classes, channels=channels)
+        channels, classes = self.volumes[0].channels, _classes(self.volumes[0])
+        screen = Screen(classes, channels=channels)
         record = fit_screen(screen, self.volumes, **self.rates)
-        record |= {"classes": self.classes, "channels": channels, "guard": self.guard.settings}
+        record |= {"classes": classes, "channels": channels, "guard": self.guard.settings}
         save_calibrated(screen, self.save_path, record)
         print(
             f"threshold {record['threshold']:.4g}, false alarm rate {record['false_positive_rate']:g} of slices and "
@@ -106,12 +111,28 @@ class _Gather:
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         own, guard = self.calibration, self.calibration.guard
         kept = kept_slices(data, guard.key)
-        image, pred = data[guard.key], data[guard.pred_key]
+        image = data[guard.key]
         number = len(own.volumes)
         source = str(getattr(image, "meta", {}).get("filename_or_obj", f"volume {number}"))
         generator = torch.Generator().manual_seed(own.seed + number)
         numbers = volume_numbers(kept.slices, source, generator=generator)
-        own.classes = self.predict_slices.classes(pred)
-        own.volumes.append(CleanVolume(numbers, None, self.predict_slices(image, pred, kept), None))
+        volume = CleanVolume(numbers, None, self.predict_slices(image, data[guard.pred_key], kept), None)
+        _check_like(volume, own.volumes[0] if own.volumes else volume)
+        own.volumes.append(volume)
         print(f"read {source}", flush=True)
         return dict(data)
+
+
+def _check_like(volume: CleanVolume, first: CleanVolume) -> None:
+    """Check that a volume has as many channels, and its prediction as many classes, as those of the first one."""
+    for what, found, expected in (
+        ("channels", volume.channels, first.channels),
+        ("classes", _classes(volume), _classes(first)),
+    ):
+        if found != expected:
+            rule = f"a volume of {expected} {what}, as {first.subject}"
+            raise broken_rule(volume.subject, rule, found, "calibrate on volumes of one kind")
+
+
+def _classes(volume: CleanVolume) -> int:
+    return volume.prediction.area.shape[1]

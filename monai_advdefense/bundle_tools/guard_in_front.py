@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from monai.transforms import Compose, SaveImaged
 from torch import nn
 
 from monai_advdefense.bundle_tools.independent_channels import channels_are_independent
+from monai_advdefense.bundle_tools.name_volumes import NamingCompose
 from monai_advdefense.bundle_tools.overrides import refuse_unknown_overrides
 from monai_advdefense.bundle_tools.predict_slices import PredictSlices, kept_slices
 from monai_advdefense.bundle_tools.spectral_guard import LOADING, Transforms, check_label, inserted
@@ -113,9 +114,12 @@ class ScreenGuard:
         return screen
 
     def preprocessing(self, theirs: Transforms) -> Compose:
-        """The preprocessing of a network with the guard after what loads; ``theirs`` is left as it is."""
-        keep = KeepSlicesd(self.key, self.guarded)
-        return inserted(theirs, [keep], lambda each: not isinstance(each, LOADING), self.position)
+        """The preprocessing of a network with the guard after what loads; ``theirs`` is left as it is.
+
+        Its errors name the volume.
+        """
+        keep, compose = KeepSlicesd(self.key, self.guarded), partial(NamingCompose, key=self.key)
+        return inserted(theirs, [keep], lambda each: not isinstance(each, LOADING), self.position, compose)
 
     def postprocessing(self, theirs: Transforms, *, network: nn.Module, inferer: Callable[..., Any]) -> Compose:
         """The postprocessing of a network: judge the volume first, mark slices before the first ``SaveImaged``.
@@ -159,12 +163,12 @@ class _Judge:
         if screen is None:
             screened = _unfitted(kept)
         else:
-            pred = data[guard.pred_key]
-            if screen.num_classes != self.predict_slices.classes(pred):
-                found = f"{self.predict_slices.classes(pred)}"
+            numbers = self.predict_slices(data[guard.key], data[guard.pred_key], kept)
+            found = numbers.area.shape[1]
+            if screen.num_classes != found:
                 remedy = "fit the guard on volumes that this network has segmented"
                 raise broken_rule("prediction", f"{screen.num_classes} classes, as fitted", found, remedy)
-            screened = screen(kept.slices, self.predict_slices(data[guard.key], pred, kept))
+            screened = screen(kept.slices, numbers)
         return {**data, f"accepted_{guard.key}": screened.accepted, "screened": screened}
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from monai_advdefense.atomic_path import atomic_path
 from monai_advdefense.bundle_tools.guard_in_front import UNFITTED, ScreenGuard
 from monai_advdefense.bundle_tools.leave_out_broken import leave_out_broken
+from monai_advdefense.bundle_tools.name_volumes import run_naming
 from monai_advdefense.bundle_tools.predict_slices import kept_slices
 from monai_advdefense.bundle_tools.spectral_guard import Transforms, flat
 from monai_advdefense.checksums import file_sha256
@@ -84,7 +85,7 @@ class GuardReport:
         self.facts = bundle_facts(metadata) if metadata is not None and metadata.is_file() else BundleFacts()
         self.weights = weights
         self.fail = fail_on_alarm
-        if guard.screen_path is None:
+        if guard.screen is None:
             # Before minutes are spent on volumes that cannot be checked.
             print(f"warning: {UNFITTED}", file=sys.stderr, flush=True)
 
@@ -121,7 +122,7 @@ class GuardReport:
     def run(self, evaluator: Engine) -> None:
         """Run an evaluator, and finish; errors as of :meth:`finish`, or what ends the run."""
         try:
-            evaluator.run()
+            run_naming(evaluator, self.guard.key)
         except InputError:
             # A bundle of ours goes on after a volume that failed, and ends so: there is a report about the others.
             if self.run_log.attempted:

@@ -8,6 +8,7 @@ from typing import Any
 
 from monai.data import CacheDataset, Dataset
 
+from monai_advdefense.bundle_tools.name_volumes import named
 from monai_advdefense.bundle_tools.spectral_guard import flat
 from monai_advdefense.errors import first_cause, own_error
 from monai_advdefense.messages import broken_rule, reason
@@ -58,5 +59,7 @@ def _source(item: Mapping[Hashable, Any], key: str) -> str:
 
 def _told(source: str, error: Exception) -> str:
     own, first = own_error(error), first_cause(error)
+    if own is not None:
+        return str(named(own, [source]))
     found = f"{type(first).__name__}: {reason(first)}"
-    return str(own or broken_rule(source, "an image that can be loaded", found, "copy or export it again"))
+    return str(broken_rule(source, "an image that can be loaded", found, "copy or export it again"))

@@ -51,10 +51,6 @@ class PredictSlices:
     independent: bool
     smoothing: float
 
-    def classes(self, pred: Tensor) -> int:
-        """Number of classes of a prediction ``(C, *spatial)``, background included."""
-        return len(pred) + (self.independent or len(pred) == 1)
-
     @torch.no_grad()
     def __call__(self, image: Any, pred: Tensor, kept: KeptSlices) -> PredictionNumbers:
         """Numbers for each slice of ``kept``.

@@ -21,7 +21,7 @@ from monai_advdefense.quiet_own_errors import quiet_errors
 __all__ = ["run_foreign_bundle"]
 
 _IN_A_WORKER = re.compile(
-    r"^Caught .+? in DataLoader worker process .+?^(?:\w+\.)*(\w+: [^\n]+)$", re.DOTALL | re.MULTILINE
+    r"^Caught .+? in DataLoader worker process .+?^(?:\w+\.)*(\w+: [^\n]+(?:\n\([^\n]+\))?)$", re.DOTALL | re.MULTILINE
 )
 _REFERENCE = re.compile(r"@([\w#]+)")
 _ENTRY_USED = re.compile(r"[@%]#*(\w+)")
@@ -67,7 +67,8 @@ def _told(error: BaseException) -> str:
     """What began an error; of one in a worker process of torch there is nothing but a text with its tracebacks."""
     first = first_cause(error)
     in_a_worker = _IN_A_WORKER.search(str(first))
-    return in_a_worker[1] if in_a_worker else f"{type(first).__name__}: {reason(first)}"
+    notes = getattr(first, "__notes__", ())
+    return " ".join(in_a_worker[1].split() if in_a_worker else (f"{type(first).__name__}: {reason(first)}", *notes))
 
 
 def _check_entries(theirs: ConfigParser, overlays: Sequence[Path], overrides: Mapping[str, Any], file: Path) -> None:

@@ -187,7 +187,11 @@ def flat(theirs: Transforms) -> Compose:
 
 
 def inserted(
-    theirs: Transforms, ours: Sequence[Any], before: Callable[[Any], bool], position: int | None = None
+    theirs: Transforms,
+    ours: Sequence[Any],
+    before: Callable[[Any], bool],
+    position: int | None = None,
+    compose: Callable[..., Compose] = Compose,
 ) -> Compose:
     """Transforms with ours at a position, or else before the first for which ``before`` holds."""
     whole = flat(theirs)
@@ -202,7 +206,7 @@ def inserted(
     if position is None:
         position = whole.get_index_of_first(before)
     place = len(transforms) if position is None else position
-    return Compose(
+    return compose(
         [*transforms[:place], *ours, *transforms[place:]],
         map_items=whole.map_items,
         unpack_items=whole.unpack_items,

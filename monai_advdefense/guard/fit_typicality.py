@@ -59,7 +59,7 @@ def fit_typicality(
         seed: seed of synthetic noise and faults.
 
     Raises:
-        InputError: volumes and subjects do not fit each other.
+        InputError: volumes and subjects do not fit each other, or no slice of a volume shows enough of the object.
         CalibrationError: there are fewer than 5 subjects, or too few slices.
     """
     shapes = sorted({tuple(volume.shape[1:]) for volume in volumes})
@@ -123,7 +123,12 @@ def _smallest_area(volumes: Sequence[VolumeNumbers]) -> Tensor:
         )
     shown = areas[areas > 0].float()
     # Where all slices are of one size, as in a slab, those of which half is missing must still be judged.
-    return torch.minimum(shown.quantile(NOT_JUDGED), LARGEST_NOT_JUDGED * shown.median()).ceil()
+    smallest = torch.minimum(shown.quantile(NOT_JUDGED), LARGEST_NOT_JUDGED * shown.median()).ceil()
+    for volume in volumes:
+        if not (volume.clean.clean_area >= smallest).any():
+            rule = f"a slice that shows at least {int(smallest)} pixels of the object"
+            raise broken_rule(f"volume of {volume.subject}", rule, "none", "leave it out")
+    return smallest
 
 
 def _fitted(volumes: Sequence[VolumeNumbers], channels: int, smallest: Tensor) -> Typicality:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pytest
 import torch
+from ignite.engine import Engine
 from monai.data import MetaTensor
 from monai.inferers import SimpleInferer
 from monai.transforms import Compose, SaveImaged
@@ -106,7 +107,7 @@ def test_a_bundle_that_ends_at_a_volume_that_failed_has_its_report_nevertheless(
     guard, report = guarded
     after = report.postprocessing(guard.postprocessing(Compose([]), network=nn.Identity(), inferer=SimpleInferer()))
 
-    class Evaluator:
+    class Evaluator(Engine):
         volumes: ClassVar = []
 
         def run(self):
@@ -115,9 +116,9 @@ def test_a_bundle_that_ends_at_a_volume_that_failed_has_its_report_nevertheless(
             raise InputError("b.nii.gz: expected ...")
 
     with pytest.raises(InputError, match=r"b\.nii"):
-        report.run(Evaluator())
+        report.run(Evaluator(print))
     assert not (tmp_path / "out" / "report.csv").exists()
     Evaluator.volumes.append("a")
     with pytest.raises(InputError, match=r"b\.nii"):
-        report.run(Evaluator())
+        report.run(Evaluator(print))
     assert "a.nii.gz,not_checked" in (tmp_path / "out" / "report.csv").read_text(encoding="utf-8")

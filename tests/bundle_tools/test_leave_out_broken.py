@@ -49,6 +49,14 @@ def test_if_none_is_good_all_stay(items):
     assert not log.attempted
 
 
+def test_what_is_no_volume_is_told_by_its_file(items, tmp_path):
+    nib.save(nib.Nifti1Image(np.ones((8, 6), np.float32), np.eye(4)), tmp_path / "flat.nii")
+    log = RunLog()
+    leave_out_broken(Dataset([items[1], {"image": str(tmp_path / "flat.nii")}], _transform()), log)
+    (message,) = log.reasons(str(tmp_path / "flat.nii"))
+    assert message.startswith(f"{tmp_path / 'flat.nii'}: axcodes: expected an image (C, X, Y, Z), found")
+
+
 def test_an_image_of_several_files_is_named_by_the_first(items):
     log = RunLog()
     good, bad = items[1]["image"], items[2]["image"]

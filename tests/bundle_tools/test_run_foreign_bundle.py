@@ -11,7 +11,9 @@ from monai_advdefense.errors import InputError
 
 def fail():
     try:
-        raise ZeroDivisionError("why")
+        error = ZeroDivisionError("why")
+        error.add_note("(a.nii)")
+        raise error
     except ZeroDivisionError as error:
         raise RuntimeError("applying transform") from error
 
@@ -48,7 +50,9 @@ def test_the_overlay_lies_over_the_bundle(run, tmp_path):
 
 @pytest.mark.parametrize("name", ["fail", "fail_in_a_worker"])
 def test_an_error_of_the_bundle_is_one_line_and_its_traceback_a_file(run, tmp_path, name):
-    with pytest.raises(InputError, match=r"a bundle that runs to its end, found ZeroDivisionError: why: does it run"):
+    with pytest.raises(
+        InputError, match=r"a bundle that runs to its end, found ZeroDivisionError: why \(a\.nii\): does it"
+    ):
         run({"run": [_call(name)]}, {})
     assert "Traceback" in (tmp_path / "log.txt").read_text()
     run({"run": ["$1"]}, {})

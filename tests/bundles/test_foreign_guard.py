@@ -260,6 +260,59 @@ def test_rates_that_the_volumes_cannot_carry_are_refused_before_anything_is_comp
     assert not (tmp_path / "screen.pt").exists()
 
 
+class Odd(torch.nn.Conv3d):
+    """A network that gives something else for a volume with a side of 13."""
+
+    def __init__(self, odd, **settings):
+        super().__init__(**settings)
+        self.odd = odd
+
+    def forward(self, image):
+        found = super().forward(image)
+        if 13 not in image.shape or self.odd is None:
+            return found
+        return {"crop": found[..., 1:], "classes": torch.cat([found, found], dim=1), "list": [found]}[self.odd]
+
+
+@pytest.mark.parametrize(
+    ("odd", "shape", "found"),
+    [
+        (None, (10, 12), r"b\.nii\.gz: axcodes: expected an image \(C, X, Y, Z\), found"),
+        (
+            None,
+            (10, 12, 11, 2),
+            r"theirs: expected .*, found RuntimeError: .* but got 2 channels instead \(\S+/b\.nii\.gz\)",
+        ),
+        (
+            "none",
+            (10, 13, 11),
+            r"theirs: expected a bundle that runs .*, found KeyError: 'none' \(\S+/b\.nii\.gz\): does",
+        ),
+        ("crop", (10, 13, 11), r"b\.nii\.gz: prediction: expected one on the grid of its image"),
+        ("list", (10, 13, 11), r"b\.nii\.gz: prediction: expected one on the grid of its image"),
+        (
+            "classes",
+            (10, 13, 11),
+            r"b\.nii\.gz: expected a volume of 3 classes, as \S+/a.nii.gz, found 6: calibrate on",
+        ),
+    ],
+)
+def test_a_volume_that_a_calibration_cannot_take_is_named(tmp_path, odd, shape, found):
+    theirs = _write_bundle(tmp_path / "theirs")
+    config = json.loads((theirs / "configs" / "inference.json").read_text())
+    config["network_def"] |= {"_target_": f"{__name__}.Odd", "odd": odd}
+    # Voxels stay where they are.
+    del config["preprocessing"]["transforms"][3]
+    (theirs / "configs" / "inference.json").write_text(json.dumps(config))
+    generator = np.random.default_rng(0)
+    for name in "abcde":
+        values = generator.uniform(0, 1, shape if name == "b" else (10, 12, 11)).astype(np.float32)
+        _save(tmp_path / "clean", name, values)
+    with pytest.raises(InputError, match=found):
+        calibrate(tmp_path / "clean", tmp_path / "screen.pt", network=theirs, volume_rate=0.2)
+    assert not (tmp_path / "screen.pt").exists()
+
+
 def test_settings_of_a_guard_need_a_network(tmp_path):
     with pytest.raises(InputError, match="--value-range: expected --network beside it"):
         calibrate(tmp_path, tmp_path / "screen.pt", value_range=[0, 1])

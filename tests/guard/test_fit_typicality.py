@@ -30,6 +30,15 @@ def test_volumes_without_tissue_are_refused():
         fit_typicality([torch.zeros(4, 1, 40, 40)] * 5, [f"P{seed}" for seed in range(5)])
 
 
+def test_a_volume_that_shows_nothing_is_named():
+    volumes = [phantom_slices(seed) for seed in range(5)]
+    volumes[2] = torch.zeros_like(volumes[2])
+    with pytest.raises(
+        InputError, match="volume of P2: expected a slice that shows at least .* the object, found none"
+    ):
+        fit_typicality(volumes, [f"P{seed}" for seed in range(5)])
+
+
 def test_a_fit_on_slabs_judges_slices_of_which_half_is_missing():
     slab = slice(11, 19)
     fitted = fit_typicality([phantom_slices(seed)[slab] for seed in range(8)], [f"P{seed}" for seed in range(8)])
