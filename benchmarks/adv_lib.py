@@ -14,6 +14,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from monai.networks.nets import UNet
@@ -30,13 +31,14 @@ __all__ = ["measure"]
 
 SHARES = (0.95, 0.99)
 _MOST_STEPS = 200
+_STEPS_3D = 20
 _SPEED = 1.5
 _SPEED_3D = 1.3
 _MEMORY = 0.8
 _ITERATION = 1.02
 
 
-def ours(network: nn.Module, image: Tensor, label: Tensor, share: float, step_size: float) -> int:
+def ours(network: nn.Module, image: Tensor, label: Tensor, share: float, step_size: float, steps: int) -> int:
     """Attack ``image`` ``(B, C, *spatial)`` until that share of its structures is flipped; number of passes."""
     found = dag(
         accelerated(network),
@@ -44,7 +46,7 @@ def ours(network: nn.Module, image: Tensor, label: Tensor, share: float, step_si
         label,
         target=all_background(label),
         step_size=step_size,
-        steps=_MOST_STEPS,
+        steps=steps,
         target_term=True,
         stop="all_flipped",
         stop_share=share,
@@ -52,7 +54,7 @@ def ours(network: nn.Module, image: Tensor, label: Tensor, share: float, step_si
     return int(found.iterations.max()) + 1
 
 
-def theirs(network: nn.Module, image: Tensor, label: Tensor, share: float, step_size: float) -> int:
+def theirs(network: nn.Module, image: Tensor, label: Tensor, share: float, step_size: float, steps: int) -> int:
     """The same by adv-lib."""
     from adv_lib.attacks.segmentation import dag as of_adv_lib
 
@@ -64,7 +66,7 @@ def theirs(network: nn.Module, image: Tensor, label: Tensor, share: float, step_
         logits: Tensor = network(shown)
         return logits
 
-    settings = {"masks": label > 0, "adv_threshold": share, "max_iter": _MOST_STEPS, "γ": step_size, "p": 2}
+    settings = {"masks": label > 0, "adv_threshold": share, "max_iter": steps, "γ": step_size, "p": 2}
     of_adv_lib(counted, image, label, **settings)
     return passes
 
@@ -73,12 +75,16 @@ _ATTACKS: dict[str, Callable[..., int]] = {"adv-lib": theirs, "this package": ou
 
 
 def measure(
-    network: nn.Module, image: Tensor, *, share: float, step_size: float, speed: float, turns: int
+    network: nn.Module, image: Tensor, *, share: float, step_size: float, steps: int, speed: float, turns: int
 ) -> list[Row]:
-    """Rows of one network, batch ``image`` ``(B, C, *spatial)`` and share, after one turn that is not counted."""
+    """Rows of one network, batch ``image`` ``(B, C, *spatial)`` and share, after one turn that is not counted.
+
+    Both stop after ``steps`` where the share is not reached.
+    """
     network.eval().requires_grad_(False)
     label = network(image).argmax(1)
-    attacks = {name: partial(attack, network, image, label, share, step_size) for name, attack in _ATTACKS.items()}
+    arguments = (network, image, label, share, step_size, steps)
+    attacks = {name: partial(attack, *arguments) for name, attack in _ATTACKS.items()}
     seconds: dict[str, list[float]] = {name: [] for name in (*attacks, "pass and gradient")}
     passes = {name: 1 for name in seconds}
     for turn in range(turns + 1):
@@ -88,7 +94,7 @@ def measure(
             seconds[name] += [time.perf_counter() - start] if turn else []
         seconds["pass and gradient"] += [_pass_and_gradient(network, image)] if turn else []
     middle = {name: median(each) for name, each in seconds.items()}
-    peak = {name: _peak(name, network, image, label, share, step_size) for name in _ATTACKS}
+    peak = {name: _peak(name, *arguments) for name in _ATTACKS}
     what = f"{len(image)} x {' x '.join(map(str, image.shape[2:]))}, {share:.0%}"
     iteration = middle["this package"] / passes["this package"]
     return [
@@ -151,16 +157,14 @@ def main() -> None:
     for batch in (1, 8):
         slices = volume[:, :, middle - batch // 2 : middle + (batch + 1) // 2].movedim(2, 0).contiguous()
         for share in SHARES:
-            rows = measure(
-                network, slices, share=share, step_size=step_size_for(192), speed=_SPEED, turns=options.turns
-            )
-            print(*rows, sep="\n", flush=True)
+            of_slices: dict[str, Any] = {"step_size": step_size_for(192), "steps": _MOST_STEPS, "speed": _SPEED}
+            print(*measure(network, slices, share=share, turns=options.turns, **of_slices), sep="\n", flush=True)
+    # Random weights are not turned in hundreds of steps: both take the same number.
     torch.manual_seed(0)
     network_3d = UNet(3, 1, 3, (16, 32, 64, 128), (2, 2, 2), norm="batch")
-    rows = measure(
-        network_3d, torch.rand(1, 1, 96, 96, 96), share=0.95, step_size=2.0, speed=_SPEED_3D, turns=options.turns
-    )
-    print(*rows, sep="\n", flush=True)
+    of_volumes: dict[str, Any] = {"step_size": 2.0, "steps": _STEPS_3D, "speed": _SPEED_3D}
+    volume = torch.rand(1, 1, 96, 96, 96)
+    print(*measure(network_3d, volume, share=0.95, turns=options.turns, **of_volumes), sep="\n", flush=True)
 
 
 if __name__ == "__main__":
