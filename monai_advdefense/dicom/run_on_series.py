@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monai_advdefense.data.folder import volume_datalist
 from monai_advdefense.dicom.convert import ConvertedSeries, convert
+from monai_advdefense.dicom.libraries import quiet_libraries
 from monai_advdefense.errors import AdvDefenseError, InputError
 from monai_advdefense.input_paths import Inputs, input_folder, input_paths
 from monai_advdefense.messages import broken_rule
@@ -47,6 +48,7 @@ def run_on_series(
         InputError: if there is no DICOM file, or the extra ``dicom`` is not installed.
         OutputError: if a file cannot be written.
     """
+    quiet_libraries()
     work_dir = Path(output_dir, WORK_FOLDER)
     conversion = convert(data, work_dir, exclude=exclude, shard=shard)
     errors: list[AdvDefenseError] = []

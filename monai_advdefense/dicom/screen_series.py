@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from monai_advdefense.dicom.complete_header import complete_header
 from monai_advdefense.dicom.convert import ConvertedSeries
 from monai_advdefense.dicom.run_on_series import WORK_FOLDER, Run, check_series_alone, run_on_series, tell
 from monai_advdefense.dicom.write_report import write_report
@@ -85,8 +87,6 @@ def answer_series(
     started = datetime.now(UTC).isoformat()
     converted, errors = run_on_series(data, output_dir, run, shard=shard, exclude=exclude)
     written = written_since(output_dir, started)
-    # It tells of every module that it copies.
-    logging.getLogger("highdicom").setLevel(logging.WARNING)
     answers: list[Path] = []
     for series in converted:
         # Results of a volume that failed are those of an earlier run.
@@ -106,6 +106,8 @@ def _write_answers(
         # An older answer must not stand beside newer labels.
         outputs.remove(segmentation, report)
         headers, case = _headers(series.source.files), _case(record)
+        # Before both answers, which would tell the same.
+        headers[0] = complete_header(headers[0], series.source.name, tell=_warn)
         with _told(errors):
             write_segmentation(_answer(series, labels, case, facts), headers, segmentation)
         if case is not None:
@@ -125,6 +127,10 @@ def _told(errors: list[AdvDefenseError]) -> Iterator[None]:
     except AdvDefenseError as error:
         errors.append(error)
         tell(reason(error))
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 def _case(record: Path) -> Case | None:

@@ -45,6 +45,8 @@ def write_report(
 ) -> None:
     """Write verdict, cause, numbers and rejected slices as a structured report (Comprehensive SR, template TID 1500).
 
+    Values of the headers that the standard forbids and highdicom cannot take over are left empty or out with a warning.
+
     Args:
         case: what the guard has found.
         headers: data sets of the source series, see :class:`~monai_advdefense.dicom.read_series.Series`.
@@ -53,11 +55,14 @@ def write_report(
         segmentation: data set of the segmentation to refer to; None if there is none.
 
     Raises:
-        OutputError: if the file cannot be written; nothing incomplete is left behind.
+        OutputError: if the patient's ID cannot be decoded, or the file cannot be written; nothing incomplete is left
+            behind.
     """
     check_libraries()
+    # Patient and study are taken from the first.
+    headers = [complete_header(headers[0], path), *headers[1:]]
     try:
-        report = _report(case, [complete_header(each) for each in headers], model, segmentation)
+        report = _report(case, headers, model, segmentation)
     # A header of another maker can lack anything that the standard asks for.
     except Exception as error:
         found = f"{type(error).__name__}: {reason(error)}"
@@ -78,7 +83,7 @@ def _report(case: Case, headers: Sequence[Any], model: str, segmentation: Any) -
         evidence=[*headers, *([] if segmentation is None else [segmentation])],
         content=_content(case, headers, model, generate_uid(entropy_srcs=["device", model])),
         series_instance_uid=generate_uid(entropy_srcs=["report series", *sources]),
-        series_number=int(headers[0].get("SeriesNumber") or 0) + 2000,
+        series_number=max(int(headers[0].get("SeriesNumber") or 0) + 2000, 1),
         sop_instance_uid=generate_uid(entropy_srcs=["report", *sources]),
         instance_number=1,
         manufacturer="monai_advdefense",

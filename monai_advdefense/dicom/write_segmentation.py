@@ -49,7 +49,8 @@ def write_segmentation(answer: Answer, headers: Sequence[Any], path: str | os.Pa
     """Write labels as a DICOM segmentation: one binary segment for each class that occurs, rejected slices included.
 
     Verdict, names and versions stand in the series description, the content description and the equipment module; the
-    slices of the source series are referred to. The same answer about the same series has the same UIDs.
+    slices of the source series are referred to. The same answer about the same series has the same UIDs. Values of the
+    headers that the standard forbids and highdicom cannot take over are left empty or out with a warning.
 
     Args:
         answer: labels and verdict.
@@ -57,15 +58,18 @@ def write_segmentation(answer: Answer, headers: Sequence[Any], path: str | os.Pa
         path: file to write; missing folders are made.
 
     Raises:
-        OutputError: if there is no label above 0, or the file cannot be written; nothing incomplete is left behind.
+        OutputError: if there is no label above 0, the patient's ID cannot be decoded, or the file cannot be written;
+            nothing incomplete is left behind.
     """
     check_libraries()
     classes = [int(value) for value in np.unique(answer.labels) if value]
     if not classes:
         rule = "a structure or a rejected slice"
         raise broken_rule(path, rule, "background alone", "a DICOM segmentation cannot be empty", error=OutputError)
+    # Patient and study are taken from the first.
+    headers = [complete_header(headers[0], path), *headers[1:]]
     try:
-        segmentation = _segmentation(answer, classes, [complete_header(header) for header in headers])
+        segmentation = _segmentation(answer, classes, headers)
     # A header of another maker can lack anything that the standard asks for.
     except Exception as error:
         found = f"{type(error).__name__}: {reason(error)}"
@@ -80,13 +84,13 @@ def _segmentation(answer: Answer, classes: Sequence[int], headers: Sequence[Any]
 
     instance, series = _uids(answer, headers)
     verdict = answer.verdict[:LONG_STRING]
-    return Segmentation(
+    segmentation = Segmentation(
         source_images=headers,
         pixel_array=_slices_first(answer, classes, headers[0]),
         segmentation_type="BINARY",
         segment_descriptions=[_segment(answer, number, value) for number, value in enumerate(classes, start=1)],
         series_instance_uid=series,
-        series_number=int(headers[0].get("SeriesNumber") or 0) + 1000,
+        series_number=max(int(headers[0].get("SeriesNumber") or 0) + 1000, 1),
         sop_instance_uid=instance,
         instance_number=1,
         manufacturer="monai_advdefense",
@@ -97,6 +101,11 @@ def _segmentation(answer: Answer, classes: Sequence[int], headers: Sequence[Any]
         content_label="SEGMENTATION",
         series_description=f"monai_advdefense: {answer.verdict}"[:LONG_STRING],
     )
+    measures = segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    if "SliceThickness" not in measures:
+        # Of a series without it highdicom would not read its own segmentation.
+        measures.SliceThickness = measures.SpacingBetweenSlices
+    return segmentation
 
 
 def _uids(answer: Answer, headers: Sequence[Any]) -> tuple[str, str]:

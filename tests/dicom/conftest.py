@@ -105,6 +105,34 @@ def make_series(tmp_path):
 
 
 @pytest.fixture
+def break_header():
+    """Change of a slice: values as of careless programs, which the standard forbids, and the series can be read."""
+
+    def change(header, _):
+        from pydicom.dataelem import RawDataElement
+        from pydicom.tag import Tag
+
+        values = {
+            "StudyDate": "unknown",
+            "StudyTime": "25:00",
+            "AccessionNumber": "a" * 20,
+            "StudyDescription": "a" * 70,
+            "PatientName": "a=b=c=d",
+            "PatientBirthDate": "00000000",
+            "PatientSex": "MALE",
+            "PatientWeight": "70kg",
+            "StudyInstanceUID": "1.02.3",
+            "SeriesNumber": "four",
+            "SliceThickness": "thin",
+        }
+        for name, value in values.items():
+            tag, content = Tag(name), value.encode() + b" " * (len(value) % 2)
+            header[tag] = RawDataElement(tag, None, len(content), content, 0, True, True)
+
+    return change
+
+
+@pytest.fixture
 def make_enhanced(tmp_path):
     """Makes one file with several slices of a series, by highdicom; its path."""
 

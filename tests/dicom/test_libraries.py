@@ -1,6 +1,8 @@
+import warnings
+
 import pytest
 
-from monai_advdefense.dicom.libraries import check_libraries
+from monai_advdefense.dicom.libraries import check_libraries, quiet_libraries
 from monai_advdefense.errors import InputError
 
 
@@ -13,3 +15,15 @@ def test_installed_libraries_pass():
     pytest.importorskip("pydicom")
     pytest.importorskip("highdicom")
     check_libraries("json")
+
+
+def test_odd_values_are_not_told_and_the_rest_is():
+    pydicom = pytest.importorskip("pydicom")
+    header = pydicom.Dataset()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        quiet_libraries()
+        header.PatientSex = "male."
+        assert told == []
+        header.PatientSxe = "M"
+    assert "PatientSxe" in str(told[0].message)

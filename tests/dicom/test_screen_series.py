@@ -86,6 +86,32 @@ def test_a_broken_series_costs_itself(make_series, run, metadata, tmp_path, caps
     assert not (tmp_path / "out" / "gap_seg.dcm").exists()
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_what_cannot_be_copied_from_a_header_is_told_once(make_series, break_header, run, metadata, tmp_path, capsys):
+    _screen(make_series("t1", change=break_header), tmp_path, run, metadata)
+    told = capsys.readouterr().err.splitlines()
+    found = {"PatientSex": "MALE", "StudyDate": "unknown", "StudyTime": "25:00", "SliceThickness": "thin"}
+    found |= {"PatientBirthDate": "00000000", "SeriesNumber": "four"}
+    rule = "warning: t1: expected a valid {}, found {}: the answer goes without it"
+    assert sorted(told) == sorted(rule.format(*each) for each in found.items())
+    assert (tmp_path / "out" / "t1_seg.dcm").is_file()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_series_whose_patient_cannot_be_read_is_not_answered(make_series, run, metadata, tmp_path, capsys):
+    def name(header, _):
+        header.SpecificCharacterSet, header.PatientID = "ISO_IR 192", "M_ller"
+
+    folder = make_series("t1", change=name)
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes().replace(b"M_ller", "Müller".encode("latin-1")))
+    with pytest.raises(OutputError, match=r"t1: expected a PatientID in its character set \(ISO_IR 192\)"):
+        _screen(folder, tmp_path, run, metadata)
+    assert capsys.readouterr().err.startswith("failed: t1: ")
+    assert (tmp_path / "out" / "t1_seg.nii.gz").is_file()
+    assert not (tmp_path / "out" / "t1_seg.dcm").exists()
+
+
 def test_the_converted_file_is_left_as_it_is_if_it_is_the_same(make_series, run, metadata, tmp_path):
     folder = make_series("t1")
     _screen(folder, tmp_path, run, metadata)

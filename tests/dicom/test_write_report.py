@@ -126,6 +126,21 @@ def test_headers_that_lack_too_much_are_told(series, tmp_path):
     assert list(tmp_path.glob("*.dcm")) == []
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_values_that_the_standard_forbids_cost_themselves(make_series, break_header, tmp_path):
+    from highdicom.sr import srread
+
+    (found,) = find_series(make_series(change=break_header))
+    series = read_series(found.files, name=found.name)
+    write_report(_case(), series.headers, tmp_path / "a.dcm")
+    report, source = srread(tmp_path / "a.dcm"), series.headers[0]
+    for tag in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime"):
+        assert report[tag].value == ""
+    for tag in ("StudyInstanceUID", "PatientID", "PatientName", "StudyDescription", "PatientWeight", "AccessionNumber"):
+        assert report[tag].value == source[tag].value
+    assert report.SeriesNumber == 2000
+
+
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="needs dicom3tools")
 def test_dciodvfy_finds_no_error(series, tmp_path):
     write_report(_case(), series.headers, tmp_path / "a.dcm")

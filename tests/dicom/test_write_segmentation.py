@@ -11,7 +11,7 @@ from monai_advdefense.dicom.read_series import read_series
 from monai_advdefense.dicom.write_segmentation import Answer, write_segmentation
 from monai_advdefense.errors import OutputError
 
-from .conftest import PLANES, stored_values
+from .conftest import PLANES, SPACING, stored_values
 
 NAMES = {5: "left lateral ventricle", 26: "brain stem", 28: "rejected"}
 VERDICT = "1 of 6 slices was rejected"
@@ -159,10 +159,29 @@ def test_files_without_patient_data_are_answered(make_series, tmp_path):
     (found,) = find_series(make_series(change=anonymous))
     series = read_series(found.files, name=found.name)
     write_segmentation(_answer(series), series.headers, tmp_path / "a.dcm")
-    from pydicom import dcmread
+    from highdicom.seg import segread
 
-    assert dcmread(tmp_path / "a.dcm").PatientName == ""
+    segmentation = segread(tmp_path / "a.dcm")
+    assert segmentation.PatientName == ""
+    measures = segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert measures.SliceThickness == SPACING[2]
     assert "PatientName" not in series.headers[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_values_that_the_standard_forbids_cost_themselves(make_series, break_header, tmp_path):
+    from highdicom.seg import segread
+
+    (found,) = find_series(make_series(change=break_header))
+    series = read_series(found.files, name=found.name)
+    write_segmentation(_answer(series), series.headers, tmp_path / "a.dcm")
+    segmentation, source = segread(tmp_path / "a.dcm"), series.headers[0]
+    for tag in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime"):
+        assert segmentation[tag].value == ""
+    for tag in ("StudyInstanceUID", "PatientID", "PatientName", "StudyDescription", "PatientWeight", "AccessionNumber"):
+        assert segmentation[tag].value == source[tag].value
+    assert segmentation.SeriesNumber == 1000
+    assert source.PatientSex == "MALE"
 
 
 def test_japanese_names_are_those_of_the_series(make_series, tmp_path):
@@ -176,6 +195,23 @@ def test_japanese_names_are_those_of_the_series(make_series, tmp_path):
     series = read_series([*found.files], name=found.name)
     write_segmentation(_answer(series), series.headers, tmp_path / "a_seg.dcm")
     assert dcmread(tmp_path / "a_seg.dcm").PatientName == "Yamada^Tarou=山田^太郎=やまだ^たろう"
+
+
+def test_texts_of_sets_that_highdicom_refuses_are_those_of_the_series(make_series, tmp_path):
+    from pydicom import Dataset, dcmread
+
+    def name(header, _):
+        procedure = Dataset()
+        procedure.CodeValue, procedure.CodingSchemeDesignator, procedure.CodeMeaning = "1", "99LOCAL", "길동"
+        header.SpecificCharacterSet = ["", "ISO 2022 IR 149"]
+        header.PatientName, header.ProcedureCodeSequence = "Hong^Gildong=洪^吉洞=홍^길동", [procedure]
+
+    (found,) = find_series(make_series(change=name))
+    series = read_series([*found.files], name=found.name)
+    write_segmentation(_answer(series), series.headers, tmp_path / "a_seg.dcm")
+    segmentation = dcmread(tmp_path / "a_seg.dcm")
+    assert segmentation.PatientName == "Hong^Gildong=洪^吉洞=홍^길동"
+    assert segmentation.ProcedureCodeSequence[0].CodeMeaning == "길동"
 
 
 def test_one_file_with_several_slices_is_answered(make_series, make_enhanced, tmp_path):
