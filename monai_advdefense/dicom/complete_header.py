@@ -68,10 +68,13 @@ def complete_header(header: Any, name: str | os.PathLike[str], *, tell: Callable
 
 def _recode(header: Any, name: str | os.PathLike[str], sets: str | list[str]) -> None:
     if sets == UTF_8:
+        # No answer holds private ones, and they can hold anything.
+        for tag in [tag for tag in header.keys() if tag.is_private]:  # noqa: SIM118
+            del header[tag]
         try:
             # Texts in sequences would else be written as the bytes that they were.
             header.decode()
-        # It meets every attribute, private ones too.
+        # It meets every attribute of the header.
         except Exception as error:
             rule = f"texts in their character set ({header.SpecificCharacterSet})"
             remedy = "correct the headers of the series"

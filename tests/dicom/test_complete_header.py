@@ -18,6 +18,13 @@ def _header(**values):
     return header
 
 
+def _binary(header, tag):
+    """With a binary value of a wrong length, as read from a file."""
+    tag = pydicom.tag.Tag(tag)
+    header[tag] = pydicom.dataelem.RawDataElement(tag, "FD", 4, b"1234", 0, False, True)
+    return header
+
+
 def _completed(header):
     told = []
     return complete_header(header, "t1", tell=told.append), told
@@ -62,11 +69,9 @@ def test_what_the_standard_does_not_ask_for_is_left_out(tag, value):
 
 
 def test_a_binary_value_of_a_wrong_length_is_left_out():
-    header = pydicom.Dataset()
-    tag = pydicom.tag.Tag("LongitudinalTemporalOffsetFromEvent")
-    header[tag] = pydicom.dataelem.RawDataElement(tag, "FD", 4, b"1234", 0, False, True)
+    header = _binary(pydicom.Dataset(), "LongitudinalTemporalOffsetFromEvent")
     found, (line,) = _completed(header)
-    assert tag not in found
+    assert "LongitudinalTemporalOffsetFromEvent" not in found
     assert "found b'1234'" in line
 
 
@@ -114,6 +119,18 @@ def test_character_sets_are_those_that_highdicom_takes(sets, named):
     assert found.SpecificCharacterSet == named
     assert header.SpecificCharacterSet == sets
     assert told == []
+
+
+def test_private_values_do_not_prevent_other_character_sets():
+    header = _binary(_header(SpecificCharacterSet="", PatientName="Doe^J"), (0x0009, 0x1001))
+    found, told = _completed(header)
+    assert (found.SpecificCharacterSet, found.PatientName, told) == ("ISO_IR 192", "Doe^J", [])
+
+
+def test_other_values_that_cannot_be_read_are_named():
+    header = _binary(_header(SpecificCharacterSet=""), "AcquisitionDuration")
+    with pytest.raises(OutputError, match=r"t1: expected texts in their character set \(\), found .*b'1234'"):
+        complete_header(header, "t1")
 
 
 def test_unknown_character_sets_are_told():
