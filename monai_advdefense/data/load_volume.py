@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from monai_advdefense.messages import broken_rule, one_line
 __all__ = ["check_same_grid", "load_volume", "load_volumes"]
 
 _SAME_MM = 0.01
+_ROUNDING = 1e-4
 
 
 def load_volume(
@@ -30,6 +32,8 @@ def load_volume(
     slice_dim: int,
 ) -> dict[str, Any]:
     """Load and preprocess one case.
+
+    A line on stderr tells of an image with voxels below 0.
 
     Args:
         case: the paths of the volumes, and further entries; an array in place of a path is not checked as a file.
@@ -49,7 +53,9 @@ def load_volume(
     paths = {key: case[key] for key in keys if isinstance(case.get(key), (str, os.PathLike))}
     for key, path in paths.items():
         # A case without any structure has a label map of one value.
-        check_volume_file(path, constant=key != keys[0])
+        low, high = check_volume_file(path, constant=key != keys[0])
+        if key == keys[0]:
+            _warn_of_negative(path, low, high)
     check_same_grid(list(paths.values()))
     name = paths.get(keys[0], keys[0])
     try:
@@ -98,6 +104,14 @@ def check_same_grid(paths: Sequence[str | os.PathLike[str]]) -> None:
             raise broken_rule(path, rule, f"shape {shapes[0]} beside {shapes[1]}", "resample it to that grid")
         if not np.allclose(volume.affine, volumes[0].affine, rtol=0, atol=_SAME_MM):
             raise broken_rule(path, rule, "another affine", "resample it, or correct the wrong header")
+
+
+def _warn_of_negative(path: str | os.PathLike[str], low: float, high: float) -> None:
+    """Tell of an image whose background is not its lowest value, which looks like ghosts to a guard."""
+    # Less is no tissue once the image is scaled, see is_blank.
+    if low < -_ROUNDING * high:
+        remedy = "the background lies above it and may count as tissue: set what is outside the brain to 0"
+        print(f"warning: {broken_rule(path, 'no voxels below 0', f'{low:g}', remedy)}", file=sys.stderr, flush=True)
 
 
 def _first_cause(error: BaseException) -> BaseException:

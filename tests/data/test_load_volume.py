@@ -50,6 +50,26 @@ def test_a_good_case_comes_out_as_the_transform_makes_it(case, transform):
     ] == [True] * 2
 
 
+@pytest.mark.parametrize(
+    ("lowest", "told"), [(0, ""), (-1e-7, ""), (-5, "found -5: ")], ids=["none", "rounding", "interpolation"]
+)
+def test_an_image_with_voxels_below_0_is_told_of(case, transform, capsys, lowest, told):
+    _change(case["image"], lambda a: np.where(np.indices(a.shape).sum(0) == 0, lowest, a).astype(np.float32))
+    load_volume(case, transform, **SIZES)
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == bool(told)
+    assert not told or printed.startswith(
+        f"warning: {case['image']}: expected no voxels below 0, {told}the background "
+    )
+
+
+def test_a_label_map_with_voxels_below_0_is_not_told_of(case, capsys):
+    _change(case["label"], lambda a: np.where(a == 0, -1, a).astype(np.int16))
+    loading = Compose([LoadImaged(KEYS, ensure_channel_first=True), SpatialPadd(KEYS, (24, -1, 24))])
+    load_volume(case, loading, **SIZES)
+    assert capsys.readouterr().err == ""
+
+
 def _cut_off(path):
     with open(path, "r+b") as file:
         file.truncate(os.path.getsize(path) // 2)

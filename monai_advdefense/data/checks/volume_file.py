@@ -21,7 +21,7 @@ _CHUNK_BYTES = 8 * 2**20  # a multiple of every item size
 _MAX_INTENSITY = 1e30
 
 
-def check_volume_file(path: str | os.PathLike[str], *, constant: bool = False) -> None:
+def check_volume_file(path: str | os.PathLike[str], *, constant: bool = False) -> tuple[float, float]:
     """Check that a file is a 3-D NIfTI volume from which a brain can be segmented.
 
     The file is read once to its end, gzip checksum included, in pieces of a few megabytes: a header that claims more
@@ -33,6 +33,9 @@ def check_volume_file(path: str | os.PathLike[str], *, constant: bool = False) -
     Args:
         path: ``.nii`` or ``.nii.gz`` file.
         constant: allow the same value in every voxel, or none above 0, as in a label map without any structure.
+
+    Returns:
+        The lowest and the highest intensity.
 
     Raises:
         InputError: if a rule is broken; the message is one line that names the file, the rule, what was found and
@@ -58,13 +61,16 @@ def check_volume_file(path: str | os.PathLike[str], *, constant: bool = False) -
         nib.load(path)
     except Exception as error:
         raise broken_rule(path, "a file that nibabel can read", reason(error), "export it again") from error
+    return low, high
 
 
 def _check_path(path: Path) -> None:
     if not os.path.lexists(path):
         raise broken_rule(path, "a volume", "no such file", "check the path")
+    if path.is_symlink() and not path.exists():
+        raise broken_rule(path, "a volume", "a broken link", f"fetch or restore {os.readlink(path)}")
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "a broken link" if path.is_symlink() else "no regular file"
+        found = "a folder" if path.is_dir() else "no regular file"
         raise broken_rule(path, "a volume", found, "give the path of a NIfTI file")
     if not path.name.lower().endswith(NIFTI_SUFFIXES):
         raise broken_rule(path, "a NIfTI file (.nii, .nii.gz)", "another file ending", "convert it to NIfTI")

@@ -1,6 +1,7 @@
 import gzip
 import os
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -94,8 +95,9 @@ def test_what_is_no_file_is_refused(tmp_path):
         "link": "a broken link",
         "pipe": "no regular",
     }.items():
-        with pytest.raises(InputError, match=f"{name}.nii: expected a volume, found {found}"):
+        with pytest.raises(InputError, match=f"{name}.nii: expected a volume, found {found}") as error:
             check_volume_file(tmp_path / f"{name}.nii")
+        assert (str(tmp_path / "nowhere") in str(error.value)) == (name == "link")
 
 
 LEGAL = {
@@ -128,4 +130,5 @@ def test_a_legal_oddity_is_accepted(name, content, tmp_path, brain, make_nifti):
     data = content(brain, make_nifti)
     path = tmp_path / name
     path.write_bytes(gzip.compress(data) if name.lower().endswith("gz") else data)
-    check_volume_file(path)
+    voxels = np.asanyarray(nib.load(path).dataobj)
+    assert check_volume_file(path) == pytest.approx((voxels.min(), voxels.max()))
