@@ -80,7 +80,7 @@ def test_training_goes_on_to_the_same_bits(tmp_path, signals, figure):
         killed += _killed(lambda folder=folder: _slow_training(folder).run(), random.uniform(0, 0.2), kind)
         resumed = _Training(folder, EPOCHS).run()
         _assert_equal(resumed, unbroken)
-        hidden += sum(path.name.startswith(".") for path in folder.rglob("*"))
+        hidden += len(_hidden(folder))
         assert resumed.files() == [f"resume_checkpoint_{EPOCHS}.pt"]
     assert killed >= len(signals) // 2
     cut = f"{killed} killed before their end, {hidden} hidden temporary files left"
@@ -104,9 +104,14 @@ def inference(copy_bundle, write_weights, workflow, phantoms, tmp_path, full):  
     return run
 
 
+def _hidden(folder):
+    """Files that may remain where a process was killed while it wrote."""
+    return {path for path in folder.rglob("*") if path.name.startswith(".")}
+
+
 def _results(folder):
     """Bytes of labels and tables by name: reports hold times and paths."""
-    kept = (path for path in folder.rglob("*") if path.is_file() and path.suffix in (".gz", ".csv"))
+    kept = {path for path in folder.rglob("*") if path.is_file() and path.suffix in (".gz", ".csv")} - _hidden(folder)
     return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
 
 
@@ -116,14 +121,15 @@ def test_a_long_inference_goes_on_to_the_same_bits(inference, tmp_path, signals,
     expected = _results(tmp_path / "unbroken")
     volumes = 8 if full else 2
     assert len(expected) == 2 * volumes + 1
-    killed = 0
+    killed, hidden = 0, 0
     for number, kind in enumerate(signals):
         out = tmp_path / f"out{number}"
         killed += _killed(lambda out=out: inference(out), random.uniform(0.1, 1.0) * seconds, kind)
         inference(out)
         assert _results(out) == expected
+        hidden += len(_hidden(out))
     assert killed >= len(signals) // 2
-    cut = f"{killed} killed before their end"
+    cut = f"{killed} killed before their end, {hidden} hidden temporary files left"
     figure(f"inference of {volumes} volumes: {len(signals)} of {len(signals)} bit-identical ({cut})")
 
 
