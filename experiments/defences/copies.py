@@ -77,7 +77,11 @@ def _watched(threat: Threat, slices: Slices, guard: DefendedSegmenter, blind: Co
     if not len(rows):
         return [[] for _ in blind]
     watched = Watched(guard)
-    climbed = _climbed(threat, slices.at(rows.tolist()), watched, watched.dice_of_accepted)
+    of_rejected = slices.at(rows.tolist())
+    if threat.knows == "answers":
+        climbed = _asked(threat, of_rejected, watched)
+    else:
+        climbed = _climbed(threat, of_rejected, watched, watched.dice_of_accepted)
     return [
         [last.index_copy(0, rows, image) for last, image in zip(images, again, strict=True)]
         for images, again in zip(blind, climbed, strict=True)
@@ -91,6 +95,19 @@ def _climbed(threat: Threat, slices: Slices, network: nn.Module, quality: Qualit
         ladder(network, slices.image, slices.label, attack=attack, **options) for attack in threat.chosen().values()
     ]
     return [[result.image for result in results] for results in zip(*curves, strict=True)]
+
+
+def _asked(threat: Threat, slices: Slices, watched: Watched) -> Copies:
+    """What a search without gradients reached for each budget that begins at the slice and goes where it passes."""
+    options: dict[str, Any] = {"mask": slices.image > 0, "start": slices.image}
+    options |= {"objective": watched.margin_of_accepted, "quality": watched.dice_of_accepted}
+    return [
+        [
+            attack(watched, slices.image, slices.label, budget=budget, **options).image
+            for attack in threat.chosen().values()
+        ]
+        for budget in threat.budgets
+    ]
 
 
 def _through_score(threat: Threat, slices: Slices, guard: DefendedSegmenter, budget: float) -> list[Tensor]:

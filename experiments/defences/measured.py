@@ -51,7 +51,7 @@ class Measured:
         dice: of the clean slices ``(N,)``, whether they pass or not.
         structures: of the clean slices ``(N, K - 1)``, likewise.
         clean: what passes of them.
-        attacked: by the name of the threat; those without gradients are for defences that reject nothing.
+        attacked: by the name of the threat.
     """
 
     dice: npt.NDArray[np.float64]
@@ -76,7 +76,6 @@ def attack_slices(
     """
     defence, source = Folded(network), Folded(undefended)
     cells = Cells(work_dir, of={"network": defence.sha256, "undefended": source.sha256})
-    threats = [threat for threat in threats if threat.knows != "answers" or defence.guard is None]
     parts: dict[str, list[list[dict[str, Any]]]] = {threat.name: [] for threat in threats}
     starts = range(0, len(slices), _BATCH)
     for start, threat in tqdm([(start, threat) for start in starts for threat in threats]):

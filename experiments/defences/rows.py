@@ -34,7 +34,7 @@ def rows_of(
     """
     first: Row = {"defence": name, "passes": passes}
     rows = [_row({**first, "threat": CLEAN, "budget": 0.0}, measured.clean, measured, subjects)]
-    for threat in (each for each in threats if each.name in measured.attacked):
+    for threat in threats:
         for budget, attacked in zip(threat.budgets, measured.attacked[threat.name], strict=True):
             rows.append(_row({**first, "threat": threat.name, "budget": budget}, attacked, measured, subjects))
     return rows

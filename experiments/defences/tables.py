@@ -59,7 +59,7 @@ class Tables:
 
     def more_steps(self) -> Table:
         """Attackers who take longer, beside those of the same norm and budget who do not."""
-        return self._table("Four times the steps", _both([*map(_shorter, self.longer), *self.longer]))
+        return self._table("Twenty times the steps", _both([*map(_shorter, self.longer), *self.longer]))
 
     def lowered(self) -> dict[str, float]:
         """By how much those who take longer lower the Dice of a defence, at least and at most."""

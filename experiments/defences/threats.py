@@ -22,8 +22,8 @@ class Threat:
         budgets: rising, in units of the image.
         norm: ``"l2"`` or ``"linf"``.
         attacks: names in :func:`~monai_advdefense.attacks.standard_attacks`; of all the worst counts, slice by slice.
-        knows: ``"defence"``, from end to end; ``"segmenter"``, the undefended one alone; or ``"answers"``, without
-            gradients, of defences that reject nothing.
+        knows: ``"defence"``, from end to end; ``"segmenter"``, the undefended one alone; or ``"answers"``, the logits
+            and the decision for what is asked.
         steps: of each attack at each budget.
         restarts: random starts beside the one from the image.
         n_queries: of the square attack, about each slice.
@@ -54,7 +54,7 @@ THREATS = (
     Threat("L2", (0.44, 1.46, 4.37), "l2", through_score=True),
     Threat("low frequencies", (4.37,), "l2", ("low_frequencies",)),
     Threat("L-infinity", (4 / 255, 8 / 255), "linf"),
-    Threat("40 steps, L2", (1.46,), "l2", steps=40, restarts=1),
+    Threat("200 steps, L2", (0.44, 1.46), "l2", steps=200, restarts=5),
     Threat("transfer, L2", (1.46, 4.37), "l2", knows="segmenter"),
     Threat("200 queries, L-infinity", (8 / 255,), "linf", ("square",), knows="answers", n_queries=200),
 )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from monai_advdefense.attacks import mean_dice
+from monai_advdefense.attacks.objectives import structure_margin
 from monai_advdefense.guard import DefendedSegmenter
 
 __all__ = ["Watched"]
@@ -32,6 +33,15 @@ class Watched(nn.Module):
 
     def dice_of_accepted(self, logits: Tensor, label: Tensor, targets: Tensor) -> Tensor:
         """Mean Dice ``(B,)`` of the latest batch; infinite where it does not pass, for then no harm is done."""
+        rejected = self._rejected(logits)
+        return mean_dice(logits, label, targets).masked_fill(rejected, torch.inf)
+
+    def margin_of_accepted(self, logits: Tensor, targets: Tensor, progress: float = 0.0) -> Tensor:
+        """Objective ``(B,)`` of the latest batch; lowest where it does not pass, so that a search turns back."""
+        rejected = self._rejected(logits)
+        return structure_margin(logits, targets, progress).masked_fill(rejected, -torch.inf)
+
+    def _rejected(self, logits: Tensor) -> Tensor:
         if self.passed is None or len(self.passed) != len(logits):
             raise RuntimeError("Watched: expected the logits of the latest batch, found others: call the network first")
-        return mean_dice(logits, label, targets).masked_fill(~self.passed, torch.inf)
+        return ~self.passed

@@ -95,3 +95,9 @@ def test_where_a_copy_is_rejected_the_worst_that_passes_is_found(network, slices
         torch.testing.assert_close(again[1], first[1])
         assert guard.accepted(first).tolist() == [False, True]
         assert guard.accepted(again).all()
+    asking = Threat("queries", (0.1,), "linf", ("square",), knows="answers", n_queries=300)
+    ((stripes,),) = blind_copies(guard, asking, slices, undefended=guard, images_dir=tmp_path)
+    ((found,),) = passing_copies(guard.guard, asking, slices, blind=[[stripes]])
+    assert guard.accepted(stripes).tolist() == [False, True]
+    assert guard.accepted(found).all()
+    assert (found != slices.image).flatten(1).any(1).all()

@@ -79,7 +79,6 @@ def test_what_rejects_everything_has_no_dice_and_nothing_bad(run, tmp_path):
     strict = [row for key, row in _rows(tmp_path).items() if key[0] == "strict"]
     assert all(row["accepted"] == 0 and row["accepted_and_bad"] == 0 and math.isnan(row["dice"]) for row in strict)
     rows = _rows(tmp_path)
-    assert {key[0] for key in rows if key[1] == "5 queries, L-infinity"} == {"weak", "constant"}
     guard = [row for key, row in rows.items() if key[0] == "guard"]
     assert all(row["accepted"] == 1 for row in guard)
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from experiments.defences.watched import Watched
 from monai_advdefense.attacks import ladder, mean_dice, standard_attacks
+from monai_advdefense.attacks.objectives import structure_margin
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
 
 
@@ -34,6 +35,8 @@ def test_logits_are_those_behind_the_guard_and_what_does_not_pass_does_no_harm(g
     torch.testing.assert_close(logits, guard.segmenter(image))
     found = watched.dice_of_accepted(logits, label, label)
     assert found.tolist() == [float(mean_dice(logits, label, label)[0]), float("inf")]
+    margins = watched.margin_of_accepted(logits, label)
+    assert margins.tolist() == [float(structure_margin(logits, label)[0]), -float("inf")]
 
 
 def test_of_all_steps_the_worst_that_passes_is_kept(guard):
