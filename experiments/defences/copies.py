@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from experiments.defences.folded import Folded
+from experiments.defences.prepared import Prepared
 from experiments.defences.threats import Threat
 from experiments.defences.watched import Watched
 from experiments.slices import Slices
@@ -25,7 +25,9 @@ Copies: TypeAlias = list[list[Tensor]]
 """For each budget of a threat copies ``(N, 1, H, W)`` of all slices."""
 
 
-def blind_copies(defence: Folded, threat: Threat, slices: Slices, *, undefended: Folded, images_dir: Path) -> Copies:
+def blind_copies(
+    defence: Prepared, threat: Threat, slices: Slices, *, undefended: Prepared, images_dir: Path
+) -> Copies:
     """Copies that an attacker makes within the brain who does not mind what is rejected.
 
     Each budget begins where the one before ended.

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from experiments.defences.copies import Copies, blind_copies, passing_copies, slices_sha256
-from experiments.defences.folded import Folded
+from experiments.defences.prepared import Prepared
 from experiments.defences.threats import Threat
 from experiments.dice import nanmean
 from experiments.slices import Slices
@@ -74,7 +74,7 @@ def attack_slices(
         undefended: the segmenter that some of them know alone.
         work_dir: folder of the measurements; a run that was stopped goes on there.
     """
-    defence, source = Folded(network), Folded(undefended)
+    defence, source = Prepared(network), Prepared(undefended)
     cells = Cells(work_dir, of={"network": defence.sha256, "undefended": source.sha256})
     parts: dict[str, list[list[dict[str, Any]]]] = {threat.name: [] for threat in threats}
     starts = range(0, len(slices), _BATCH)
@@ -89,7 +89,7 @@ def attack_slices(
     return _measured(defence, slices, attacked)
 
 
-def _measured(defence: Folded, slices: Slices, attacked: Mapping[str, Sequence[Attacked]]) -> Measured:
+def _measured(defence: Prepared, slices: Slices, attacked: Mapping[str, Sequence[Attacked]]) -> Measured:
     rows = [slices.at([row]) for row in range(len(slices))]
     structures = torch.cat([defence.structure_dice(row.image, row.label) for row in rows]).numpy()
     accepted = torch.cat([defence.accepted(row.image) for row in rows]).numpy()
@@ -106,7 +106,7 @@ def _joined(parts: Sequence[Mapping[str, Any]]) -> Attacked:
 
 
 def _slices_under(
-    defence: Folded, threat: Threat, slices: Slices, blind: Callable[[], Copies]
+    defence: Prepared, threat: Threat, slices: Slices, blind: Callable[[], Copies]
 ) -> dict[str, list[dict[str, Any]]]:
     """Lowest Dice of each slice and whether a copy passes, for each budget, as JSON."""
     copies = blind()
@@ -120,7 +120,9 @@ def _slices_under(
     return {"budgets": budgets}
 
 
-def _structures_under(defence: Folded, slices: Slices, blind: Callable[[], Copies]) -> dict[str, list[dict[str, Any]]]:
+def _structures_under(
+    defence: Prepared, slices: Slices, blind: Callable[[], Copies]
+) -> dict[str, list[dict[str, Any]]]:
     """Lowest Dice of each structure of each slice, for each budget, as JSON."""
     passing = [_passing(defence, slices, images)[1] for images in _cumulated(slices, blind())]
     return {"budgets": [{"structures": _amin(structures).tolist()} for structures in passing]}
@@ -131,7 +133,7 @@ def _cumulated(slices: Slices, copies: Copies) -> list[list[Tensor]]:
     return list(accumulate(copies, initial=[slices.image]))[1:]
 
 
-def _passing(defence: Folded, slices: Slices, images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _passing(defence: Prepared, slices: Slices, images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Which copies ``(C, N)`` pass, and the Dice ``(C, N, K - 1)`` of their structures, NaN where they do not."""
     passed = torch.stack([defence.accepted(image) for image in images])
     structures = torch.stack([defence.structure_dice(image, slices.label) for image in images])

@@ -54,7 +54,7 @@ THREATS = (
     Threat("L2", (0.44, 1.46, 4.37), "l2", through_score=True),
     Threat("low frequencies", (4.37,), "l2", ("low_frequencies",)),
     Threat("L-infinity", (4 / 255, 8 / 255), "linf"),
-    Threat("200 steps, L2", (0.44, 1.46), "l2", steps=200, restarts=5),
+    Threat("200 steps, L2", (1.46,), "l2", steps=200, restarts=4),
     Threat("transfer, L2", (1.46, 4.37), "l2", knows="segmenter"),
     Threat("200 queries, L-infinity", (8 / 255,), "linf", ("square",), knows="answers", n_queries=200),
 )

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from experiments.defences.copies import blind_copies, passing_copies
-from experiments.defences.folded import Folded
+from experiments.defences.prepared import Prepared
 from experiments.defences.threats import Threat
 from experiments.slices import Slices
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
@@ -46,7 +46,7 @@ def _lengths(slices, image, norm):
 @pytest.mark.parametrize(("threat", "of_guard"), zip(THREATS, (1, 3, 0), strict=True))
 def test_copies_lie_within_the_brain_and_the_budget(network, slices, tmp_path, threat, of_guard):
     whole = _guard(network, 1.0)
-    guard = Folded(whole)
+    guard = Prepared(whole)
     blind = blind_copies(guard, threat, slices, undefended=guard, images_dir=tmp_path)
     passing = passing_copies(guard.guard, threat, slices, blind=blind)
     for budget, first, second in zip(threat.budgets, blind, passing, strict=True):
@@ -58,7 +58,7 @@ def test_copies_lie_within_the_brain_and_the_budget(network, slices, tmp_path, t
 
 
 def test_defences_with_the_same_networks_share_blind_copies(network, slices, tmp_path):
-    plain, guard = Folded(nn.Sequential(nn.Identity(), network)), Folded(_guard(network, 1.0))
+    plain, guard = Prepared(nn.Sequential(nn.Identity(), network)), Prepared(_guard(network, 1.0))
     first, second = (
         blind_copies(each, THREATS[0], slices, undefended=plain, images_dir=tmp_path) for each in (plain, guard)
     )
@@ -68,9 +68,9 @@ def test_defences_with_the_same_networks_share_blind_copies(network, slices, tmp
 
 def test_one_who_knows_the_segmenter_alone_gives_all_defences_the_same(network, slices, tmp_path):
     threat = Threat("transfer", (1.0,), "l2", steps=2, knows="segmenter")
-    options = {"undefended": Folded(network), "images_dir": tmp_path}
+    options = {"undefended": Prepared(network), "images_dir": tmp_path}
     defences = (network, nn.Sequential(nn.Conv2d(1, 1, 1), network), _guard(network, 1.0))
-    first, *others = (blind_copies(Folded(each), threat, slices, **options) for each in defences)
+    first, *others = (blind_copies(Prepared(each), threat, slices, **options) for each in defences)
     assert len(list(tmp_path.iterdir())) == 1
     for other in others:
         torch.testing.assert_close(other, first)
@@ -88,7 +88,7 @@ def test_where_a_copy_is_rejected_the_worst_that_passes_is_found(network, slices
 
     detector = ReconstructionDetector(Known(), domain="image")
     detector.threshold.fill_(1.1)
-    guard = Folded(DefendedSegmenter(detector, nn.Identity(), network))
+    guard = Prepared(DefendedSegmenter(detector, nn.Identity(), network))
     threat = Threat("L2", (0.2, 1.0), "l2", steps=4)
     blind = blind_copies(guard, threat, slices, undefended=guard, images_dir=tmp_path)
     for (first,), (again,) in zip(blind, passing_copies(guard.guard, threat, slices, blind=blind), strict=True):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from monai_advdefense.attacks import accelerated
 from monai_advdefense.guard import DefendedSegmenter
 from monai_advdefense.metrics import dice_from_counts, overlap_counts
-from monai_advdefense.networks import fold_batch_norm
 from monai_advdefense.robustness.network_facts import network_sha256
 
-__all__ = ["Folded"]
+__all__ = ["Prepared"]
 
 
-class Folded:
-    """A network or a guard with its batch norm folded, in the layout in which a CPU is fastest.
+class Prepared:
+    """A network or a guard, and its faster copy.
 
     Args:
         whole: from slices ``(B, 1, H, W)`` to logits; a :class:`~monai_advdefense.guard.DefendedSegmenter` may reject.
@@ -29,9 +29,9 @@ class Folded:
     def __init__(self, whole: nn.Module) -> None:
         behind = nn.Sequential(whole.reformer, whole.segmenter) if isinstance(whole, DefendedSegmenter) else whole
         self.sha256, self.network_sha256 = network_sha256(whole), network_sha256(behind)
-        folded = fold_batch_norm(whole.eval()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.guard = folded if isinstance(folded, DefendedSegmenter) else None
-        self.network = nn.Sequential(self.guard.reformer, self.guard.segmenter) if self.guard else folded
+        fast = accelerated(whole.eval())
+        self.guard = fast if isinstance(fast, DefendedSegmenter) else None
+        self.network = nn.Sequential(self.guard.reformer, self.guard.segmenter) if self.guard else fast
 
     @torch.no_grad()
     def accepted(self, image: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.defences.folded import Folded
+from experiments.defences.prepared import Prepared
 from monai_advdefense.attacks import mean_dice
 from monai_advdefense.guard import DefendedSegmenter, ReconstructionDetector
 
@@ -14,7 +14,7 @@ def test_dice_is_that_of_the_structures_of_the_label():
     network[1].running_mean.copy_(torch.tensor([0.1, -0.1, 0.0, 0.2]))
     image = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     label = (3 * image[:, 0]).long()  # without structure 3
-    found = Folded(network).structure_dice(image, label)
+    found = Prepared(network).structure_dice(image, label)
     assert found.shape == (3, 3)
     assert found[:, 2].isnan().all()
     torch.testing.assert_close(found.nanmean(1), mean_dice(network(image), label, label))
@@ -25,7 +25,7 @@ def test_a_guard_decides_and_its_network_does_not(network, threshold, passes):
     detector = ReconstructionDetector(nn.Conv2d(1, 1, 3, padding=1), domain="image")
     detector.threshold.fill_(threshold)
     whole = DefendedSegmenter(detector, nn.Identity(), network)
-    guarded, plain = Folded(whole), Folded(nn.Sequential(nn.Identity(), network))
+    guarded, plain = Prepared(whole), Prepared(nn.Sequential(nn.Identity(), network))
     image = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     label = (image[:, 0] > 0.5).long()
     assert guarded.accepted(image).tolist() == [passes] * 2
