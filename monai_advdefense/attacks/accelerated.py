@@ -22,12 +22,12 @@ __all__ = ["accelerated"]
 def accelerated(network: nn.Module) -> nn.Module:
     """Copy a network for attacks; the network itself stays as it is.
 
-    Batch normalization is folded into the convolutions. On the CPU networks of images run in channels-last layout,
-    convolutions of single voxels become products of matrices, and the decoder of MONAI's ``BasicUNet`` does without
-    copies of features. Logits and gradients are those
-    of the network but for rounding, and hooks see the same. Prepare anew after the weights have changed. What cannot be
-    copied, TorchScript and networks whose weights torch computes of others (pruning), is returned as it is; attacks
-    take that as well.
+    Batch normalization is folded into the convolutions. On the CPU convolutions of images run in channels-last layout,
+    unless the network has fully connected layers, convolutions of single voxels become products of matrices, and the
+    decoder of MONAI's ``BasicUNet`` does without copies of features. Logits and gradients are those of the network but
+    for rounding, and hooks see the same. Prepare anew after the weights have changed. What cannot be copied,
+    TorchScript and networks whose weights torch computes of others (pruning), is returned as it is; attacks take that
+    as well.
 
     Args:
         network: that an attack takes, in any mode.
@@ -51,9 +51,7 @@ def accelerated(network: nn.Module) -> nn.Module:
         copied = fold_batch_norm(network)
     if any(parameter.device.type != "cpu" for parameter in copied.parameters()):
         return copied
-    for parameter in copied.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    _use_channels_last(copied)
     for parent in list(copied.modules()):
         for name, part in parent._modules.items():
             if part is not None and is_pointwise(part):
@@ -61,6 +59,16 @@ def accelerated(network: nn.Module) -> nn.Module:
             elif _splits(parent, part):
                 parent._modules[name] = SplitUpCat(part)
     return copied
+
+
+def _use_channels_last(network: nn.Module) -> None:
+    """Let the convolutions of images of a network run in the layout that a CPU computes faster."""
+    modules = list(network.modules())
+    # Before a fully connected layer channels and pixels may be made one axis by view, which that layout does not allow.
+    if not any(isinstance(module, nn.Linear) for module in modules):
+        for module in modules:
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                module.weight.data = module.weight.contiguous(memory_format=torch.channels_last)
 
 
 def _splits(parent: nn.Module, part: Any) -> bool:

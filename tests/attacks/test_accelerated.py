@@ -148,6 +148,23 @@ def test_networks_may_read_their_convolutions():
     assert type(network.last) is nn.Conv2d
 
 
+class _Bottleneck(nn.Module):
+    """Makes one vector of channels and pixels by ``view``."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.inner, self.last = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(256, 256), nn.Conv2d(4, 2, 3)
+
+    def forward(self, image):
+        features = self.first(image)
+        return self.last(self.inner(features.view(len(image), 256)).view(features.shape))
+
+
+def test_networks_may_flatten_their_features():
+    network, image = _Bottleneck().eval(), torch.rand(2, 3, 8, 8)
+    torch.testing.assert_close(accelerated(network)(image), network(image))
+
+
 def test_what_cannot_be_copied_is_returned_as_it_is():
     scripted = torch.jit.script(nn.Conv2d(1, 2, 1).eval())
     assert accelerated(scripted) is scripted
