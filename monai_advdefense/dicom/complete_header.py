@@ -52,15 +52,20 @@ def complete_header(header: Any, name: str | os.PathLike[str], *, tell: Callable
         tell(str(broken_rule(name, f"a valid {tag}", value, "the answer goes without it")))
     if not is_known(sets):
         tell(str(broken_rule(name, "a valid SpecificCharacterSet", sets, "see if names in the answer are right")))
+    # Spaces around a code say nothing (PS3.5, table 6.2-1), and highdicom does not take them.
+    sex = str(header.get("PatientSex"))
+    padded = "PatientSex" not in unusable and sex != sex.strip()
     missing = {tag for tag in _MAY_BE_EMPTY if tag not in header}
     recoded = "SpecificCharacterSet" in header and writable_sets(sets) != sets
-    if not (missing or unusable or recoded):
+    if not (missing or unusable or padded or recoded):
         return header
     complete = copy.deepcopy(header)
     for tag in unusable:
         del complete[tag]
     for tag in missing.union(unusable).intersection(_MAY_BE_EMPTY):
         setattr(complete, tag, None)
+    if padded:
+        complete.PatientSex = sex.strip()
     if recoded:
         _recode(complete, name, writable_sets(sets))
     return complete
@@ -91,7 +96,7 @@ def _unusable_values(header: Any) -> dict[str, Any]:
     converters: dict[str, Callable[[Any], object]] = {
         "PatientBirthDate": DA,
         "PatientName": attrgetter("family_name"),  # which several names do not have
-        "PatientSex": PatientSexValues,
+        "PatientSex": lambda sex: PatientSexValues(sex.strip()),
         "StudyDate": DA,
         "StudyTime": TM,
         "SeriesNumber": int,

@@ -90,6 +90,13 @@ def test_what_can_be_copied_stays_as_it_is(values):
     assert {tag: found[tag].value for tag in values} == values
 
 
+@pytest.mark.parametrize("sex", [" F", "F ", " F "])
+def test_spaces_around_a_sex_say_nothing(sex):
+    header = _header(PatientSex=sex)
+    found, told = _completed(header)
+    assert (found.PatientSex, told, header.PatientSex) == ("F", [], sex)
+
+
 def test_an_id_that_cannot_be_decoded_is_refused():
     header = _header(SpecificCharacterSet="ISO_IR 192", PatientID="M\N{REPLACEMENT CHARACTER}ller")
     with pytest.raises(
