@@ -48,7 +48,7 @@ def data_set(character_set, text, procedures):
 
 
 def texts(changed):
-    """Those of the data set and of its sequence, as they are read when it was written."""
+    """Those of the data set and of its sequence, as they are read from the file that it is written to."""
     changed.save_as("changed.dcm", enforce_file_format=True)
     read = dcmread("changed.dcm")
     return read.StudyDescription, read.ProcedureCodeSequence[0].CodeMeaning

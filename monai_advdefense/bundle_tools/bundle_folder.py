@@ -17,6 +17,7 @@ from monai_advdefense.messages import broken_rule, one_line, reason
 __all__ = ["config_files_of", "config_of", "is_guarded", "merged_config", "network_of", "setting_of", "weights_of"]
 
 _SUFFIXES = ("json", "yaml", "yml")
+# Names, in a _target_ of this package, of what holds a guard or makes one.
 _GUARDS = {"DefendedSegmenter", "Guard", "ScreenGuard", "Screen", "load_screen"}
 
 
@@ -72,7 +73,7 @@ def merged_config(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def is_guarded(config: Mapping[str, Any]) -> bool:
-    """Whether a configuration builds a guard of ours, wherever and by whatever name; nothing is built to tell."""
+    """Whether a ``_target_`` of a configuration is a guard of ours, at whatever id; nothing is built to tell."""
     return any(_GUARDS.intersection(path) for package, *path in _targets(config) if package == "monai_advdefense")
 
 

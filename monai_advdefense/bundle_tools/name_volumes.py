@@ -87,11 +87,8 @@ def run_naming(evaluator: Engine, key: str) -> None:
         Events.ITERATION_STARTED, lambda engine: at_hand.extend(_files(engine.state.batch, key))
     )
     evaluator.add_event_handler(Events.ITERATION_COMPLETED, lambda _: at_hand.clear())
-    try:
+    with naming(at_hand):
         evaluator.run()
-    except Exception:
-        with naming(at_hand):
-            raise
 
 
 def _files(data: Any, key: str) -> list[str]:

@@ -105,8 +105,8 @@ class Measurements:
         """Counts ``(n, N, S, 3)`` of the worst choice of an attack for each sample, at this budget or a smaller one.
 
         An image within a small ball lies within all larger ones, so the worst case cannot become better with the
-        budget. The clean image counts as well. What is worst image by image need not be worst for the Dice of a case,
-        whose structures are summed over its samples: where one attack alone leaves less of a case, it counts there.
+        budget. The clean image counts as well. The Dice of a case sums each structure over its samples, so the worst
+        image by image need not be so for the case: where one attack alone makes its Dice lower, that attack counts.
         """
         found = [self.clean.counts[:1]]
         found += [one.counts for one in self.of_kind("attack")]
@@ -120,7 +120,7 @@ class Measurements:
         return np.stack(worst)
 
     def _worst_of_each_case(self, pool: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Of choices ``(P, N, S, 3)`` the one ``(N, S, 3)`` that leaves least of each case."""
+        """Of P choices ``(P, N, S, 3)`` the one with the lowest Dice of each case, ``(N, S, 3)``."""
         quality = np.stack([mean_over_structures(self.case_dice(counts)) for counts in pool])
         choice = np.nan_to_num(quality, nan=1.0).argmin(axis=0)
         worst: npt.NDArray[np.int64] = pool[choice[self.case], np.arange(len(self.case))]
