@@ -66,6 +66,9 @@ class GuardReport:
         bundle: folder of the network's bundle, whose metadata tell its name and those of its classes, if it has any.
         weights: file that the network was loaded from, whose checksum pages name; None if that is not known.
         fail_on_alarm: end a run with exit code 3 if more volumes are suspicious than clean ones would be.
+
+    Raises:
+        InputError: the screen of ``guard`` cannot be used.
     """
 
     def __init__(
@@ -85,8 +88,8 @@ class GuardReport:
         self.facts = bundle_facts(metadata) if metadata is not None and metadata.is_file() else BundleFacts()
         self.weights = weights
         self.fail = fail_on_alarm
+        # Here, for minutes would be spent on volumes that cannot be checked, and the first one be named for the screen.
         if guard.screen is None:
-            # Before minutes are spent on volumes that cannot be checked.
             print(f"warning: {UNFITTED}", file=sys.stderr, flush=True)
 
     def leave_out_broken(self, dataset: Any) -> None:

@@ -78,6 +78,7 @@ def _check_entries(theirs: ConfigParser, overlays: Sequence[Path], overrides: Ma
     """
     ours = [ConfigParser.load_config_file(str(overlay)) for overlay in overlays]
     given = {"bundle_root", *overrides, *(name for config in ours for name in config)}
+    # To replace run is what overlays are for.
     used = {*_ENTRY_USED.findall(str(theirs.get()))} - {"run"}
     for overlay, config in zip(overlays, ours, strict=True):
         for name in config:

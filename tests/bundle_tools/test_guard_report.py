@@ -41,6 +41,12 @@ def _save(folder):
     return SaveImaged("pred", output_dir=folder, output_postfix="seg", separate_folder=False, print_log=False)
 
 
+def test_a_screen_that_is_missing_is_told_before_any_volume(tmp_path):
+    guard = ScreenGuard(screen_path=tmp_path / "screen.pt")
+    with pytest.raises(InputError, match=r"^\S+/screen\.pt: expected a screen for this network, found no such file"):
+        GuardReport(guard, tmp_path, tmp_path / "out")
+
+
 def test_each_volume_has_a_table_a_record_and_a_page_and_all_have_one_report(guarded, tmp_path, capsys):
     guard, report = guarded
     judge = guard.postprocessing(Compose([_save(tmp_path / "out")]), network=nn.Identity(), inferer=SimpleInferer())
