@@ -87,6 +87,8 @@ class Resume:
                 f"another one ({reason})",
                 "delete it or choose another run_dir",
             ) from error
+        # A kill between writing the newest and deleting the one before leaves both.
+        self.remove_older(engine)
         epoch, epochs = engine.state.epoch, engine.state.max_epochs
         engine.logger.info("goes on after epoch %d of %s, stored in %s", epoch, epochs, stored[-1])
         if epochs is not None and epoch >= epochs:
@@ -103,7 +105,7 @@ class Resume:
                 engine.logger.info("learning rate goes on by %s, not by the schedule of %s", settings, stored[-1])
 
     def remove_older(self, engine: Engine) -> None:
-        """Delete all states but that of the epoch just stored, those of an interrupted run too."""
+        """Delete all states but the newest, those of an interrupted run too."""
         if idist.get_rank() == 0:
             for path in self._stored()[:-1]:
                 path.unlink()

@@ -103,7 +103,7 @@ def test_a_configuration_of_which_later_ones_leave_nothing_is_told(tmp_path):
     ("config", "guarded"),
     [
         ({"guard": {"_target_": f"{OURS}.bundle_tools.ScreenGuard"}}, True),
-        ({"mine": "@all#0#a", "all": [{"a": {"_target_": f"{OURS}.bundle_tools.Guard.from_bundle"}}]}, True),
+        ({"mine": "@all#a", "all": {"a": [{"_target_": f"{OURS}.bundle_tools.Guard.from_bundle"}]}}, True),
         ({"screen": "$@made.eval()", "made": {"_target_": f"{OURS}.guard.Screen"}}, True),
         ({"screen": None, "network_def": {"_target_": f"{OURS}.guard.defended_segmenter.DefendedSegmenter"}}, True),
         ({"guard": {"_target_": "torch.nn.Dropout"}, "screen": True}, False),

@@ -115,6 +115,15 @@ def test_killed_and_resumed_equals_unbroken_bit_for_bit(tmp_path, unbroken, kill
     assert resumed.files() == ["resume_checkpoint_5.pt"]
 
 
+def test_a_finished_training_keeps_its_newest_state_alone_though_killed_before_it_deleted_the_one_before(tmp_path):
+    finished = _Training(tmp_path, epochs=2).run()
+    (tmp_path / "run" / "resume_checkpoint_1.pt").write_bytes(b"not yet deleted")
+    again = _Training(tmp_path, epochs=2).run()
+    assert again.files() == ["resume_checkpoint_2.pt"]
+    assert again.iterations == []
+    torch.testing.assert_close(again.network.state_dict(), finished.network.state_dict(), rtol=0, atol=0)
+
+
 def test_killed_again_and_again(tmp_path, unbroken):
     for kill_at in (6, 11, 15):
         _Training(tmp_path, epochs=5).run(kill_at=kill_at)
