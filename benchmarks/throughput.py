@@ -60,7 +60,7 @@ def _per_minute(bundle_root: Path, sample: Path, volumes: int, processes: int) -
         dataset.mkdir()
         for number in range(volumes * processes):
             shutil.copyfile(sample, dataset / f"copy_{number:03}.nii.gz")
-        command = [sys.executable, "-m", "monai_advdefense.commands.main", "screen", str(dataset), "-o", str(output)]
+        command = [sys.executable, "-m", "monai_advdefense", "screen", str(dataset), "-o", str(output)]
         command += ["--bundle", str(bundle_root), "--device", "cpu"]
         running = [
             subprocess.Popen(
